@@ -1,6 +1,7 @@
 """Adds or replaces one message in every language of `resources/i18n`, safely while others do the same.
 
-python packaging/add_message.py loading.too_big "The file {path} is too big." "文件 {path} 太大。"
+Example:
+    python packaging/add_message.py loading.too_big "The file {path} is too big." "文件 {path} 太大。"
 """
 
 import argparse
