@@ -1,0 +1,55 @@
+"""Where the files that ship with Penjing lie: devices, samples, messages, lessons, icons."""
+
+import functools
+import json
+from importlib.resources import files
+from pathlib import Path
+
+LANGUAGES = ("en", "zh_CN")
+
+
+def resources() -> Path:
+    """The resources folder: inside the installed package, else the one of the checkout."""
+    packaged = Path(str(files("penjing"))) / "resources"
+    if packaged.is_dir():
+        return packaged
+    return Path(__file__).resolve().parents[2] / "resources"
+
+
+@functools.cache
+def messages(language: str) -> dict[str, str]:
+    """Every text of core in one language, by code; English fills what a translation lacks."""
+    english = _read(resources() / "i18n" / "en.json")
+    if language == "en" or language not in LANGUAGES:
+        return english
+    return english | _read(resources() / "i18n" / f"{language}.json")
+
+
+def text(code: str, *, language: str = "en", **values: object) -> str:
+    """The text of a code with its placeholders filled; a code without a text is shown as it is.
+
+    Values come from files and are data: they are put in once and never read as a format.
+    """
+    template = messages(language).get(code)
+    if template is None:
+        details = ", ".join(f"{key}={value}" for key, value in values.items())
+        return f"{code} ({details})" if details else code
+    return template.format_map({key: _printable(value) for key, value in values.items()})
+
+
+def has_text(code: str) -> bool:
+    """Whether the catalogue of messages has a text for this code."""
+    return code in messages("en")
+
+
+def _read(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    content: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+    return content
+
+
+def _printable(value: object) -> str:
+    # A hostile name may hold line breaks or terminal escapes; a message is one clear line.
+    shown = "".join(character if character.isprintable() else "�" for character in str(value))
+    return shown if len(shown) <= 300 else shown[:299] + "…"

@@ -1,0 +1,111 @@
+"""Every method that Penjing offers, declared once: lists, choices, lessons and documentation come from here.
+
+An implementation registers under the same kind and id in the engine; a test asserts that the two sets are equal.
+"""
+
+import functools
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+Kind = Literal["criterion", "filter_criterion", "scheme", "granularity", "calibrator", "rounding", "step", "format"]
+Need = Literal["data", "labels", "gradients", "batch_norm"]
+
+
+class Method(msgspec.Struct, frozen=True, kw_only=True):
+    """One method: what it is called, its formula and where that comes from."""
+
+    kind: Kind
+    id: str
+    title: str
+    formula: str = ""
+    source: str = ""
+    needs: tuple[Need, ...] = ()
+
+
+METHODS: tuple[Method, ...] = (
+    Method(
+        kind="criterion",
+        id="magnitude",
+        title="Weight magnitude",
+        formula="s = |w|;  w' = 0 if s < θ else w",
+        source="Han et al. 2015, arXiv:1506.02626",
+    ),
+    Method(kind="criterion", id="random", title="Random", formula="s ~ U(0, 1), seeded", source="the control group"),
+    Method(
+        kind="filter_criterion",
+        id="l1",
+        title="Filter ℓ₁ norm",
+        formula="s = Σ|F|",
+        source="Li et al. 2017, arXiv:1608.08710",
+    ),
+    Method(
+        kind="filter_criterion",
+        id="l2",
+        title="Filter ℓ₂ norm",
+        formula="s = ‖F‖₂",
+        source="He et al. 2018, arXiv:1808.06866",
+    ),
+    Method(
+        kind="filter_criterion",
+        id="geometric_median",
+        title="Filter geometric median",
+        formula="s_j = Σ_j' ‖F_j - F_j'‖₂",
+        source="He et al. 2019, arXiv:1811.00250",
+    ),
+    Method(kind="filter_criterion", id="random", title="Random", formula="s ~ U(0, 1), seeded", source="the control"),
+    Method(
+        kind="scheme",
+        id="symmetric",
+        title="Symmetric",
+        formula="S = max|r| / (2^(b-1) - 1), Z = 0",
+        source="Jacob et al. 2018, arXiv:1712.05877",
+    ),
+    Method(
+        kind="scheme",
+        id="affine",
+        title="Affine",
+        formula="S = (r_max - r_min) / (2^b - 1), Z = clip(round(q_min - r_min / S))",
+        source="Jacob et al. 2018, arXiv:1712.05877",
+    ),
+    Method(kind="granularity", id="per_channel", title="Per channel", formula="one S for each output channel"),
+    Method(kind="granularity", id="per_tensor", title="Per tensor", formula="one S for the whole tensor"),
+    Method(kind="calibrator", id="minmax", title="Min-max", formula="r_min = min r, r_max = max r", needs=("data",)),
+    Method(
+        kind="calibrator",
+        id="percentile",
+        title="Percentile",
+        formula="r_min, r_max = the 0.01 % and 99.99 % quantiles",
+        needs=("data",),
+    ),
+    Method(
+        kind="calibrator",
+        id="mse",
+        title="Mean squared error",
+        formula="the range that minimises Σ(r - r̂)²",
+        needs=("data",),
+    ),
+    Method(
+        kind="rounding",
+        id="nearest",
+        title="Nearest, ties to even",
+        formula="q = clip(round(r / S) + Z)",
+        source="ONNX QuantizeLinear",
+    ),
+    Method(kind="step", id="prune", title="Prune"),
+    Method(kind="step", id="bn_reestimate", title="Re-estimate batch norm", needs=("data", "batch_norm")),
+    Method(kind="step", id="quantize", title="Quantize", needs=("data",)),
+    Method(kind="step", id="finetune", title="Fine-tune", needs=("data", "labels", "gradients")),
+    Method(kind="step", id="distill", title="Distil", needs=("data", "gradients")),
+    Method(kind="format", id="onnx", title="ONNX (float32)"),
+    Method(kind="format", id="onnx-int8", title="ONNX (int8, QDQ)"),
+    Method(kind="format", id="pt2", title="PyTorch export (.pt2)"),
+    Method(kind="format", id="penjingnet", title="Penjing network"),
+)
+
+
+@functools.cache
+def methods(kind: Kind) -> Mapping[str, Method]:
+    """The methods of one kind by id, in the order people see them."""
+    return {method.id: method for method in METHODS if method.kind == kind}

@@ -1,0 +1,133 @@
+"""A network as plain values: layers, shapes, costs and which channels are coupled; no tensors, no torch.
+
+Everything that counts (parameters, MACs, memory) is arithmetic on these values, in any process.
+Every channel of every tensor carries a *channel id*. Channels with the same id must be cut
+together; `FIXED` (-1) marks channels that cannot be cut (network inputs, outputs, …).
+"""
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+FIXED = -1
+"""The channel id of channels that cannot be cut."""
+
+WeightKind = Literal["none", "dense", "depthwise", "grouped", "affine", "other"]
+"""How a layer's weight meets the channels: `dense` is [out, in, …], `depthwise` [channels, 1, …],
+`grouped` [out, in / groups, …], `affine` one value a channel (batch norm)."""
+
+
+class Layer(msgspec.Struct, frozen=True, kw_only=True):
+    """One node of the network, in execution order."""
+
+    name: str
+    """Name in module form, the key of plans; unique."""
+    source_name: str
+    """The name in the user's file: data only."""
+    kind: str
+    """Operator id of the operator table, for example `conv`."""
+    type: str
+    """The name people know it by, for example `Conv2d`."""
+    inputs: tuple[str, ...]
+    """Names of the layers or network inputs that feed it."""
+    output_shape: tuple[int, ...]
+    """Shape of its result at batch 1, the batch axis first."""
+    channel_axis: int = 1
+    """The axis of the result that `output_channels` describes."""
+    output_channels: tuple[int, ...] = ()
+    """Channel id of every channel of the result."""
+    weight_kind: WeightKind = "none"
+    weight_shape: tuple[int, ...] | None = None
+    input_channels: tuple[int, ...] = ()
+    """Channel id along the weight's input axis (dense and grouped weights)."""
+    bias: int = 0
+    """Number of bias values as loaded."""
+    params: int = 0
+    """Trainable values as loaded: weight, bias, batch norm's γ and β."""
+    positions: int = 0
+    """How often one inference uses each weight: MACs = positions · weights (dense, batch 1)."""
+    macs: int = 0
+    alias: bool = False
+    """The result shares its input's memory (reshape, flatten, dropout in evaluation)."""
+    in_place: bool = False
+    """An elementwise operator that kernels fuse into the layer that feeds it (ReLU, batch norm)."""
+    compressible: bool = False
+    reason: str | None = None
+    """Message code that says why a layer cannot be compressed."""
+
+    @property
+    def elements(self) -> int:
+        """Number of values of the result at batch 1."""
+        total = 1
+        for extent in self.output_shape:
+            total *= extent
+        return total
+
+    @property
+    def activation_bytes(self) -> int:
+        """Bytes of the result at batch 1 in float32."""
+        return 4 * self.elements
+
+    @property
+    def weights(self) -> int:
+        """Number of values of the weight alone."""
+        total = 1
+        for extent in self.weight_shape or (0,):
+            total *= extent
+        return total
+
+
+class NetworkInput(msgspec.Struct, frozen=True, kw_only=True):
+    """One input of the network: name in module form, the file's own name, shape at batch 1."""
+
+    name: str
+    source_name: str
+    shape: tuple[int, ...]
+
+
+class NetworkOutput(msgspec.Struct, frozen=True, kw_only=True):
+    """One output of the network: the file's own name and the layer that makes it."""
+
+    source_name: str
+    layer: str
+    shape: tuple[int, ...]
+
+
+class CoupledGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """Channels that several layers share and that are cut together (DepGraph, Fang 2023)."""
+
+    producers: tuple[str, ...]
+    """The layers whose filters make these channels; a filter cut of any is a cut of all."""
+    channels: tuple[int, ...]
+    """Channel ids, in the order of the first producer's filters."""
+    members: tuple[str, ...]
+    """Every layer that holds one of the channels, in execution order."""
+
+
+class LayerGraph(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """The whole network as values."""
+
+    inputs: tuple[NetworkInput, ...]
+    outputs: tuple[NetworkOutput, ...]
+    layers: tuple[Layer, ...]
+    groups: tuple[CoupledGroup, ...] = ()
+    channel_count: int = 0
+    """Channel ids run from 0 to `channel_count` - 1."""
+    opset: int | None = None
+    warnings: tuple[str, ...] = ()
+
+    @functools.cached_property
+    def by_name(self) -> Mapping[str, Layer]:
+        """Layers by name."""
+        return {layer.name: layer for layer in self.layers}
+
+    @functools.cached_property
+    def compressible(self) -> Sequence[Layer]:
+        """The layers that a plan can change, in execution order."""
+        return tuple(layer for layer in self.layers if layer.compressible)
+
+    def group_of(self, name: str) -> CoupledGroup | None:
+        """The group of channels that a layer's filters belong to, if they can be cut."""
+        return next((group for group in self.groups if name in group.producers), None)

@@ -1,0 +1,109 @@
+"""Convolutions, 1-D and 2-D: plain, grouped and depthwise."""
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from penjing.layer_graph import WeightKind
+from penjing.model.operators.channels import Channels, Flow
+from penjing.model.operators.table import Attributes, Operator, Shape, parameter, register
+
+_TYPES: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d}
+
+
+@register
+class Convolution(Operator):
+    """y[o] = Σ_i w[o, i] ⋆ x[i] + b[o]; weight [out, in / groups, …]; padding is symmetric and of zeros."""
+
+    kind = "conv"
+    modules = (nn.Conv1d, nn.Conv2d)
+
+    def build(self, attributes: Attributes, tensors: Mapping[str, Tensor]) -> nn.Module:
+        """Attributes: stride, padding, dilation (a number an axis), groups."""
+        weight, bias = tensors["weight"], tensors.get("bias")
+        groups = int(attributes["groups"])
+        with torch.device("meta"):  # the real tensors come from the file: nothing to initialise
+            module: nn.Module = _TYPES[weight.dim() - 2](
+                weight.shape[1] * groups,
+                weight.shape[0],
+                tuple(weight.shape[2:]),
+                stride=tuple(attributes["stride"]),
+                padding=tuple(attributes["padding"]),
+                dilation=tuple(attributes["dilation"]),
+                groups=groups,
+                bias=bias is not None,
+            )
+        module.weight = parameter(weight)
+        module.bias = None if bias is None else parameter(bias)  # type: ignore[assignment]
+        return module
+
+    def attributes(self, module: nn.Module) -> Attributes:
+        """Stride, padding, dilation, groups."""
+        assert isinstance(module, nn.Conv1d | nn.Conv2d)
+        return {
+            "stride": tuple(module.stride),
+            "padding": tuple(module.padding),
+            "dilation": tuple(module.dilation),
+            "groups": module.groups,
+        }
+
+    def title(self, module: nn.Module) -> str:
+        """A depthwise convolution is called so: it costs and couples differently."""
+        name = type(module).__name__
+        return f"Depthwise{name}" if self.weight_kind(module) == "depthwise" else name
+
+    def weight_kind(self, module: nn.Module) -> WeightKind:
+        """Depthwise: one filter per input channel."""
+        assert isinstance(module, nn.Conv1d | nn.Conv2d)
+        if module.groups == 1:
+            return "dense"
+        if module.groups == module.in_channels == module.out_channels:
+            return "depthwise"
+        return "grouped"
+
+    def positions(self, module: nn.Module, inputs: tuple[Shape, ...], output: Shape) -> int:
+        """Every weight is used once per output position."""
+        return int(np.prod(output[2:]))
+
+    def channels(self, module: nn.Module, flow: Flow) -> Channels:
+        """Plain: new channels. Depthwise: its input's. Grouped: the same places of all groups go together."""
+        assert isinstance(module, nn.Conv1d | nn.Conv2d)
+        kind = self.weight_kind(module)
+        if kind == "depthwise":
+            return flow.inputs[0]
+        if kind == "dense":
+            return flow.fresh(module.out_channels)
+        made = flow.fresh(module.out_channels)
+        for ids in (flow.inputs[0].ids, made.ids):
+            first, *others = np.split(ids, module.groups)
+            for other in others:
+                flow.tie(first, other)
+        return made
+
+    def weight_inputs(self, module: nn.Module, flow: Flow) -> NDArray[np.int64]:
+        """The channels of its input; of the first group where there are several (the others are tied to it)."""
+        assert isinstance(module, nn.Conv1d | nn.Conv2d)
+        if self.weight_kind(module) == "depthwise":
+            return np.zeros(0, np.int64)
+        return flow.inputs[0].ids[: module.in_channels // module.groups]
+
+    def select(self, module: nn.Module, *, outputs: Tensor | None, inputs: Tensor | None) -> nn.Module:
+        """A smaller convolution; a depthwise one loses groups, a grouped one keeps them."""
+        assert isinstance(module, nn.Conv1d | nn.Conv2d)
+        result: Any = copy.deepcopy(module)
+        kind = self.weight_kind(module)
+        if outputs is not None:
+            result.weight = parameter(result.weight[outputs])
+            result.bias = None if result.bias is None else parameter(result.bias[outputs])
+        if inputs is not None and kind != "depthwise":
+            result.weight = parameter(result.weight[:, inputs])
+        result.out_channels = result.weight.shape[0]
+        if kind == "depthwise":
+            result.groups = result.out_channels
+        result.in_channels = result.weight.shape[1] * result.groups
+        return result  # type: ignore[no-any-return]

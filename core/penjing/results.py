@@ -1,0 +1,113 @@
+"""What Penjing tells about a network: figures, accuracy, verdict, runs; values only, as JSON has them."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a piece of work is; `values` are numbers worth plotting, for example loss and accuracy."""
+
+    stage: str
+    done: float
+    total: float
+    values: dict[str, float] = {}
+
+
+OnProgress = Callable[[Progress], None]
+"""Called often by long work; raising `errors.Cancelled` in it stops the work at once."""
+
+
+def unheard(progress: Progress) -> None:
+    """For callers that do not want to know how far it is."""
+
+
+class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
+    """An accuracy in 0..1 with its 95 % interval and where it comes from."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+    """Samples looked at."""
+    kind: Literal["predicted", "measured"] = "measured"
+    metric: str = "top1"
+    """`top1`, or `agreement` with the original where the data has no labels."""
+    split: str = "val"
+
+
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """Every figure of one network on one device (DESIGN §4); unknown is None, never 0."""
+
+    params: int
+    nonzero: int
+    macs: int
+    size_bytes: int
+    file_bytes: int | None = None
+    flash_bytes: int | None = None
+    ram_bytes: int | None = None
+    latency_ms: float | None = None
+    energy_mj: float | None = None
+    latency_band: float | None = None
+    """Relative half-width of the latency's and the energy's band: 0.2 is ± 20 %."""
+    accuracy: Accuracy | None = None
+
+
+class Estimate(msgspec.Struct, frozen=True, kw_only=True):
+    """The network before and after a plan."""
+
+    baseline: Figures
+    compressed: Figures
+
+
+class Rung(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of the verification ladder."""
+
+    name: str
+    passed: bool | None
+    """None: this rung could not be tried here; `detail` says why and what to install."""
+    detail: str
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the exported files compute what the plan promised."""
+
+    passed: bool
+    agreement: float | None
+    """Share of samples on which the file and the screen choose the same class."""
+    accuracy: Accuracy | None
+    max_abs_diff: float | None
+    size_error: float | None
+    """Real bytes over predicted bytes - 1, of the worst file."""
+    first_divergent_layer: str | None
+    rungs: tuple[Rung, ...]
+
+
+class ExportedFile(msgspec.Struct, frozen=True, kw_only=True):
+    """One file of an export; `path` is relative to the export's folder."""
+
+    path: str
+    bytes: int
+    format: str
+
+
+class StepResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What one step of the pipeline did."""
+
+    step: str
+    seconds: float
+    accuracy: Accuracy | None
+    detail: str = ""
+
+
+class RunResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The outcome of `compress` and `export`, as their JSON says it."""
+
+    baseline: Figures
+    compressed: Figures
+    plan_hash: str
+    files: tuple[ExportedFile, ...]
+    verdict: Verdict
+    steps: tuple[StepResult, ...] = ()
+    warnings: tuple[str, ...] = ()
