@@ -171,8 +171,13 @@ class Augmentation:
         chosen = torch.randint(len(self.length), (count,), generator=self.random)
         tempo = self._factor(count, self.TEMPO)
         # A faster exercise turns faster, too: angular velocity grows with the tempo.
-        gain = torch.cat([self._factor((count, 1), self.GAIN).expand(-1, 3),
-                          (self._factor((count, 1), self.GAIN) * tempo[:, None]).expand(-1, 3)], dim=1)
+        gain = torch.cat(
+            [
+                self._factor((count, 1), self.GAIN).expand(-1, 3),
+                (self._factor((count, 1), self.GAIN) * tempo[:, None]).expand(-1, 3),
+            ],
+            dim=1,
+        )
         values = self._read(chosen, tempo) / self.unit[:, None]
         turn = self._rotation(count)
         values = torch.cat([turn @ values[:, :3], turn @ values[:, 3:]], dim=1) * gain[:, :, None]
