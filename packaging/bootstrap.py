@@ -202,7 +202,7 @@ def install_system_packages(names: Sequence[str], *, required: bool) -> None:
         return
     install = ["apt-get", "install", "--yes", "--no-install-recommends", *missing]
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
-        advice = f"{len(missing)} system packages are missing; install them as root: {shlex.join(install)}"
+        advice = f"system packages are missing; install them as root: {shlex.join(install)}"
         if required:
             raise SetUpError(advice)
         say(advice)

@@ -1,0 +1,128 @@
+"""Rules that no single part of the project can keep alone: files, messages, processes and the wheel."""
+
+import ast
+import json
+import os
+import re
+import runpy
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = [*sorted((ROOT / "core").rglob("*.py")), *sorted((ROOT / "gui").rglob("*.py"))]
+LANGUAGES = ("en", "zh_CN")
+
+
+def test_that_tracked_files_name_no_machine_path_and_no_registry() -> None:
+    machine = re.compile(r"(?<![\w.~}/-])/(work|root|home)/\w|\b(pypi\.org|pythonhosted\.org|registry\.npmjs)\b")
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()[:100]}"
+        for path in tracked_files()
+        if path != Path(__file__).resolve()
+        for number, line in enumerate(text_of(path).splitlines(), start=1)
+        if machine.search(line)
+    ]
+    assert found == []
+
+
+def test_that_the_languages_have_the_same_messages_with_the_same_placeholders() -> None:
+    placeholders = runpy.run_path(str(ROOT / "packaging" / "add_message.py"))["placeholders"]
+    english, chinese = (messages(language) for language in LANGUAGES)
+    assert english.keys() == chinese.keys()
+    different = [code for code in english if placeholders(english[code]) != placeholders(chinese[code])]
+    assert different == []
+
+
+def test_that_every_error_has_a_message_and_gives_it_its_values() -> None:
+    placeholders = runpy.run_path(str(ROOT / "packaging" / "add_message.py"))["placeholders"]
+    english = messages("en")
+    wrong = []
+    for where, code, values in raised_errors():
+        if code not in english:
+            wrong.append(f"{where}: {code} has no message")
+            continue
+        texts = english[code] + english.get(f"{code}.hint", "")
+        if values is not None and (missing := placeholders(texts) - values):
+            wrong.append(f"{where}: {code} needs {', '.join(sorted(missing))}")
+    assert wrong == []
+
+
+def test_that_every_package_init_is_empty() -> None:
+    assert [str(path) for path in SOURCES if path.name == "__init__.py" and path.read_bytes()] == []
+
+
+def test_that_packaging_is_no_python_package() -> None:
+    # A regular package of that name would hide the library `packaging`, which pip's own tools import.
+    assert not (ROOT / "packaging" / "__init__.py").exists()
+
+
+def test_that_loading_the_window_loads_no_tensor_library() -> None:
+    code = (
+        "import pkgutil, importlib, sys, penjing_gui\n"
+        "for module in pkgutil.walk_packages(penjing_gui.__path__, 'penjing_gui.'):\n"
+        "    importlib.import_module(module.name)\n"
+        "assert 'penjing_gui.__main__' in sys.modules\n"
+        "print(*{'torch', 'onnx', 'onnxruntime'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=paths(), capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "\n", "")
+
+
+@pytest.mark.parametrize("arguments", [[], ["gui"]])
+def test_that_the_window_says_that_it_is_not_there_yet(arguments: list[str]) -> None:
+    command = [sys.executable, "-m", "penjing_gui", *arguments]
+    done = subprocess.run(command, env=paths(), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "penjing --help" in done.stderr
+
+
+def test_that_the_wheel_holds_both_packages_and_the_resources_and_nothing_else(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-build-isolation", "--no-deps", "--no-index"]
+    subprocess.run([*build, "--wheel-dir", str(tmp_path), str(ROOT)], check=True, timeout=120)
+    (wheel,) = tmp_path.glob("penjing-*.whl")
+    inside = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    expected = {str(path.relative_to(ROOT / path.relative_to(ROOT).parts[0])) for path in SOURCES}
+    resources = {f"penjing/{path.relative_to(ROOT)}" for path in (ROOT / "resources").rglob("*") if path.is_file()}
+    assert inside == expected | resources
+
+
+def tracked_files() -> list[Path]:
+    # The checkout may belong to someone else than the one who tests it, which git refuses by default.
+    command = ["git", "-c", f"safe.directory={ROOT}", "ls-files", "-z"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode != 0:
+        pytest.skip("this is no git checkout")
+    return [ROOT / name for name in done.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+def text_of(path: Path) -> str:
+    content = path.read_bytes()
+    return "" if b"\0" in content else content.decode("utf-8", errors="replace")
+
+
+def messages(language: str) -> dict[str, str]:
+    found: dict[str, str] = json.loads((ROOT / "resources" / "i18n" / f"{language}.json").read_text("utf-8"))
+    return found
+
+
+def raised_errors() -> Iterator[tuple[str, str, set[str] | None]]:
+    """Place, code and value names (None if unpacked) of each UserError that is made with a literal code."""
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "UserError":
+                match node.args:
+                    case [ast.Constant(value=str(code)), *_]:
+                        names = [keyword.arg for keyword in node.keywords]
+                        values = None if None in names else {name for name in names if name is not None}
+                        yield f"{path.relative_to(ROOT)}:{node.lineno}", code, values
+
+
+def paths() -> dict[str, str]:
+    """An environment in which the checkout's packages are found, installed or not."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "core"), str(ROOT / "gui")])}
