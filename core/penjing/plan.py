@@ -133,7 +133,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     def as_json(self) -> dict[str, Any]:
         """The plan as JSON values, all keys present, overrides sparse."""
-        built: dict[str, Any] = msgspec.to_builtins(self)
+        built: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
         return built
 
     def to_json(self) -> str:

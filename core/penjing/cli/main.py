@@ -1,0 +1,112 @@
+"""The command line: `penjing SUBCOMMAND …`, the same product without a window.
+
+Exit codes: 0 success, 1 bug, 2 user error, 3 a budget cannot be met, 4 verification failed, 130 interrupted.
+"""
+
+import argparse
+import contextlib
+import importlib
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from typing import NoReturn
+
+from penjing.assets import LANGUAGES
+from penjing.cli.terminal import Terminal
+from penjing.errors import UserError
+
+COMMANDS = ("samples", "devices", "inspect", "estimate", "fit", "compress", "export", "verify", "first_run")
+HIDDEN = ("first_run",)
+SUCCESS, BUG, USER_ERROR, BUDGET, VERIFICATION, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one subcommand; returns the exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    # Errors of the arguments themselves must already obey these two, so they are looked for before parsing.
+    terminal = Terminal(json="--json" in given, language=_language(given))
+    try:
+        with _signals_interrupt():
+            namespace = parser().parse_args(given)
+            run = importlib.import_module(f"penjing.cli.commands.{namespace.command}").run
+            code: int = run(namespace, terminal)
+            sys.stdout.flush()
+            return code
+    except UserError as error:
+        terminal.error(error)
+        return USER_ERROR
+    except KeyboardInterrupt:
+        terminal.note("cli.interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`): nothing is left to say, also not at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return SUCCESS
+    except Exception:
+        traceback.print_exc()
+        terminal.note("cli.bug")
+        return BUG
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = _Parser(
+        prog="penjing",
+        description="See, cut, teach and ship neural networks for small devices.",
+        epilog="Example: penjing compress sample:watch --plan plan.json --device nrf52840 -o out",
+    )
+    top.add_argument("--version", action="version", version=_version())
+    children = top.add_subparsers(dest="command", required=True, metavar="SUBCOMMAND", parser_class=_Parser)
+    for name in COMMANDS:
+        module = importlib.import_module(f"penjing.cli.commands.{name}")
+        shown = {} if name in HIDDEN else {"help": module.HELP}
+        child = children.add_parser(
+            name.replace("_", "-"), description=module.HELP, epilog=f"Example: {module.EXAMPLE}", **shown
+        )
+        child.set_defaults(command=name)
+        child.add_argument("--json", action="store_true", help="print one JSON document on stdout")
+        child.add_argument("--language", choices=LANGUAGES, default="en", help="language of messages")
+        module.add_arguments(child)
+    return top
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Bad arguments are a user error like any other: one line, exit code 2."""
+        raise UserError("cli.usage", detail=message, program=self.prog)
+
+
+def _language(given: Sequence[str]) -> str:
+    for before, argument in zip(("", *given), given, strict=False):
+        value = argument.removeprefix("--language=") if argument.startswith("--language=") else argument
+        if (before == "--language" or value != argument) and value in LANGUAGES:
+            return value
+    return "en"
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    with contextlib.suppress(PackageNotFoundError):
+        return f"penjing {version('penjing')}"
+    return "penjing (not installed)"
+
+
+@contextlib.contextmanager
+def _signals_interrupt() -> Iterator[None]:
+    """A request to end is handled as Ctrl+C is, so that temporaries are removed."""
+
+    def interrupt(signum: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:  # not in the main thread: whoever called decides
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

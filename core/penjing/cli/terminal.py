@@ -1,0 +1,121 @@
+"""What the command line says and where: results on stdout, everything else on stderr."""
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+from rich.table import Table
+from rich.text import Text
+
+from penjing import assets
+from penjing.errors import UserError
+from penjing.results import OnProgress, Progress
+
+
+class Terminal:
+    """One run's output: `json` chooses between one JSON document and tables; `language` the words."""
+
+    def __init__(self, *, json: bool, language: str) -> None:
+        self.json = json
+        self.language = language
+        self._out = Console(highlight=False, soft_wrap=True)
+        self._log = Console(stderr=True, highlight=False, soft_wrap=True)
+
+    def text(self, code: str, **values: object) -> str:
+        """A text of the catalogue of messages in the language of this run."""
+        return assets.text(code, language=self.language, **values)
+
+    def document(self, document: object) -> None:
+        """Print one JSON document on stdout."""
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Print a table on stdout; a column whose cells start with digits stands to the right."""
+        table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False, header_style="bold")
+        for index, column in enumerate(columns):
+            cells = [row[index] for row in rows if row[index] not in ("", "–")]
+            numeric = bool(cells) and all(cell.lstrip("-−")[:1].isdigit() for cell in cells)
+            table.add_column(Text(column), justify="right" if numeric else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(cell) for cell in row))  # Text: names are data, never markup
+        self._out.print(table)
+
+    def say(self, line: str) -> None:
+        """Print a line of the result on stdout."""
+        self._out.print(Text(line))
+
+    def note(self, code: str, **values: object) -> None:
+        """Print a line on stderr."""
+        self._log.print(Text(self.text(code, **values)))
+
+    def warn(self, lines: Sequence[str]) -> None:
+        """Print warnings on stderr."""
+        for line in lines:
+            self._log.print(Text(f"{self.text('cli.warning')}: {line}", style="yellow"))
+
+    def error(self, error: UserError) -> None:
+        """One clear line on stderr; with `json` also a document on stdout."""
+        message, hint = error.message(self.language), error.hint(self.language)
+        line = message if hint is None else f"{message} {hint}"
+        self._log.print(Text(f"penjing: {line}"))
+        if self.json:
+            self.document({"error": {"code": error.code, "message": message, "hint": hint}})
+
+    @contextmanager
+    def progress(self) -> Iterator[OnProgress]:
+        """A callback that shows how far the work is: bars with time left on a terminal, else a line per stage."""
+        if not self._log.is_terminal:
+            yield self._lines()
+            return
+        bars = Bars(
+            TextColumn("{task.description:<28}"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[numbers]}"),
+            console=self._log,
+        )
+        tasks = {}
+        with bars:
+
+            def show(progress: Progress) -> None:
+                if progress.stage not in tasks:
+                    for task in bars.tasks:
+                        if not task.finished:
+                            bars.update(task.id, completed=task.total)
+                    label = self.text(f"stage.{progress.stage}")
+                    tasks[progress.stage] = bars.add_task(label, total=progress.total, numbers="")
+                bars.update(
+                    tasks[progress.stage],
+                    completed=progress.done,
+                    total=progress.total,
+                    numbers=_numbers(progress.values),
+                )
+
+            yield show
+
+    def _lines(self) -> OnProgress:
+        state = {"stage": "", "at": 0.0}
+
+        def show(progress: Progress) -> None:
+            # A log is read later: one line when a stage starts, then at most one every ten seconds.
+            now = time.monotonic()
+            if progress.stage != state["stage"]:
+                self._log.print(Text(self.text(f"stage.{progress.stage}")))
+            elif now - float(state["at"]) >= 10 and progress.total:
+                share = 100 * progress.done / progress.total
+                self._log.print(Text(f"  {share:3.0f} % {_numbers(progress.values)}".rstrip()))
+            else:
+                return
+            state.update(stage=progress.stage, at=now)
+
+        return show
+
+
+def _numbers(values: dict[str, float]) -> str:
+    return "  ".join(f"{name} {value:.4g}" for name, value in values.items())

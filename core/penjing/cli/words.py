@@ -1,0 +1,69 @@
+"""Figures as people read them: bytes, counts, times, accuracies with their interval, before and after."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from penjing.cli.terminal import Terminal
+from penjing.results import Accuracy, Figures, Verdict
+
+UNKNOWN = "–"
+
+
+def size(count: float | None) -> str:
+    """Bytes with a binary unit."""
+    if count is None:
+        return UNKNOWN
+    if abs(count) < 1024:
+        return f"{count:.0f} B"
+    return f"{count / 1024:.1f} KiB" if abs(count) < 1024**2 else f"{count / 1024**2:.2f} MiB"
+
+
+def count(number: float | None) -> str:
+    """A whole number with thin groups."""
+    return UNKNOWN if number is None else f"{number:,.0f}"
+
+
+def accuracy(value: Accuracy | None) -> str:
+    """A percentage, its 95 % interval and its sample count."""
+    if value is None:
+        return UNKNOWN
+    return f"{100 * value.value:.1f} % [{100 * value.low:.1f}, {100 * value.high:.1f}] n={value.n} {value.split}"
+
+
+def figures_table(terminal: Terminal, baseline: Figures, compressed: Figures) -> None:
+    """Before and after, a figure a line."""
+
+    def number(name: str, unit: str, band: float | None) -> Callable[[float | None], str]:
+        spread = f" ± {100 * band:.0f} %" if band is not None else ""
+        return lambda value: UNKNOWN if value is None else f"{value:.3g} {unit}{spread}"
+
+    rows: list[tuple[str, Callable[[Any], str]]] = [
+        ("accuracy", accuracy),
+        ("params", count),
+        ("nonzero", count),
+        ("macs", count),
+        ("size_bytes", size),
+        ("file_bytes", size),
+        ("flash_bytes", size),
+        ("ram_bytes", size),
+        ("latency_ms", number("latency_ms", "ms", compressed.latency_band)),
+        ("energy_mj", number("energy_mj", "mJ", compressed.latency_band)),
+    ]
+    cells: list[Sequence[str]] = []
+    for name, show in rows:
+        before, after = getattr(baseline, name), getattr(compressed, name)
+        gain = ""
+        if name != "accuracy" and before and after:
+            gain = f"{before / after:.1f}×"
+        elif name == "accuracy" and before is not None and after is not None:
+            gain = f"{100 * (after.value - before.value):+.1f} pp"
+        cells.append((terminal.text(f"figure.{name}"), show(before), show(after), gain))
+    terminal.table("", [terminal.text(f"cli.column.{key}") for key in ("figure", "before", "after", "gain")], cells)
+
+
+def verdict_table(terminal: Terminal, verdict: Verdict) -> None:
+    """The rungs of the verification and what they found."""
+    marks = {True: "cli.passed", False: "cli.failed", None: "cli.not_tried"}
+    rows = [(rung.name, terminal.text(marks[rung.passed]), rung.detail) for rung in verdict.rungs]
+    columns = [terminal.text(f"cli.column.{key}") for key in ("rung", "result", "detail")]
+    terminal.table(terminal.text("cli.verdict_passed" if verdict.passed else "cli.verdict_failed"), columns, rows)

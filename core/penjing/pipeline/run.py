@@ -1,0 +1,71 @@
+"""Runs a plan's steps in the plan's order and measures each."""
+
+import dataclasses
+import time
+from dataclasses import dataclass
+
+from penjing.inspection.graph import layer_graph
+from penjing.layer_graph import LayerGraph
+from penjing.loading.dataset import Dataset
+from penjing.model.model import Model
+from penjing.pipeline.steps import Context, State, require_step, validation_accuracy
+from penjing.plan import Plan
+from penjing.planning.check import require_known_layers
+from penjing.results import OnProgress, Progress, StepResult, unheard
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """The network that a plan made, and what each step did to it."""
+
+    model: Model
+    graph: LayerGraph
+    steps: tuple[StepResult, ...]
+    warnings: tuple[str, ...]
+    """Message codes."""
+
+
+def run_plan(
+    model: Model,
+    plan: Plan,
+    data: Dataset | None,
+    *,
+    graph: LayerGraph | None = None,
+    training: bool = True,
+    measuring: bool = True,
+    teacher: Model | None = None,
+    on_progress: OnProgress = unheard,
+) -> Finished:
+    """A new model: the plan's steps applied to `model` one after the other.
+
+    `graph` is the layer graph of `model`, where the caller has it already. Without `training` the steps that train are
+    left out; with `measuring` the accuracy on the validation split is taken after every step that did something.
+
+    Raises:
+        UserError: `plan.unknown_layer`, or what a step says.
+    """
+    graph = layer_graph(model) if graph is None else graph
+    require_known_layers(plan, graph)
+    context = Context(
+        original=model,
+        graph=graph,
+        plan=plan,
+        data=data,
+        training=training,
+        on_progress=on_progress,
+        teacher=teacher,
+    )
+    state = State(model=model, graph=graph)
+    results = []
+    for index, step in enumerate(plan.steps):
+        on_progress(Progress(stage=step.step, done=0, total=1))
+        started = time.monotonic()
+        before = state.model
+        state = require_step(step.step)(context, dataclasses.replace(state, detail=""), step)
+        seconds = time.monotonic() - started
+        worked = state.model is not before
+        accuracy = validation_accuracy(context, state.model) if worked and measuring else None
+        if worked or state.detail:
+            results.append(StepResult(step=step.step, seconds=seconds, accuracy=accuracy, detail=state.detail))
+        on_progress(Progress(stage=step.step, done=1, total=1, values={"step": index + 1.0}))
+    return Finished(model=state.model, graph=state.graph, steps=tuple(results), warnings=state.warnings)

@@ -1,0 +1,140 @@
+"""The steps a plan's pipeline is made of, registered under the ids of the catalogue: state in, state out."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from penjing.compression.batch_norm import reestimate
+from penjing.compression.prune import prune
+from penjing.compression.quantize import quantize
+from penjing.compression.simulation import simulate
+from penjing.distillation.train import train
+from penjing.errors import UserError
+from penjing.estimation.measured import measure
+from penjing.inspection.graph import layer_graph
+from penjing.layer_graph import LayerGraph
+from penjing.loading.dataset import Dataset
+from penjing.model.model import Model
+from penjing.plan import Plan, Step
+from penjing.results import Accuracy, OnProgress, unheard
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What every step may look at and none changes."""
+
+    original: Model
+    graph: LayerGraph
+    """Of the original."""
+    plan: Plan
+    data: Dataset | None
+    training: bool = True
+    """Whether training steps run: an estimate and an export without training leave them out."""
+    on_progress: OnProgress = unheard
+    teacher: Model | None = None
+    """None: the original."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """The network on its way through the pipeline."""
+
+    model: Model
+    graph: LayerGraph
+    detail: str = ""
+    warnings: tuple[str, ...] = ()
+    changed: bool = field(default=False)
+    """Whether any step so far changed the network: an unchanged student has nothing to learn from itself."""
+
+
+StepFunction = Callable[[Context, State, Step], State]
+_STEPS: dict[str, StepFunction] = {}
+
+
+def step(name: str) -> Callable[[StepFunction], StepFunction]:
+    """Register a step under its id in the catalogue."""
+
+    def register(function: StepFunction) -> StepFunction:
+        _STEPS[name] = function
+        return function
+
+    return register
+
+
+def steps() -> Mapping[str, StepFunction]:
+    """Every step by id."""
+    return _STEPS
+
+
+def validation_accuracy(context: Context, model: Model) -> Accuracy | None:
+    """Top-1 on the validation split as the screen simulates the model; None where there are no labels or no data."""
+    if context.data is None or not context.data.has_labels:
+        return None
+    return measure(simulate(model), context.data, "val")
+
+
+@step("prune")
+def _prune(context: Context, state: State, options: Step) -> State:
+    settings = [context.plan.settings(layer.name) for layer in context.graph.compressible]
+    if not any(entry.prunes_weights or entry.cuts_filters or entry.remove for entry in settings):
+        return state
+    pruned = prune(state.model, state.graph, context.plan, data=context.data)
+    return dataclasses.replace(state, model=pruned.model, graph=pruned.graph, detail=pruned.detail, changed=True)
+
+
+@step("bn_reestimate")
+def _bn_reestimate(context: Context, state: State, options: Step) -> State:
+    if context.data is None or not state.changed:
+        return state
+    if not any(layer.kind == "batch_norm" for layer in state.graph.layers):
+        return state
+    candidate = reestimate(state.model, context.data, method=options.method, reference=context.original)
+    before, after = validation_accuracy(context, state.model), validation_accuracy(context, candidate)
+    # Few images can be worse than the statistics of the whole training: measure before keeping (BARS.md).
+    if before is not None and after is not None and after.value < before.value:
+        return dataclasses.replace(state, detail=f"{before.value:.4f} > {after.value:.4f}: not kept")
+    return dataclasses.replace(state, model=candidate)
+
+
+@step("quantize")
+def _quantize(context: Context, state: State, options: Step) -> State:
+    if not any(context.plan.settings(layer.name).quantizes for layer in context.graph.compressible):
+        return state
+    model = quantize(state.model, context.plan, context.data, on_progress=context.on_progress)
+    return dataclasses.replace(state, model=model, graph=layer_graph(model), changed=True)
+
+
+def _training(context: Context, state: State, *, kind: str, method: str | None = None) -> State:
+    plan = context.plan
+    if not context.training or plan.distillation.epochs == 0 or not state.changed:
+        return state
+    if context.data is None:
+        return dataclasses.replace(state, warnings=(*state.warnings, "warning.no_data_to_train"))
+    trained = train(
+        state.model,
+        context.data,
+        options=plan.distillation,
+        teacher=(context.teacher or context.original) if kind != "finetune" else None,
+        kind=kind,
+        method=method,
+        on_progress=context.on_progress,
+    )
+    return dataclasses.replace(state, model=trained.model, graph=layer_graph(trained.model))
+
+
+@step("finetune")
+def _finetune(context: Context, state: State, options: Step) -> State:
+    return _training(context, state, kind="finetune")
+
+
+@step("distill")
+def _distill(context: Context, state: State, options: Step) -> State:
+    return _training(context, state, kind="distill")
+
+
+def require_step(name: str) -> StepFunction:
+    """The function of a step."""
+    found = _STEPS.get(name)
+    if found is None:
+        raise UserError("plan.unknown_method", where="plan", path="pipeline", value=name, known=", ".join(_STEPS))
+    return found
