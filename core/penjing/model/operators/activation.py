@@ -1,18 +1,28 @@
 """Elementwise nonlinearities."""
 
 from collections.abc import Mapping
+from typing import Any, ClassVar
 
+import numpy as np
 from torch import Tensor, nn
 
+from penjing.model.operators.onnx_writer import OnnxWriter
 from penjing.model.operators.table import Attributes, Elementwise, register
 
 
 class _Plain(Elementwise):
     """A nonlinearity without attributes."""
 
+    onnx: ClassVar[str]
+    onnx_attributes: ClassVar[Mapping[str, Any]] = {}
+
     def build(self, attributes: Attributes, tensors: Mapping[str, Tensor]) -> nn.Module:
         """Nothing to set."""
         return self.modules[0]()
+
+    def write(self, attributes: Attributes, writer: OnnxWriter) -> None:
+        """One node."""
+        writer.result(self.onnx, writer.inputs[0], **self.onnx_attributes)
 
 
 @register
@@ -21,6 +31,7 @@ class Relu(_Plain):
 
     kind = "relu"
     modules = (nn.ReLU,)
+    onnx = "Relu"
 
 
 @register
@@ -30,6 +41,11 @@ class Relu6(_Plain):
     kind = "relu6"
     modules = (nn.ReLU6,)
 
+    def write(self, attributes: Attributes, writer: OnnxWriter) -> None:
+        """A Clip to 0..6."""
+        bounds = (writer.constant("min", np.array(0, np.float32)), writer.constant("max", np.array(6, np.float32)))
+        writer.result("Clip", writer.inputs[0], *bounds)
+
 
 @register
 class Sigmoid(_Plain):
@@ -37,6 +53,7 @@ class Sigmoid(_Plain):
 
     kind = "sigmoid"
     modules = (nn.Sigmoid,)
+    onnx = "Sigmoid"
 
 
 @register
@@ -45,6 +62,7 @@ class Tanh(_Plain):
 
     kind = "tanh"
     modules = (nn.Tanh,)
+    onnx = "Tanh"
 
 
 @register
@@ -53,6 +71,8 @@ class HardSigmoid(_Plain):
 
     kind = "hard_sigmoid"
     modules = (nn.Hardsigmoid,)
+    onnx = "HardSigmoid"
+    onnx_attributes: ClassVar[Mapping[str, Any]] = {"alpha": 1 / 6, "beta": 0.5}
 
 
 @register
@@ -61,6 +81,7 @@ class HardSwish(_Plain):
 
     kind = "hard_swish"
     modules = (nn.Hardswish,)
+    onnx = "HardSwish"
 
 
 @register
@@ -70,6 +91,7 @@ class Identity(_Plain):
     kind = "identity"
     modules = (nn.Identity,)
     alias = True
+    onnx = "Identity"
 
 
 @register
@@ -89,6 +111,10 @@ class Dropout(Elementwise):
         assert isinstance(module, nn.Dropout)
         return {"p": module.p}
 
+    def write(self, attributes: Attributes, writer: OnnxWriter) -> None:
+        """A Dropout, which does nothing outside training."""
+        writer.result("Dropout", writer.inputs[0], writer.constant("ratio", np.array(attributes["p"], np.float32)))
+
 
 @register
 class Softmax(Elementwise):
@@ -106,3 +132,7 @@ class Softmax(Elementwise):
         """The axis."""
         assert isinstance(module, nn.Softmax)
         return {"dim": module.dim}
+
+    def write(self, attributes: Attributes, writer: OnnxWriter) -> None:
+        """One Softmax."""
+        writer.result("Softmax", writer.inputs[0], axis=int(attributes["dim"]))

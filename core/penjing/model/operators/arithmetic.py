@@ -1,21 +1,29 @@
 """Operators that join tensors: sum, product, concatenation."""
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import numpy as np
 from torch import Tensor, nn
 
 from penjing.model.modules import Add, Concat, Multiply
 from penjing.model.operators.channels import Channels, Flow
+from penjing.model.operators.onnx_writer import OnnxWriter
 from penjing.model.operators.table import Attributes, Operator, register
 
 
 class _Pointwise(Operator):
     """Two tensors joined value by value: channels at the same place are the same channel."""
 
+    onnx: ClassVar[str]
+
     def build(self, attributes: Attributes, tensors: Mapping[str, Tensor]) -> nn.Module:
         """Nothing to set."""
         return self.modules[0]()
+
+    def write(self, attributes: Attributes, writer: OnnxWriter) -> None:
+        """One node."""
+        writer.result(self.onnx, *writer.inputs)
 
     def channels(self, module: nn.Module, flow: Flow) -> Channels:
         """Both inputs' channels are tied; anything that does not line up is fixed."""
@@ -35,6 +43,7 @@ class AddRow(_Pointwise):
 
     kind = "add"
     modules = (Add,)
+    onnx = "Add"
 
 
 @register
@@ -43,6 +52,7 @@ class MultiplyRow(_Pointwise):
 
     kind = "multiply"
     modules = (Multiply,)
+    onnx = "Mul"
 
 
 @register
@@ -60,6 +70,10 @@ class ConcatRow(Operator):
         """The axis."""
         assert isinstance(module, Concat)
         return {"dim": module.dim}
+
+    def write(self, attributes: Attributes, writer: OnnxWriter) -> None:
+        """One Concat."""
+        writer.result("Concat", *writer.inputs, axis=int(attributes["dim"]))
 
     def channels(self, module: nn.Module, flow: Flow) -> Channels:
         """Along the channel axis the ids stand side by side; along another they are tied."""

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from penjing.layer_graph import WeightKind
 from penjing.model.operators.channels import Channels, Flow
+from penjing.model.operators.onnx_writer import OnnxWriter
 from penjing.model.operators.table import Attributes, Operator, Shape, parameter, register
 
 _TYPES: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d}
@@ -51,6 +52,20 @@ class Convolution(Operator):
             "dilation": tuple(module.dilation),
             "groups": module.groups,
         }
+
+    def write(self, attributes: Attributes, writer: OnnxWriter) -> None:
+        """One Conv."""
+        padding = tuple(attributes["padding"])
+        writer.result(
+            "Conv",
+            writer.inputs[0],
+            writer.tensor("weight"),
+            *writer.optional("bias"),
+            strides=tuple(attributes["stride"]),
+            pads=padding + padding,
+            dilations=tuple(attributes["dilation"]),
+            group=int(attributes["groups"]),
+        )
 
     def title(self, module: nn.Module) -> str:
         """A depthwise convolution is called so: it costs and couples differently."""

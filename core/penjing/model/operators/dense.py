@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from penjing.layer_graph import FIXED, WeightKind
 from penjing.model.operators.channels import Channels, Flow
+from penjing.model.operators.onnx_writer import OnnxWriter
 from penjing.model.operators.table import Attributes, Operator, Shape, parameter, register
 
 
@@ -29,6 +30,18 @@ class Linear(Operator):
         module.weight = parameter(weight)
         module.bias = None if bias is None else parameter(bias)  # type: ignore[assignment]
         return module
+
+    def write(self, attributes: Attributes, writer: OnnxWriter) -> None:
+        """A Gemm on [n, in]; on more axes a MatMul by the transposed weight and an Add."""
+        if len(writer.input_shapes[0]) == 2:
+            writer.result("Gemm", writer.inputs[0], writer.tensor("weight"), *writer.optional("bias"), transB=1)
+            return
+        operands = (writer.inputs[0], writer.tensor("weight", transposed=True))
+        bias = writer.optional("bias")
+        if bias:
+            writer.result("Add", writer.part("MatMul", *operands), *bias)
+        else:
+            writer.result("MatMul", *operands)
 
     def weight_kind(self, module: nn.Module) -> WeightKind:
         """Always dense."""

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from penjing.layer_graph import WeightKind
 from penjing.model.operators.channels import Channels, Flow
+from penjing.model.operators.onnx_writer import OnnxWriter
 from penjing.model.operators.table import Attributes, Operator, parameter, register
 
 _TYPES: dict[int, type[nn.BatchNorm1d] | type[nn.BatchNorm2d]] = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d}
@@ -41,6 +42,11 @@ class BatchNorm(Operator):
         assert isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)
         momentum = 0.1 if module.momentum is None else module.momentum
         return {"eps": module.eps, "momentum": momentum, "dims": 2 if isinstance(module, nn.BatchNorm2d) else 1}
+
+    def write(self, attributes: Attributes, writer: OnnxWriter) -> None:
+        """One BatchNormalization."""
+        tensors = [writer.tensor(key) for key in ("weight", "bias", "running_mean", "running_var")]
+        writer.result("BatchNormalization", writer.inputs[0], *tensors, epsilon=float(attributes["eps"]))
 
     def tensors(self, module: nn.Module) -> dict[str, Tensor]:
         """The γ, β, μ and σ²; the count of batches is the optimizer's matter."""

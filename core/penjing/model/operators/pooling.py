@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from penjing.model.modules import GlobalAveragePool
 from penjing.model.operators.channels import Channels, Flow
+from penjing.model.operators.onnx_writer import OnnxWriter
 from penjing.model.operators.table import Attributes, Operator, register
 
 
@@ -31,6 +32,18 @@ class _Window(Operator):
             "padding": _per_axis(window.padding, dims),
             "ceil_mode": bool(window.ceil_mode),
         }
+
+    def _write_window(self, op_type: str, attributes: Attributes, writer: OnnxWriter, **others: Any) -> None:
+        padding = tuple(attributes["padding"])
+        writer.result(
+            op_type,
+            writer.inputs[0],
+            kernel_shape=tuple(attributes["kernel"]),
+            strides=tuple(attributes["stride"]),
+            pads=padding + padding,
+            ceil_mode=int(attributes["ceil_mode"]),
+            **others,
+        )
 
 
 @register
@@ -57,6 +70,10 @@ class MaxPool(_Window):
         found = super().attributes(module)
         return {**found, "dilation": _per_axis(module.dilation, len(found["kernel"]))}
 
+    def write(self, attributes: Attributes, writer: OnnxWriter) -> None:
+        """One MaxPool."""
+        self._write_window("MaxPool", attributes, writer, dilations=tuple(attributes["dilation"]))
+
 
 @register
 class AveragePool(_Window):
@@ -81,6 +98,11 @@ class AveragePool(_Window):
         assert isinstance(module, nn.AvgPool1d | nn.AvgPool2d)
         return {**super().attributes(module), "count_include_pad": bool(module.count_include_pad)}
 
+    def write(self, attributes: Attributes, writer: OnnxWriter) -> None:
+        """One AveragePool."""
+        counts = int(attributes["count_include_pad"])
+        self._write_window("AveragePool", attributes, writer, count_include_pad=counts)
+
 
 @register
 class GlobalAveragePoolRow(Operator):
@@ -97,6 +119,13 @@ class GlobalAveragePoolRow(Operator):
         """Whether axes of extent 1 stay."""
         assert isinstance(module, GlobalAveragePool)
         return {"keepdim": module.keepdim}
+
+    def write(self, attributes: Attributes, writer: OnnxWriter) -> None:
+        """A GlobalAveragePool, which keeps the axes, and a Flatten where they go."""
+        if attributes["keepdim"]:
+            writer.result("GlobalAveragePool", writer.inputs[0])
+        else:
+            writer.result("Flatten", writer.part("GlobalAveragePool", writer.inputs[0]), axis=1)
 
     def channels(self, module: nn.Module, flow: Flow) -> Channels:
         """Its input's, if they lie along axis 1."""

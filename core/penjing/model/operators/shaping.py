@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from penjing.model.modules import Reshape
 from penjing.model.operators.channels import Channels, Flow
+from penjing.model.operators.onnx_writer import OnnxWriter
 from penjing.model.operators.table import Attributes, Operator, register
 
 
@@ -37,6 +38,16 @@ class Flatten(Operator):
         assert isinstance(module, nn.Flatten)
         return {"start_dim": module.start_dim, "end_dim": module.end_dim}
 
+    def write(self, attributes: Attributes, writer: OnnxWriter) -> None:
+        """A Flatten where the result is [n, features], else a Reshape to what it is, the batch axis left open."""
+        rank = len(writer.input_shapes[0])
+        start, end = int(attributes["start_dim"]) % rank, int(attributes["end_dim"]) % rank
+        if (start, end) == (1, rank - 1):
+            writer.result("Flatten", writer.inputs[0], axis=1)
+            return
+        shape = (-1 if start == 0 else 0, *writer.output_shape[1:])
+        writer.result("Reshape", writer.inputs[0], writer.constant("shape", np.array(shape, np.int64)))
+
     def channels(self, module: nn.Module, flow: Flow) -> Channels:
         """A channel becomes a block of features."""
         return flattened(flow) or super().channels(module, flow)
@@ -58,6 +69,11 @@ class ReshapeRow(Operator):
         """The shape."""
         assert isinstance(module, Reshape)
         return {"shape": module.shape}
+
+    def write(self, attributes: Attributes, writer: OnnxWriter) -> None:
+        """A Reshape whose 0 takes the batch axis over."""
+        shape = (0, *(int(extent) for extent in attributes["shape"]))
+        writer.result("Reshape", writer.inputs[0], writer.constant("shape", np.array(shape, np.int64)))
 
     def channels(self, module: nn.Module, flow: Flow) -> Channels:
         """Only a reshape that says nothing but "flatten" survives a cut: other shapes name the extents."""

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from penjing.layer_graph import WeightKind
 from penjing.model.operators.channels import Channels, Flow
+from penjing.model.operators.onnx_writer import OnnxWriter
 
 Attributes = Mapping[str, Any]
 """Plain data: numbers, booleans, None, strings and tuples of numbers."""
@@ -63,6 +64,10 @@ class Operator:
     def weight_kind(self, module: nn.Module) -> WeightKind:
         """How the weight meets the channels."""
         return "none"
+
+    def write(self, attributes: Attributes, writer: OnnxWriter) -> None:
+        """Write the layer's ONNX nodes (opset 18 and newer)."""
+        raise TypeError(f"{self.kind} cannot be written to ONNX")
 
     def positions(self, module: nn.Module, inputs: tuple[Shape, ...], output: Shape) -> int:
         """How often one inference at batch 1 uses each weight; MACs = positions · weights."""
