@@ -1,0 +1,97 @@
+"""What one training teaches: options that fit the data and the teacher at hand, checked before anything is computed."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+import numpy as np
+
+from penjing.distillation.losses.table import active_terms
+from penjing.distillation.network import logits_layer
+from penjing.distillation.pairs import Pair, layer_pairs
+from penjing.errors import UserError
+from penjing.loading.build import layer_shapes
+from penjing.loading.dataset import Dataset
+from penjing.model.model import Model
+from penjing.plan import Distillation
+
+Kind = Literal["finetune", "distill", "qat"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lesson:
+    """Options whose weights are those that hold, the teacher where a term needs one, and the pairs of layers."""
+
+    options: Distillation
+    teacher: Model | None
+    """Also the reference of the agreement where the data has no labels."""
+    pairs: tuple[Pair, ...] = ()
+
+    @property
+    def needs_labels(self) -> bool:
+        """Whether a term looks at the labels."""
+        return any("labels" in term.needs for term in active_terms(self.options))
+
+
+def prepare(student: Model, data: Dataset, options: Distillation, teacher: Model | None, kind: Kind) -> Lesson:
+    """The lesson that can be given: without labels the teacher alone teaches, without a teacher the labels alone.
+
+    Raises:
+        UserError: `distillation.nothing_to_learn_from`, `distillation.no_samples`, `distillation.not_a_classifier`,
+            `distillation.labels_outside`, `distillation.one_class`, `distillation.too_few_samples`,
+            `distillation.teacher_outputs`, `distillation.teacher_input`, and those of `layer_pairs`.
+    """
+    if not len(data.train):
+        raise UserError("distillation.no_samples")
+    if not data.has_labels and teacher is None:
+        raise UserError("distillation.nothing_to_learn_from")
+    if kind == "finetune" and data.has_labels:
+        teacher = None
+    if teacher is None:
+        options = msgspec.structs.replace(options, soft_label=0.0, feature=0.0, attention=0.0)
+    elif not data.has_labels:
+        options = msgspec.structs.replace(options, soft_label=1.0)
+    needs = {need for term in active_terms(options) for need in term.needs}
+    if data.has_labels and "teacher" not in needs:
+        teacher = None
+    classes = _classes(student)
+    if "labels" in needs:
+        _check_labels(data, classes, alone=teacher is None)
+    if teacher is None:
+        return Lesson(options=options, teacher=None)
+    _check_teacher(teacher, student, classes)
+    pairs = layer_pairs(teacher, student, options) if "features" in needs else ()
+    return Lesson(options=options, teacher=teacher, pairs=pairs)
+
+
+def _classes(model: Model) -> int:
+    shape = layer_shapes(model)[logits_layer(model)]
+    classes = shape[1] if len(shape) > 1 else 0
+    if classes < 2 or any(extent != 1 for extent in shape[2:]):
+        raise UserError("distillation.not_a_classifier", layer=logits_layer(model), shape=list(shape[1:]))
+    return classes
+
+
+def _check_labels(data: Dataset, classes: int, *, alone: bool) -> None:
+    labels = data.train.y
+    assert labels is not None
+    if labels.min() < 0 or labels.max() >= classes:
+        wrong = labels.min() if labels.min() < 0 else labels.max()
+        raise UserError("distillation.labels_outside", label=int(wrong), outputs=classes)
+    if not alone:
+        return
+    if len(np.unique(labels)) == 1:
+        raise UserError("distillation.one_class", label=int(labels[0]), count=len(labels))
+    if len(labels) < classes:
+        raise UserError("distillation.too_few_samples", count=len(labels), outputs=classes)
+
+
+def _check_teacher(teacher: Model, student: Model, classes: int) -> None:
+    if _classes(teacher) != classes:
+        raise UserError("distillation.teacher_outputs", teacher=_classes(teacher), student=classes)
+    if teacher.inputs[0].shape != student.inputs[0].shape:
+        raise UserError(
+            "distillation.teacher_input",
+            teacher=list(teacher.inputs[0].shape[1:]),
+            student=list(student.inputs[0].shape[1:]),
+        )

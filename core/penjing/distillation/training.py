@@ -1,0 +1,204 @@
+"""One run of a training, epoch by epoch: everything that changes while it runs."""
+
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from penjing.distillation.checkpoint import Epoch, Standing, fingerprint, read_checkpoint, write_checkpoint
+from penjing.distillation.lesson import Lesson
+from penjing.distillation.losses.feature import fitted_regressor
+from penjing.distillation.losses.table import Batch, mixture
+from penjing.distillation.network import Method, Network, Student, kept, restored
+from penjing.distillation.pace import Indices, batches, optimizer, rate, shuffled
+from penjing.errors import UserError
+from penjing.loading.dataset import Dataset, Split
+from penjing.model.model import Model
+from penjing.results import OnProgress, Progress
+
+_EVALUATION_BATCH = 256
+
+
+class Training:
+    """One run of `train`: everything that changes while it runs."""
+
+    def __init__(self, student: Model, data: Dataset, lesson: Lesson, method: Method, on_progress: OnProgress) -> None:
+        self.options, self.lesson, self.data = lesson.options, lesson, data
+        self.method, self.on_progress = method, on_progress
+        self.best, self.best_epoch = student.copy(), 0
+        self.history: list[Epoch] = []
+        self.network = Student(student, method=method, freeze_batch_norm=self.options.batch_size == 1)
+        self.teacher = None if lesson.teacher is None else _watched(lesson.teacher)
+        self.total = self.options.epochs * len(batches(np.arange(len(data.train)), self.options.batch_size))
+        self.done = 0
+        self.targets: Tensor | None = None
+        self.reference: Tensor | None = None
+        self.regressors: tuple[nn.Module, ...] = ()
+        self._before, self._started = 0.0, time.monotonic()
+
+    @property
+    def epoch(self) -> int:
+        """Number of epochs done."""
+        return len(self.history) - 1
+
+    @property
+    def seconds(self) -> float:
+        """Time spent, with what was spent before the training was resumed."""
+        return self._before + time.monotonic() - self._started
+
+    def begin(self, checkpoint: Path | None) -> None:
+        """What the teacher says, the regressors, the optimizer; then the untouched student or the checkpoint."""
+        options, data = self.options, self.data
+        if self.teacher is not None:
+            self.targets = self._outputs(self.teacher, data.train)
+            if not data.has_labels:
+                self.reference = self._outputs(self.teacher, data.val).argmax(1)
+        self.regressors = self._fitted()
+        self.optimizer = optimizer(self._moved(), lr=options.lr)
+        facts = (self.method, len(data.train), len(data.val), self.lesson.pairs)
+        said = {} if self.targets is None else {"said": self.targets}
+        self.fingerprint = fingerprint(options, self.network.state() | said, *facts)
+        found = None if checkpoint is None else read_checkpoint(checkpoint, self.fingerprint)
+        if found is None:
+            self.history.append(Epoch(number=0, val_accuracy=self._accuracy(self.best)))
+        else:
+            self._resume(*found)
+
+    def next_epoch(self) -> None:
+        """One pass over the training split, then the validation."""
+        started, number = time.monotonic(), self.epoch + 1
+        order = shuffled(len(self.data.train), seed=self.options.seed, epoch=number)
+        sums: dict[str, float] = {}
+        self.network.train()
+        for indices in batches(order, self.options.batch_size):
+            values = self._step(indices)
+            for name, value in values.items():
+                sums[name] = sums.get(name, 0.0) + value * len(indices) / len(order)
+            self.done += 1
+            self._tell({**values, "lr": rate(self.options.lr, self.done - 1, self.total), "epoch": float(number)})
+        candidate = self.network.model()
+        if not all(bool(torch.isfinite(tensor).all()) for tensor in self.network.state().values()):
+            raise self._diverged()
+        accuracy = self._accuracy(candidate)
+        best = self.history[self.best_epoch].val_accuracy
+        if accuracy is None or best is None or accuracy >= best:
+            self.best, self.best_epoch = candidate, number
+        loss = sums.pop("loss")
+        seconds = time.monotonic() - started
+        self.history.append(Epoch(number=number, val_accuracy=accuracy, loss=loss, terms=sums, seconds=seconds))
+        shown = {} if accuracy is None else {"val_accuracy": accuracy}
+        self._tell({"loss": loss, **sums, "epoch": float(number), **shown})
+
+    def save(self, checkpoint: Path | None) -> None:
+        """Everything that the next epoch depends on."""
+        if checkpoint is None:
+            return
+        tensors = self.network.state() | {f"best.{name}": value for name, value in kept(self.best).items()}
+        for place, regressor in enumerate(self.regressors):
+            tensors |= {f"regressor.{place}.{name}": value for name, value in regressor.state_dict().items()}
+        for place, state in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{place}.{name}": value for name, value in state.items()}
+        standing = Standing(
+            fingerprint=self.fingerprint,
+            history=tuple(self.history),
+            best_epoch=self.best_epoch,
+            seconds=self.seconds,
+        )
+        write_checkpoint(checkpoint, standing, tensors)
+
+    def _resume(self, standing: Standing, tensors: dict[str, Tensor]) -> None:
+        self.network.load({name: tensor for name, tensor in tensors.items() if not name.startswith("best.")})
+        for place, regressor in enumerate(self.regressors):
+            regressor.load_state_dict(_under(tensors, f"regressor.{place}."))
+        state = self.optimizer.state_dict()
+        moved: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in _under(tensors, "optimizer.").items():
+            index, field = name.split(".", 1)
+            moved.setdefault(int(index), {})[field] = tensor
+        self.optimizer.load_state_dict({"state": moved, "param_groups": state["param_groups"]})
+        self.best = restored(self.best, _under(tensors, "best."))
+        self.best_epoch, self.history = standing.best_epoch, list(standing.history)
+        self.done = self.epoch * self.total // self.options.epochs
+        self._before = standing.seconds
+
+    def _step(self, indices: Indices) -> dict[str, float]:
+        """One batch: forward, backward, a step of the optimizer."""
+        values = self.data.batch(self.data.train, indices)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate(self.options.lr, self.done, self.total)
+        student, ours = self.network.forward(values, [pair[1] for pair in self.lesson.pairs])
+        loss, terms = mixture(self._batch(indices, values, student, ours))
+        if not math.isfinite(loss.item()):
+            raise self._diverged()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.network.hold_masks()
+        self.optimizer.step()
+        return {"loss": loss.item(), **{name: term.item() for name, term in terms.items()}}
+
+    def _batch(self, indices: Indices, values: Tensor, student: Tensor, ours: dict[str, Tensor]) -> Batch:
+        labels, chosen = self.data.train.y, torch.from_numpy(indices)
+        theirs: dict[str, Tensor] = {}
+        if self.lesson.pairs and self.teacher is not None:
+            _, theirs = self.teacher.watch(values, [pair[0] for pair in self.lesson.pairs])
+        return Batch(
+            student=student,
+            options=self.options,
+            labels=None if labels is None else torch.from_numpy(labels[indices]),
+            teacher=None if self.targets is None else self.targets[chosen],
+            student_features=tuple(ours[pair[1]] for pair in self.lesson.pairs),
+            teacher_features=tuple(theirs[pair[0]] for pair in self.lesson.pairs),
+            regressors=self.regressors,
+        )
+
+    def _fitted(self) -> tuple[nn.Module, ...]:
+        if self.teacher is None or not self.lesson.pairs:
+            return ()
+        indices = shuffled(len(self.data.train), seed=self.options.seed, epoch=0)[:_EVALUATION_BATCH]
+        values = self.data.batch(self.data.train, indices)
+        _, ours = Network(self.best).watch(values, [pair[1] for pair in self.lesson.pairs])
+        _, theirs = self.teacher.watch(values, [pair[0] for pair in self.lesson.pairs])
+        return tuple(fitted_regressor(ours[pair[1]], theirs[pair[0]]) for pair in self.lesson.pairs)
+
+    def _outputs(self, network: Network, split: Split) -> Tensor:
+        """Logits of a whole split; a sample's batch is always the same, so that resuming sees the same bits."""
+        parts = []
+        for start in range(0, len(split), _EVALUATION_BATCH):
+            values = self.data.batch(split, slice(start, start + _EVALUATION_BATCH))
+            parts.append(network.watch(values)[0])
+            self._tell({})
+        return torch.cat(parts)
+
+    def _accuracy(self, model: Model) -> float | None:
+        """On the validation split: top-1, or agreement with the teacher."""
+        if not len(self.data.val):
+            return None
+        predicted = self._outputs(Network(model), self.data.val).argmax(1)
+        labels = self.data.val.y
+        truth = self.reference if labels is None else torch.from_numpy(labels)
+        assert truth is not None
+        return float((predicted == truth).double().mean())
+
+    def _moved(self) -> list[nn.Parameter]:
+        regressors = (parameter for module in self.regressors for parameter in module.parameters())
+        return [*self.network.parameters().values(), *regressors]
+
+    def _tell(self, values: dict[str, float]) -> None:
+        self.on_progress(Progress(stage="train", done=self.done, total=self.total, values=values))
+
+    def _diverged(self) -> UserError:
+        return UserError("distillation.diverged", epoch=self.epoch + 1, lr=self.options.lr)
+
+
+def _watched(teacher: Model) -> Network:
+    """A teacher of our own in evaluation mode: one left in training mode teaches noise, and its batch norm drifts."""
+    copied = teacher.copy()
+    copied.module.eval()
+    return Network(copied)
+
+
+def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
