@@ -1,0 +1,89 @@
+"""Writes a model into a folder in any format; formats register here by the ids of the catalogue, one module each."""
+
+import functools
+import importlib
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from penjing.catalogue.methods import methods
+from penjing.devices.profiles import Device
+from penjing.errors import UserError
+from penjing.model.model import Model
+from penjing.results import ExportedFile
+
+_MODULES = ("onnx_float", "pt2")
+_MAX_NAME = 48
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a format's writer is asked for."""
+
+    model: Model
+    folder: Path
+    name: str
+    """A safe file name without its ending."""
+    device: Device | None = None
+
+    def path(self, ending: str) -> Path:
+        """The file of this export with an ending."""
+        return self.folder / f"{self.name}{ending}"
+
+
+WriteFormat = Callable[[Request], tuple[Path, ...]]
+"""Writes the files of one format and returns them, the one that carries the network first."""
+
+_FORMATS: dict[str, WriteFormat] = {}
+
+
+def register(format: str) -> Callable[[WriteFormat], WriteFormat]:
+    """Put a writer into the registry under the format's id."""
+
+    def registered(write: WriteFormat) -> WriteFormat:
+        assert format not in _FORMATS, format
+        _FORMATS[format] = write
+        return write
+
+    return registered
+
+
+def formats() -> Mapping[str, WriteFormat]:
+    """Every format that can be written, by id."""
+    _load()
+    return _FORMATS
+
+
+def export_model(
+    model: Model, folder: Path, *, format: str, name: str = "model", device: Device | None = None
+) -> tuple[ExportedFile, ...]:
+    """Write one format's files into an existing folder (see `exporting.folder` for the atomic one).
+
+    `device` matters where its runtime reads only older files.
+
+    Raises:
+        UserError: `export.unknown_format`, `export.cannot_write`.
+    """
+    write = formats().get(format)
+    if write is None:
+        raise UserError("export.unknown_format", format=format, known=", ".join(methods("format")))
+    request = Request(model=model, folder=folder, name=safe_file_name(name), device=device)
+    try:
+        paths = write(request)
+        return tuple(ExportedFile(path=path.name, bytes=path.stat().st_size, format=format) for path in paths)
+    except OSError as error:
+        raise UserError("export.cannot_write", folder=folder, detail=error.strerror or error) from error
+
+
+def safe_file_name(name: str) -> str:
+    """A name for files from one that may be anything: letters, digits, `_`, `-` and `.`, at most 48 characters."""
+    normal = unicodedata.normalize("NFC", name[:4000].encode(errors="replace").decode())
+    return re.sub(r"[^\w.-]+", "_", normal).strip("._-")[:_MAX_NAME].rstrip("._-") or "model"
+
+
+@functools.cache
+def _load() -> None:
+    for module in _MODULES:
+        importlib.import_module(f"penjing.exporting.{module}")

@@ -1,0 +1,136 @@
+"""The part that every ONNX format shares: names, the walk over the layers, and the ModelProto at the end."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from penjing.devices.profiles import Device
+from penjing.model.operators.onnx_writer import OnnxGraph, OnnxNode, OnnxWriter, StoreTensor
+from penjing.model.operators.table import Shape, operators
+from penjing.model.spec import NetworkSpec, NodeSpec
+
+USUAL_OPSET = 18
+OLDEST_OPSET = 14
+"""Every row of the operator table writes nodes that mean the same from this version on."""
+MAX_NAME_BYTES = 200
+
+
+def opset_for(device: Device | None, *, needs: int = USUAL_OPSET) -> int:
+    """The version to write: no newer than what the device reads, and never older than the rows can write."""
+    newest = needs if device is None or device.opset is None else min(needs, device.opset)
+    return max(OLDEST_OPSET, newest)
+
+
+def can_stand_in_onnx(name: str) -> bool:
+    """Whether a file's own name may be kept: printable, valid UTF-8, of sensible length."""
+    try:
+        return 0 < len(name.encode()) <= MAX_NAME_BYTES and name.isprintable()
+    except UnicodeEncodeError:
+        return False
+
+
+def node_titles(spec: NetworkSpec) -> dict[str, str]:
+    """The ONNX node name of every layer: its source name where that can stand there and is unique, else its own."""
+    names = {node.name for node in spec.nodes}
+    titles: dict[str, str] = {}
+    taken: set[str] = set()
+    for node in spec.nodes:
+        title = node.source_name
+        if not can_stand_in_onnx(title) or title in taken or (title in names and title != node.name):
+            title = node.name
+        taken.add(title)
+        titles[node.name] = title
+    return titles
+
+
+def write_layers(
+    spec: NetworkSpec,
+    shapes: Mapping[str, Shape],
+    graph: OnnxGraph,
+    *,
+    store: Callable[[NodeSpec], StoreTensor],
+    after: Callable[[NodeSpec], None] | None = None,
+    output_name: Callable[[NodeSpec], str] = lambda node: node.name,
+) -> None:
+    """Every layer through its row of the operator table; a layer's value is the tensor with the layer's name.
+
+    Args:
+        spec: The network.
+        shapes: Shape at batch 1 of every input's and layer's value.
+        graph: Where nodes and constants go.
+        store: How the tensors of a node are stored.
+        after: What follows a node, for example the nodes that quantize its result.
+        output_name: The tensor that a layer's own nodes make, where `after` makes the layer's value from it.
+    """
+    titles = node_titles(spec)
+    for node in spec.nodes:
+        writer = OnnxWriter(
+            graph=graph,
+            layer=node.name,
+            title=titles[node.name],
+            inputs=node.inputs,
+            output=output_name(node),
+            input_shapes=tuple(shapes[name] for name in node.inputs),
+            output_shape=shapes[node.name],
+            store=store(node),
+        )
+        operators()[node.kind].write(node.attributes, writer)
+        if after is not None:
+            after(node)
+
+
+def public_names(spec: NetworkSpec, graph: OnnxGraph) -> dict[str, str]:
+    """The source name of every input and output that keeps it: valid in ONNX and used by no other tensor."""
+    used = set(graph.constants) | {node.output for node in graph.nodes} | {entry.name for entry in spec.inputs}
+    renamed: dict[str, str] = {}
+    wanted = [(entry.name, entry.source_name) for entry in spec.inputs]
+    wanted += [(output.layer, output.source_name) for output in spec.outputs]
+    for name, source in wanted:
+        if name not in renamed and source not in used and can_stand_in_onnx(source):
+            renamed[name] = source
+            used.add(source)
+    return renamed
+
+
+def model_proto(spec: NetworkSpec, graph: OnnxGraph, *, opset: int) -> onnx.ModelProto:
+    """The whole file: batch axis open, inputs and outputs under the names of the user's file where they can be kept."""
+    renamed = public_names(spec, graph)
+    # Two outputs may be the same value, or an input; each output needs a tensor of its own.
+    results: list[str] = []
+    taken = {entry.name for entry in spec.inputs}
+    for index, output in enumerate(spec.outputs):
+        name = output.layer
+        if name in taken:
+            name = f"output/{index}"
+            graph.nodes.append(OnnxNode(op_type="Identity", name=name, inputs=(output.layer,), output=name))
+        taken.add(name)
+        results.append(name)
+    inputs = [_value(renamed.get(entry.name, entry.name), entry.shape) for entry in spec.inputs]
+    outputs = [
+        _value(renamed.get(name, name), output.shape) for name, output in zip(results, spec.outputs, strict=True)
+    ]
+    proto = helper.make_graph(
+        [_node(node, renamed) for node in graph.nodes],
+        "network",
+        inputs,
+        outputs,
+        [numpy_helper.from_array(values, name) for name, values in graph.constants.items()],
+    )
+    opsets = [helper.make_opsetid("", opset)]
+    return helper.make_model(
+        proto, opset_imports=opsets, ir_version=helper.find_min_ir_version_for(opsets), producer_name="penjing"
+    )
+
+
+def _value(name: str, shape: Shape) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", *shape[1:]])
+
+
+def _node(node: OnnxNode, renamed: Mapping[str, str]) -> onnx.NodeProto:
+    def final(names: Iterable[str]) -> list[str]:
+        return [renamed.get(name, name) for name in names]
+
+    attributes: dict[str, Any] = dict(node.attributes)
+    return helper.make_node(node.op_type, final(node.inputs), final([node.output]), node.name, **attributes)

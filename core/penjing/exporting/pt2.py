@@ -1,0 +1,44 @@
+"""PyTorch: the network as a `.pt2` archive of torch.export, and its state dict as safetensors, which holds no code.
+
+>>> network = torch.export.load("model.pt2").module()                   # doctest: +SKIP
+>>> mine.load_state_dict(safetensors.torch.load_file("model.safetensors"))   # doctest: +SKIP
+"""
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from penjing.exporting.export import Request, register
+from penjing.model.model import Model
+
+MAX_BATCH = 4096
+
+
+@register("pt2")
+def write_pt2(request: Request) -> tuple[Path, ...]:
+    """NAME.pt2 and NAME.safetensors."""
+    archive, state = request.path(".pt2"), request.path(".safetensors")
+    torch.export.save(exported_program(request.model), archive)
+    save_file(state_dict(request.model), state)
+    return archive, state
+
+
+def exported_program(model: Model) -> torch.export.ExportedProgram:
+    """The float network as torch.export sees it, the batch axis open (1 to 4096)."""
+    # Batch 2: torch.export would take a batch of 1 as a fixed size.
+    examples = tuple(torch.zeros(2, *entry.shape[1:]) for entry in model.inputs)
+    batch = torch.export.Dim("batch", min=1, max=MAX_BATCH)
+    shapes = {entry.name.replace(".", "_"): {0: batch} for entry in model.inputs}
+    return torch.export.export(model.copy().module, examples, dynamic_shapes=shapes)
+
+
+def state_dict(model: Model) -> dict[str, Tensor]:
+    """Every parameter and buffer by its name in module form, without the optimizer's counters."""
+    found = model.module.state_dict()
+    return {
+        name: tensor.detach().clone().contiguous()
+        for name, tensor in found.items()
+        if not name.endswith("num_batches_tracked")
+    }
