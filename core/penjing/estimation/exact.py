@@ -1,0 +1,71 @@
+"""Every exact figure of a network from values alone (DESIGN §4); no tensors, no torch.
+
+>>> from penjing.layer_graph import LayerGraph
+>>> figures_of(LayerGraph(inputs=(), outputs=(), layers=())).params
+0
+"""
+
+from penjing.devices.profiles import Device
+from penjing.estimation.arena import arena
+from penjing.estimation.containers import file_bytes
+from penjing.estimation.deployed import scale_bytes, size_bytes
+from penjing.estimation.latency import energy_mj, latency_ms
+from penjing.estimation.prediction import predict
+from penjing.estimation.state import NetworkState
+from penjing.estimation.tables import Tables
+from penjing.layer_graph import LayerGraph
+from penjing.plan import Plan
+from penjing.results import Figures
+
+
+def figures(
+    graph: LayerGraph,
+    plan: Plan | None = None,
+    *,
+    tables: Tables | None = None,
+    device: Device | None = None,
+    format: str | None = None,
+) -> Figures:
+    """The figures that `plan` will give, decided exactly as compression decides; without a plan, as loaded.
+
+    Args:
+        graph: The network as loaded.
+        plan: What to do to it.
+        tables: Scores of its weights and filters, those that the plan asks for.
+        device: Whose storage and speed count.
+        format: The file whose bytes are predicted; None: the device's own, if there is one.
+
+    Raises:
+        KeyError: The tables lack a score that `tables.wanted` names.
+    """
+    if plan is None:
+        return figures_of(graph, device=device, format=format)
+    prediction = predict(graph, plan, tables or Tables())
+    return figures_of(prediction.graph, prediction.state, device=device, format=format)
+
+
+def figures_of(
+    graph: LayerGraph, state: NetworkState | None = None, *, device: Device | None = None, format: str | None = None
+) -> Figures:
+    """The figures of a network in a given state; `graph` is the network after its cut, batch norm as loaded."""
+    state = NetworkState() if state is None else state
+    format = device.default_format if format is None and device is not None else format
+    params = sum(layer.params for layer in graph.layers)
+    masked = sum(layer.weights - state.weight(layer).kept for layer in graph.layers)
+    size = size_bytes(graph, state, device)
+    flash = None
+    if device is not None and device.kernel_bytes is not None:
+        flash = size + scale_bytes(graph, state, device) + device.kernel_bytes
+    latency = None if device is None else latency_ms(graph, state, device)
+    return Figures(
+        params=params,
+        nonzero=params - masked,
+        macs=sum(layer.macs for layer in graph.layers),
+        size_bytes=size,
+        file_bytes=None if format is None else file_bytes(graph, state, format),
+        flash_bytes=flash,
+        ram_bytes=arena(graph, state).size,
+        latency_ms=latency,
+        energy_mj=None if device is None else energy_mj(latency, device),
+        latency_band=None if device is None or latency is None else device.band,
+    )

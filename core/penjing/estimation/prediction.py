@@ -1,0 +1,163 @@
+"""What a plan will leave of a network, decided from tables exactly as compression decides it; no torch.
+
+>>> from penjing.layer_graph import LayerGraph
+>>> from penjing.plan import Plan
+>>> predict(LayerGraph(inputs=(), outputs=(), layers=()), Plan(), Tables()).state.weights
+{}
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from penjing.catalogue.methods import methods
+from penjing.estimation.cut import Keep, channel_arrays, cut, stays
+from penjing.estimation.state import FLOAT_BITS, NetworkState, WeightState
+from penjing.estimation.tables import Scores, Tables
+from penjing.inspection.selection import filter_criteria, selected_channels, zeros, zeros_together
+from penjing.layer_graph import Layer, LayerGraph
+from penjing.plan import Plan, Settings
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The network after a plan, as values."""
+
+    graph: LayerGraph
+    """After the cut; batch norm as loaded."""
+    state: NetworkState
+    keep: Keep
+    """By channel id of the network before."""
+
+
+def predict(graph: LayerGraph, plan: Plan, tables: Tables) -> Prediction:
+    """The network that the plan's steps will make; training changes no figure.
+
+    Scores are those of the uncut network: for criteria that look at more than the weight itself, a threshold after a
+    filter cut is predicted approximately, everything else exactly.
+
+    Raises:
+        KeyError: The tables lack a score that `tables.wanted` names.
+    """
+    steps = {step.step for step in plan.steps}
+    keep = np.ones(graph.channel_count, dtype=np.bool_)
+    if "prune" in steps:
+        scores = {name: tables.filter_scores[name, how] for name, how in filter_criteria(graph, plan).items()}
+        keep = selected_channels(graph, plan, scores)
+    after = cut(graph, keep)
+    kept = _kept(graph, after, plan, tables, keep) if "prune" in steps else {}
+    quantized = bool(steps & {"quantize", "qat"})
+    weights = {}
+    for layer in after.compressible:
+        bits, scales = weight_bits(layer, plan.settings(layer.name)) if quantized else (FLOAT_BITS, 0)
+        weights[layer.name] = WeightState(kept=kept.get(layer.name, layer.weights), bits=bits, scales=scales)
+    tensors = tensor_bits(after, plan) if quantized else {}
+    return Prediction(after, NetworkState(weights=weights, tensor_bits=tensors), keep)
+
+
+def weight_bits(layer: Layer, settings: Settings) -> tuple[int, int]:
+    """(bits, number of scales) of a layer's weight under its settings."""
+    if settings.weight_bits >= FLOAT_BITS:
+        return FLOAT_BITS, 0
+    if settings.scheme == "float16":
+        return 16, 0
+    filters = layer.weight_shape[0] if layer.weight_shape else 1
+    return settings.weight_bits, filters if settings.granularity == "per_channel" else 1
+
+
+def _kept(before: LayerGraph, after: LayerGraph, plan: Plan, tables: Tables, keep: Keep) -> dict[str, int]:
+    """How many weights each pruned layer keeps."""
+    kept: dict[str, int] = {}
+    together: dict[str, tuple[Settings, Scores, NDArray[np.bool_]]] = {}
+    for layer in after.compressible:
+        settings = plan.settings(layer.name)
+        if not settings.prunes_weights:
+            continue
+        count = layer.weights
+        left = count if settings.nm is None else _left_of_each(layer, *settings.nm)
+        if settings.threshold is None and settings.scope == "layer":
+            kept[layer.name] = min(left, count - zeros(settings.sparsity, count))
+            continue
+        if settings.threshold is not None and settings.nm is None and count == before.by_name[layer.name].weights:
+            ordered = tables.sorted_scores(layer.name, settings.criterion)
+            kept[layer.name] = count - int(np.searchsorted(ordered, np.float32(settings.threshold), side="left"))
+            continue
+        scores = _of_kept(before, layer, tables.weight_scores[layer.name, settings.criterion], keep)
+        mask = np.ones(scores.shape, np.bool_) if settings.nm is None else largest_of_each(scores, *settings.nm)
+        if settings.threshold is not None:
+            kept[layer.name] = int(np.count_nonzero(mask & ~(scores < np.float32(settings.threshold))))
+        elif settings.sparsity > 0:
+            together[layer.name] = settings, scores, mask
+        else:
+            kept[layer.name] = int(np.count_nonzero(mask))
+    kept.update(_kept_together(together))
+    return kept
+
+
+def _kept_together(layers: dict[str, tuple[Settings, Scores, NDArray[np.bool_]]]) -> dict[str, int]:
+    """One threshold over several layers, scores divided by their layer's mean unless they compare as they are."""
+    if not layers:
+        return {}
+    flat = []
+    for settings, scores, mask in layers.values():
+        values = scores.astype(np.float64)
+        mean = float(values.mean())
+        if mean > 0 and not methods("criterion")[settings.criterion].across_layers:
+            values = values / mean
+        flat.append(np.where(mask, values, -np.inf).ravel())
+    count = zeros_together((settings.sparsity, scores.size) for settings, scores, _ in layers.values())
+    values = np.concatenate(flat)
+    gone = np.zeros(len(values), np.bool_)
+    if count > 0:
+        edge = np.partition(values, count - 1)[count - 1]
+        gone = values < edge
+        gone[np.flatnonzero(values == edge)[: count - int(np.count_nonzero(gone))]] = True
+    parts = np.split(gone, np.cumsum([len(part) for part in flat])[:-1])
+    return {
+        name: int(np.count_nonzero(mask.ravel() & ~part))
+        for (name, (_, _, mask)), part in zip(layers.items(), parts, strict=True)
+    }
+
+
+def largest_of_each(scores: Scores, keep: int, of: int) -> NDArray[np.bool_]:
+    """True for the `keep` highest of each `of` neighbours along axis 1; of equals the later stays."""
+    result = np.empty(scores.shape, dtype=np.bool_)
+    for start in range(0, scores.shape[1], of):
+        part = scores[:, start : start + of]
+        rank = part.argsort(axis=1, kind="stable").argsort(axis=1, kind="stable")
+        result[:, start : start + of] = rank >= part.shape[1] - keep
+    return result
+
+
+def _left_of_each(layer: Layer, keep: int, of: int) -> int:
+    assert layer.weight_shape is not None
+    inputs = layer.weight_shape[1]
+    whole, rest = divmod(inputs, of)
+    return layer.weights // inputs * (whole * keep + min(rest, keep)) if inputs else 0
+
+
+def _of_kept(before: LayerGraph, layer: Layer, scores: Scores, keep: Keep) -> Scores:
+    """The scores of the weights that the cut leaves."""
+    outputs, inputs = channel_arrays(before)[layer.name]
+    scores = scores[stays(outputs, keep)]
+    if layer.weight_kind in ("dense", "grouped"):
+        scores = scores[:, stays(inputs, keep)]
+    return scores
+
+
+def tensor_bits(graph: LayerGraph, plan: Plan) -> dict[str, int]:
+    """Bits of every tensor once activations are quantized."""
+    readers: dict[str, list[str]] = {}
+    for layer in graph.layers:
+        for feed in layer.inputs:
+            readers.setdefault(feed, []).append(layer.name)
+    found: dict[str, int] = {}
+    for entry in graph.inputs:
+        found[entry.name] = max(
+            (plan.settings(name).activation_bits for name in readers.get(entry.name, ())), default=32
+        )
+    for layer in graph.layers:
+        inherited = max((found[feed] for feed in layer.inputs), default=FLOAT_BITS)
+        found[layer.name] = plan.settings(layer.name).activation_bits if layer.compressible else inherited
+    return found

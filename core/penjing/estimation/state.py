@@ -1,0 +1,44 @@
+"""What compression left of a network, as numbers per layer and tensor: the input of every exact figure.
+
+There are two ways to one: `prediction.predict` from a plan and tables, `finished.state_of` from a finished model.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from penjing.layer_graph import Layer
+
+FLOAT_BITS = 32
+
+
+class WeightState(msgspec.Struct, frozen=True, kw_only=True):
+    """The weight of one layer."""
+
+    kept: int
+    """Values that no mask sets to zero."""
+    bits: int = FLOAT_BITS
+    scales: int = 0
+    """Quantization scales: one a filter, one a tensor, or 0 for a weight that is not quantized."""
+
+
+class NetworkState(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole network; the empty state is the network as loaded."""
+
+    weights: Mapping[str, WeightState] = {}
+    """By layer; a missing one is dense float32."""
+    tensor_bits: Mapping[str, int] = {}
+    """Bits of the result of a layer or of a network input; a missing one is float32."""
+
+    def weight(self, layer: Layer) -> WeightState:
+        """The state of one layer's weight."""
+        found = self.weights.get(layer.name)
+        return WeightState(kept=layer.weights) if found is None else found
+
+    def bits(self, tensor: str) -> int:
+        """The bits of one tensor."""
+        return self.tensor_bits.get(tensor, FLOAT_BITS)
+
+    def is_integer(self, layer: Layer) -> bool:
+        """Whether a layer runs in integers: its weight and all that feeds it are quantized to 8 bits or fewer."""
+        return self.weight(layer).bits <= 8 and all(self.bits(feed) <= 8 for feed in layer.inputs)
