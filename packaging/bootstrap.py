@@ -7,6 +7,7 @@ Example:
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
 import importlib.util
@@ -259,7 +260,12 @@ def say(step: str) -> None:
 
 def start(module: str, *arguments: str, **environment: str) -> int:
     """Runs a module of the environment in the checkout with this terminal and returns its exit code."""
-    return subprocess.run([PYTHON, "-m", module, *arguments], cwd=ROOT, env={**clean(), **environment}).returncode
+    command: list[str | Path] = [PYTHON, "-m", module, *arguments]
+    with subprocess.Popen(command, cwd=ROOT, env={**clean(), **environment}) as process:
+        while True:
+            # Ctrl+C reaches the module too: it ends by itself, and only when it has cleaned up.
+            with contextlib.suppress(KeyboardInterrupt):
+                return process.wait()
 
 
 def call(command: list[str | Path], doing: str) -> None:

@@ -100,6 +100,28 @@ def test_that_run_does_the_job_in_the_checkout_and_hands_its_exit_code_on(
     ]
 
 
+@pytest.mark.usefixtures("environment")
+def test_that_an_interrupted_job_may_clean_up(bootstrap: ModuleType) -> None:
+    job = bootstrap.ROOT / "penjing" / "__main__.py"
+    job.parent.mkdir()
+    job.write_text(
+        "import os, pathlib, signal, sys, time\n"
+        "try:\n"
+        "    os.killpg(0, signal.SIGINT)\n"
+        "    signal.pause()\n"
+        "except KeyboardInterrupt:\n"
+        "    time.sleep(0.6)  # longer than subprocess waits before it kills\n"
+        "    pathlib.Path('cleaned').touch()\n"
+        "    sys.exit(130)\n"
+    )
+    bootstrap.STAMP.write_text(bootstrap.fingerprint())
+    # In a session of its own, as in a terminal, where Ctrl+C reaches everything in the foreground.
+    command = [sys.executable, bootstrap.__file__, "run"]
+    done = subprocess.run(command, start_new_session=True, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (130, "")
+    assert (bootstrap.ROOT / "cleaned").exists()
+
+
 @pytest.mark.usefixtures("environment", "product")
 def test_that_the_second_run_installs_nothing(bootstrap: ModuleType) -> None:
     bootstrap.main(["run"])
