@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from penjing.devices.profiles import Device
-from penjing.estimation.state import FLOAT_BITS, NetworkState
+from penjing.estimation.state import FILTERED, FLOAT_BITS, NetworkState
 from penjing.estimation.storage import BIAS_BYTES, stored_bytes
 from penjing.layer_graph import Layer, LayerGraph
 
@@ -57,7 +57,7 @@ def folded(graph: LayerGraph) -> frozenset[str]:
         feed = graph.by_name.get(layer.inputs[0]) if layer.weight_kind == "affine" else None
         if feed is None or feed.name in outputs or readers[feed.name] != 1:
             return False
-        return feed.weight_kind in ("dense", "depthwise", "grouped")
+        return feed.weight_kind in FILTERED
 
     return frozenset(layer.name for layer in graph.layers if folds(layer))
 

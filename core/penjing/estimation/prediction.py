@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from penjing.catalogue.methods import methods
 from penjing.estimation.cut import Keep, channel_arrays, cut, stays
-from penjing.estimation.state import FLOAT_BITS, NetworkState, WeightState
+from penjing.estimation.state import FILTERED, FLOAT_BITS, NetworkState, WeightState
 from penjing.estimation.tables import Scores, Tables
 from penjing.inspection.selection import filter_criteria, selected_channels, zeros, zeros_together
 from penjing.layer_graph import Layer, LayerGraph
@@ -147,17 +147,26 @@ def _of_kept(before: LayerGraph, layer: Layer, scores: Scores, keep: Keep) -> Sc
 
 
 def tensor_bits(graph: LayerGraph, plan: Plan) -> dict[str, int]:
-    """Bits of every tensor once activations are quantized."""
-    readers: dict[str, list[str]] = {}
+    """Bits of every tensor once activations are quantized, as `compression.placement` places quantizers.
+
+    A layer with a filter decides about its result; any other result is quantized when all that feeds it is, and a
+    network input when every layer with filters that it reaches first quantizes its result.
+    """
+    found = {entry.name: _input_bits(entry.name, graph, plan) for entry in graph.inputs}
     for layer in graph.layers:
-        for feed in layer.inputs:
-            readers.setdefault(feed, []).append(layer.name)
-    found: dict[str, int] = {}
-    for entry in graph.inputs:
-        found[entry.name] = max(
-            (plan.settings(name).activation_bits for name in readers.get(entry.name, ())), default=32
-        )
-    for layer in graph.layers:
-        inherited = max((found[feed] for feed in layer.inputs), default=FLOAT_BITS)
-        found[layer.name] = plan.settings(layer.name).activation_bits if layer.compressible else inherited
+        if layer.weight_kind in FILTERED:
+            found[layer.name] = plan.settings(layer.name).activation_bits
+        else:
+            found[layer.name] = max((found[feed] for feed in layer.inputs), default=FLOAT_BITS)
     return found
+
+
+def _input_bits(name: str, graph: LayerGraph, plan: Plan) -> int:
+    reached, met = {name}, []
+    for layer in graph.layers:
+        if not reached.isdisjoint(layer.inputs):
+            if layer.weight_kind in FILTERED:
+                met.append(plan.settings(layer.name).activation_bits)
+            else:
+                reached.add(layer.name)
+    return max(met, default=FLOAT_BITS)

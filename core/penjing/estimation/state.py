@@ -10,6 +10,8 @@ import msgspec
 from penjing.layer_graph import Layer
 
 FLOAT_BITS = 32
+FILTERED = frozenset({"dense", "depthwise", "grouped"})
+"""The kinds of weights that are made of filters."""
 
 
 class WeightState(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,41 @@
+"""The state of a finished model: what `exact.figures_of` needs to tell its figures.
+
+>>> from penjing.estimation.finished import state_of
+>>> from penjing.estimation.exact import figures_of
+>>> figures_of(graph, state_of(model, graph))    # doctest: +SKIP
+"""
+
+import numpy as np
+
+from penjing.estimation.state import FILTERED, FLOAT_BITS, NetworkState, WeightState
+from penjing.layer_graph import LayerGraph
+from penjing.model.model import Model
+
+
+def state_of(model: Model, graph: LayerGraph) -> NetworkState:
+    """What masks and quantizers of `model` say about the layers and tensors of `graph`.
+
+    `graph` is the model's own graph, or the one it had before batch norm was folded: the names are the same, and
+    the figures then count parameters as loaded.
+    """
+    weights = {layer.name: _weight(model, layer.name) for layer in graph.layers if layer.weight_kind in FILTERED}
+    bits = {name: quantizer.bits for name, quantizer in model.activation_quantizers.items()}
+    tensors = {entry.name: bits.get(entry.name, FLOAT_BITS) for entry in graph.inputs}
+    for layer in graph.layers:
+        if layer.name in bits:
+            tensors[layer.name] = bits[layer.name]
+        elif layer.weight_kind == "affine":  # it may be folded by now: then its result is its layer's
+            tensors[layer.name] = tensors[layer.inputs[0]]
+        else:
+            tensors[layer.name] = FLOAT_BITS
+    return NetworkState(weights=weights, tensor_bits=tensors)
+
+
+def _weight(model: Model, name: str) -> WeightState:
+    mask = model.masks.get(name)
+    kept = model.weight(name).numel() if mask is None else int(np.count_nonzero(mask.numpy()))
+    quantizer = model.weight_quantizers.get(name)
+    if quantizer is None:
+        return WeightState(kept=kept)
+    scales = 0 if quantizer.float16 else quantizer.scale.numel()
+    return WeightState(kept=kept, bits=quantizer.bits, scales=scales)
