@@ -40,6 +40,25 @@ class Quantizer:
         """Largest code."""
         return (1 << (self.bits - 1)) - 1
 
+    def encode(self, values: Tensor) -> Tensor:
+        """The codes q of real values, int32."""
+        codes = torch.round(values / self._along(self.scale, values)) + self._along(self.zero_point, values)
+        return codes.clamp(self.q_min, self.q_max).to(torch.int32)
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """The real values r̂ of codes, float32."""
+        return (codes - self._along(self.zero_point, codes)).float() * self._along(self.scale, codes)
+
+    def on_grid(self, values: Tensor) -> Tensor:
+        """The nearest values that have a code (or a half-precision form)."""
+        return values.half().float() if self.float16 else self.decode(self.encode(values))
+
+    def _along(self, parts: Tensor, values: Tensor) -> Tensor:
+        if self.axis is None:
+            return parts
+        axis = self.axis % values.dim()
+        return parts.reshape([-1 if place == axis else 1 for place in range(values.dim())])
+
 
 @dataclass(frozen=True, kw_only=True)
 class Model:

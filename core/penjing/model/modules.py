@@ -1,6 +1,7 @@
 """Modules for operators that torch has only as functions, so that every node of module form is a module."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -54,3 +55,116 @@ class Reshape(nn.Module):
     def forward(self, values: Tensor) -> Tensor:
         """[n, …] → [n, *shape]."""
         return values.reshape(values.shape[0], *self.shape)
+
+
+class Subtract(nn.Module):
+    """y = a - b."""
+
+    def forward(self, left: Tensor, right: Tensor) -> Tensor:
+        """Broadcasts as torch does."""
+        return left - right
+
+
+class Divide(nn.Module):
+    """y = a / b."""
+
+    def forward(self, left: Tensor, right: Tensor) -> Tensor:
+        """Broadcasts as torch does."""
+        return left / right
+
+
+class AddConstant(nn.Module):
+    """y = x + c; c broadcasts to x and never has a batch of its own."""
+
+    def __init__(self, value: Tensor) -> None:
+        super().__init__()
+        self.value = nn.Parameter(value.detach(), requires_grad=False)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """[n, …] → [n, …]."""
+        return values + self.value
+
+
+class MultiplyConstant(nn.Module):
+    """y = x · c; c broadcasts to x and never has a batch of its own."""
+
+    def __init__(self, value: Tensor) -> None:
+        super().__init__()
+        self.value = nn.Parameter(value.detach(), requires_grad=False)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """[n, …] → [n, …]."""
+        return values * self.value
+
+
+class Clip(nn.Module):
+    """y = min(max(x, low), high); a bound may be infinite."""
+
+    def __init__(self, low: float, high: float) -> None:
+        super().__init__()
+        self.low, self.high = low, high
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Elementwise."""
+        return values.clamp(self.low, self.high)
+
+
+class GlobalMaxPool(nn.Module):
+    """The maximum over all positions; `keepdim` leaves axes of extent 1."""
+
+    def __init__(self, *, keepdim: bool) -> None:
+        super().__init__()
+        self.keepdim = keepdim
+
+    def forward(self, values: Tensor) -> Tensor:
+        """[n, c, …] → [n, c, 1, …] or [n, c]."""
+        return values.amax(dim=tuple(range(2, values.dim())), keepdim=self.keepdim)
+
+
+class Mean(nn.Module):
+    """The mean along some axes (never the batch); `keepdim` leaves axes of extent 1."""
+
+    def __init__(self, dims: tuple[int, ...], *, keepdim: bool) -> None:
+        super().__init__()
+        self.dims, self.keepdim = dims, keepdim
+
+    def forward(self, values: Tensor) -> Tensor:
+        """[n, …] → [n, …]."""
+        return values.mean(dim=self.dims, keepdim=self.keepdim)
+
+
+class Transpose(nn.Module):
+    """Another order of the axes; the batch stays first."""
+
+    def __init__(self, order: tuple[int, ...]) -> None:
+        super().__init__()
+        if sorted(order) != list(range(len(order))) or order[:1] != (0,):
+            raise ValueError(f"{order} is no order of axes that keeps the batch first")
+        self.order = order
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Axis `order[i]` of the input becomes axis i."""
+        return values.permute(self.order)
+
+
+class Pad(nn.Module):
+    """Adds values around every axis but the batch: `begin` before it and `end` after it, from axis 1 on.
+
+    `mode` is constant (of `value`), reflect or replicate.
+    """
+
+    def __init__(self, begin: tuple[int, ...], end: tuple[int, ...], *, mode: str, value: float) -> None:
+        super().__init__()
+        if len(begin) != len(end) or min(begin + end, default=0) < 0:
+            raise ValueError(f"padding {begin} and {end}")
+        if mode not in ("constant", "reflect", "replicate"):
+            raise ValueError(f"unknown padding mode {mode!r}")
+        self.begin, self.end, self.mode, self.value = begin, end, mode, value
+
+    def forward(self, values: Tensor) -> Tensor:
+        """[n, a, …] → [n, begin + a + end, …]."""
+        sides = [side for pair in reversed(list(zip(self.begin, self.end, strict=True))) for side in pair]
+        if self.mode == "constant":
+            return F.pad(values, sides, value=self.value)
+        # torch reflects and repeats positions only: the sides of the channels, which are 0, are left out.
+        return F.pad(values, sides[:-2], mode=self.mode)

@@ -6,9 +6,11 @@ from typing import ClassVar
 import numpy as np
 from torch import Tensor, nn
 
-from penjing.model.modules import Add, Concat, Multiply
+from penjing.model.modules import Add, Concat, Divide, Multiply, Subtract
+from penjing.model.operators import integer_kernels
 from penjing.model.operators.channels import Channels, Flow
 from penjing.model.operators.onnx_writer import OnnxWriter
+from penjing.model.operators.reading import PREVIOUS, Activation, AtenNode, Draft, OnnxNode, Reading, from_front
 from penjing.model.operators.table import Attributes, Operator, register
 
 
@@ -20,6 +22,22 @@ class _Pointwise(Operator):
     def build(self, attributes: Attributes, tensors: Mapping[str, Tensor]) -> nn.Module:
         """Nothing to set."""
         return self.modules[0]()
+
+    def read(self, node: OnnxNode) -> Reading:
+        """Both sides depend on the network's input; stored sides are another row's."""
+        return self._joined(node.value(0), node.value(1))
+
+    def read_aten(self, node: AtenNode) -> Reading:
+        """The same."""
+        if node.get("alpha", 1) != 1 or node.get("rounding_mode") is not None:
+            raise node.unsupported("a factor beside the sum, or a quotient that is rounded")
+        return self._joined(node.get("self"), node.get("other"))
+
+    def _joined(self, left: object, right: object) -> Reading:
+        if not isinstance(left, Activation) or not isinstance(right, Activation):
+            return None
+        # Two tensors of different rank line up at the end: the batch of the shorter one would meet another axis.
+        return (Draft(kind=self.kind, inputs=(left.name, right.name)),) if len(left.shape) == len(right.shape) else None
 
     def write(self, attributes: Attributes, writer: OnnxWriter) -> None:
         """One node."""
@@ -43,7 +61,18 @@ class AddRow(_Pointwise):
 
     kind = "add"
     modules = (Add,)
+    integer = integer_kernels.ADD
     onnx = "Add"
+    reads = ("Add", "Sum")
+    reads_aten = ("add",)
+
+    def read(self, node: OnnxNode) -> Reading:
+        """A sum of two, or a Sum of several."""
+        if node.op == "Add":
+            return super().read(node)
+        names = [node.activation(index).name for index in range(len(node.inputs))]
+        drafts = [Draft(kind=self.kind, inputs=(names[0], name)) for name in names[1:2]]
+        return (*drafts, *(Draft(kind=self.kind, inputs=(PREVIOUS, name)) for name in names[2:]))
 
 
 @register
@@ -52,7 +81,32 @@ class MultiplyRow(_Pointwise):
 
     kind = "multiply"
     modules = (Multiply,)
+    integer = integer_kernels.MULTIPLY
     onnx = "Mul"
+    reads = ("Mul",)
+    reads_aten = ("mul",)
+
+
+@register
+class SubtractRow(_Pointwise):
+    """y = a - b."""
+
+    kind = "subtract"
+    modules = (Subtract,)
+    onnx = "Sub"
+    reads = ("Sub",)
+    reads_aten = ("sub",)
+
+
+@register
+class DivideRow(_Pointwise):
+    """y = a / b."""
+
+    kind = "divide"
+    modules = (Divide,)
+    onnx = "Div"
+    reads = ("Div",)
+    reads_aten = ("div",)
 
 
 @register
@@ -61,6 +115,28 @@ class ConcatRow(Operator):
 
     kind = "concat"
     modules = (Concat,)
+    reads = ("Concat",)
+    reads_aten = ("cat", "concat")
+
+    def read(self, node: OnnxNode) -> Reading:
+        """Parts that all depend on the network's input."""
+        parts = [node.activation(index) for index in range(len(node.inputs))]
+        return self._parts(node, parts, int(node.attributes["axis"]))
+
+    def read_aten(self, node: AtenNode) -> Reading:
+        """The same."""
+        parts = [part for part in node.get("tensors", ()) if isinstance(part, Activation)]
+        if len(parts) != len(node.get("tensors", ())):
+            raise node.unsupported("a stored part")
+        return self._parts(node, parts, int(node.get("dim", 0)))
+
+    def _parts(self, node: OnnxNode | AtenNode, parts: list[Activation], axis: int) -> Reading:
+        dim = from_front(axis, len(parts[0].shape), node)
+        if dim == 0:
+            raise node.unsupported("parts joined along the batch")
+        return (Draft(kind=self.kind, inputs=tuple(part.name for part in parts), attributes={"dim": dim}),)
+
+    integer = integer_kernels.CONCAT
 
     def build(self, attributes: Attributes, tensors: Mapping[str, Tensor]) -> nn.Module:
         """Attributes: dim."""

@@ -9,10 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from penjing.layer_graph import WeightKind
+from penjing.layer_graph import FIXED, WeightKind
+from penjing.model.operators import integer_kernels
 from penjing.model.operators.channels import Channels, Flow
 from penjing.model.operators.onnx_writer import OnnxWriter
+from penjing.model.operators.reading import PREVIOUS, AtenNode, Draft, OnnxNode, Reading, biased
 from penjing.model.operators.table import Attributes, Operator, Shape, parameter, register
+from penjing.model.operators.windows import Window, aten_window, onnx_window, windowed
 
 _TYPES: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d}
 
@@ -23,6 +26,37 @@ class Convolution(Operator):
 
     kind = "conv"
     modules = (nn.Conv1d, nn.Conv2d)
+    integer = integer_kernels.CONVOLUTION
+    reads = ("Conv",)
+    reads_aten = ("conv1d", "conv2d", "convolution")
+
+    def read(self, node: OnnxNode) -> Reading:
+        """A convolution; one-sided padding becomes a layer of its own."""
+        weight, value = node.needed(1), node.activation(0)
+        window = onnx_window(node, weight.shape[2:], value.shape[2:])
+        if weight.ndim - 2 not in _TYPES:
+            raise node.unsupported(f"a convolution over {weight.ndim - 2} axes")
+        draft = _draft(window, int(node.attributes.get("group", 1)), biased(weight, node.constant(2)), node.origin(1))
+        return windowed(value.name, window, draft)
+
+    def read_aten(self, node: AtenNode) -> Reading:
+        """The same; `padding` may be the words same and valid."""
+        weight, value = node.needed("weight"), node.activation("input")
+        if node.get("transposed", False):
+            raise node.unsupported("a transposed convolution")
+        if weight.ndim - 2 not in _TYPES or len(value.shape) != weight.ndim:
+            raise node.unsupported(f"a convolution over {weight.ndim - 2} axes of a tensor with {len(value.shape)}")
+        window = aten_window(node, weight.shape[2:], stride=(1,) * (weight.ndim - 2))
+        tensors = biased(weight, node.constant("bias"))
+        return windowed(value.name, window, _draft(window, int(node.get("groups", 1)), tensors, node.origin("weight")))
+
+    def absorb_bias(self, tensors: Mapping[str, Tensor], bias: Tensor) -> Mapping[str, Tensor] | None:
+        """One value a filter, the same at every position."""
+        filters, rank = tensors["weight"].shape[0], tensors["weight"].dim() - 1
+        aligned = bias.reshape((1,) * (rank - bias.dim()) + tuple(bias.shape)) if bias.dim() <= rank else bias
+        if aligned.dim() != rank or aligned.shape[0] not in (1, filters) or aligned.numel() != aligned.shape[0]:
+            return None
+        return {**tensors, "bias": tensors.get("bias", 0) + aligned.reshape(-1).expand(filters)}
 
     def build(self, attributes: Attributes, tensors: Mapping[str, Tensor]) -> nn.Module:
         """Attributes: stride, padding, dilation (a number an axis), groups."""
@@ -89,6 +123,9 @@ class Convolution(Operator):
         """Plain: new channels. Depthwise: its input's. Grouped: the same places of all groups go together."""
         assert isinstance(module, nn.Conv1d | nn.Conv2d)
         kind = self.weight_kind(module)
+        if flow.inputs[0].axis != 1:
+            flow.freeze(flow.inputs[0].ids)
+            return flow.fresh(module.out_channels) if kind == "dense" else flow.fixed()
         if kind == "depthwise":
             return flow.inputs[0]
         if kind == "dense":
@@ -105,7 +142,8 @@ class Convolution(Operator):
         assert isinstance(module, nn.Conv1d | nn.Conv2d)
         if self.weight_kind(module) == "depthwise":
             return np.zeros(0, np.int64)
-        return flow.inputs[0].ids[: module.in_channels // module.groups]
+        taken = module.in_channels // module.groups
+        return flow.inputs[0].ids[:taken] if flow.inputs[0].axis == 1 else np.full(taken, FIXED, np.int64)
 
     def select(self, module: nn.Module, *, outputs: Tensor | None, inputs: Tensor | None) -> nn.Module:
         """A smaller convolution; a depthwise one loses groups, a grouped one keeps them."""
@@ -122,3 +160,8 @@ class Convolution(Operator):
             result.groups = result.out_channels
         result.in_channels = result.weight.shape[1] * result.groups
         return result  # type: ignore[no-any-return]
+
+
+def _draft(window: Window, groups: int, tensors: dict[str, Tensor], origin: str) -> Draft:
+    attributes = {"stride": window.stride, "dilation": window.dilation, "groups": groups}
+    return Draft(kind="conv", inputs=(PREVIOUS,), attributes=attributes, tensors=tensors, weight=origin)

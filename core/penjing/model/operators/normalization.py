@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from penjing.layer_graph import WeightKind
+from penjing.model.operators import integer_kernels
 from penjing.model.operators.channels import Channels, Flow
 from penjing.model.operators.onnx_writer import OnnxWriter
+from penjing.model.operators.reading import Activation, Array, AtenNode, Draft, OnnxNode, Reading, tensor
 from penjing.model.operators.table import Attributes, Operator, parameter, register
 
 _TYPES: dict[int, type[nn.BatchNorm1d] | type[nn.BatchNorm2d]] = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d}
@@ -21,7 +23,42 @@ class BatchNorm(Operator):
 
     kind = "batch_norm"
     modules = (nn.BatchNorm1d, nn.BatchNorm2d)
+    integer = integer_kernels.NORMALIZATION
     in_place = True
+    reads = ("BatchNormalization",)
+    reads_aten = ("batch_norm", "_native_batch_norm_legit_no_training")
+
+    def read(self, node: OnnxNode) -> Reading:
+        """Batch norm as it is outside training; momentum counts the other way round in ONNX."""
+        names = ("weight", "bias", "running_mean", "running_var")
+        arrays = {name: node.needed(index) for index, name in enumerate(names, start=1)}
+        eps, momentum = node.number("epsilon", None, 1e-5), 1 - node.number("momentum", None, 0.9)
+        return self._norm(node, node.activation(0), arrays, (eps, momentum), node.origin(1))
+
+    def read_aten(self, node: AtenNode) -> Reading:
+        """The same; γ and β may be missing."""
+        if node.get("training", False):
+            raise node.unsupported("batch norm in training mode: call eval() before exporting")
+        arrays = {name: node.needed(name) for name in ("running_mean", "running_var")}
+        arrays |= {name: array for name in ("weight", "bias") if (array := node.constant(name)) is not None}
+        settings = (float(node.get("eps", 1e-5)), float(node.get("momentum", 0.1)))
+        origin = node.origin("weight") or node.origin("running_mean")
+        return self._norm(node, node.activation("input"), arrays, settings, origin)
+
+    def _norm(
+        self,
+        node: OnnxNode | AtenNode,
+        value: Activation,
+        arrays: Mapping[str, Array],
+        settings: tuple[float, float],
+        origin: str,
+    ) -> Reading:
+        rank = len(value.shape)
+        if rank not in (2, 3, 4) or any(array.shape != (value.shape[1],) for array in arrays.values()):
+            raise node.unsupported(f"statistics that do not fit a tensor of shape {list(value.shape)}")
+        attributes = {"eps": settings[0], "momentum": settings[1], "dims": 2 if rank == 4 else 1}
+        tensors = {name: tensor(array) for name, array in arrays.items()}
+        return (Draft(kind=self.kind, inputs=(value.name,), attributes=attributes, tensors=tensors, weight=origin),)
 
     def build(self, attributes: Attributes, tensors: Mapping[str, Tensor]) -> nn.Module:
         """Attributes: eps, momentum, dims (1: [n, c] or [n, c, l]; 2: [n, c, h, w])."""
@@ -59,8 +96,8 @@ class BatchNorm(Operator):
         return "affine"
 
     def channels(self, module: nn.Module, flow: Flow) -> Channels:
-        """Its input's."""
-        return flow.inputs[0]
+        """Its input's, if they lie along axis 1."""
+        return flow.inputs[0] if flow.inputs[0].axis == 1 else super().channels(module, flow)
 
     def select(self, module: nn.Module, *, outputs: Tensor | None, inputs: Tensor | None) -> nn.Module:
         """Fewer channels."""

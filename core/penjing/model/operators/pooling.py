@@ -1,14 +1,19 @@
 """Pooling: maximum, average, global average."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
 
 from penjing.model.modules import GlobalAveragePool
+from penjing.model.operators import integer_kernels
 from penjing.model.operators.channels import Channels, Flow
 from penjing.model.operators.onnx_writer import OnnxWriter
+from penjing.model.operators.reading import PREVIOUS, AtenNode, Draft, OnnxNode, Reading, Shape
+from penjing.model.operators.reduction import aten_axes, is_global, reduced_axes
 from penjing.model.operators.table import Attributes, Operator, register
+from penjing.model.operators.windows import Window, aten_window, onnx_window, windowed
 
 
 def _per_axis(value: Any, dims: int) -> tuple[int, ...]:
@@ -52,6 +57,34 @@ class MaxPool(_Window):
 
     kind = "max_pool"
     modules = (nn.MaxPool1d, nn.MaxPool2d)
+    reads = ("MaxPool",)
+    reads_aten = ("max_pool1d", "max_pool2d", "max_pool2d_with_indices")
+
+    def read(self, node: OnnxNode) -> Reading:
+        """A window over 1 or 2 axes."""
+        value = node.activation()
+        window = onnx_window(node, _kernel(node), value.shape[2:])
+        return self._window(value.name, window, bool(node.attributes.get("ceil_mode", 0)))
+
+    def read_aten(self, node: AtenNode) -> Reading:
+        """The same."""
+        value = node.activation()
+        kernel = node.integers("kernel_size", dims=_dims(node))
+        window = aten_window(node, kernel, stride=kernel)
+        return self._window(value.name, window, bool(node.get("ceil_mode", False)))
+
+    def _window(self, name: str, window: Window, ceil_mode: bool) -> Reading:
+        attributes = {
+            "kernel": window.kernel,
+            "stride": window.stride,
+            "dilation": window.dilation,
+            "ceil_mode": ceil_mode,
+        }
+        draft = Draft(kind=self.kind, inputs=(PREVIOUS,), attributes=attributes)
+        # torch pads by half a kernel at most; more, or one-sided, is a layer of the smallest value before it.
+        return windowed(name, window, draft, value=-math.inf, separate=not _half(window))
+
+    integer = integer_kernels.MAX_POOL
 
     def build(self, attributes: Attributes, tensors: Mapping[str, Tensor]) -> nn.Module:
         """Attributes: kernel, stride, padding, dilation, ceil_mode."""
@@ -81,6 +114,53 @@ class AveragePool(_Window):
 
     kind = "avg_pool"
     modules = (nn.AvgPool1d, nn.AvgPool2d)
+    reads = ("AveragePool",)
+    reads_aten = ("avg_pool1d", "avg_pool2d", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "_adaptive_avg_pool2d")
+
+    def read(self, node: OnnxNode) -> Reading:
+        """A window over 1 or 2 axes."""
+        value = node.activation()
+        window = onnx_window(node, _kernel(node), value.shape[2:])
+        counts = bool(node.attributes.get("count_include_pad", 0))
+        ceil_mode = bool(node.attributes.get("ceil_mode", 0))
+        if not (window.symmetric and _half(window)) and (not counts or ceil_mode):
+            raise node.unsupported("one-sided or wide padding that does not count as values")
+        return self._window(node, value.name, window, counts, ceil_mode)
+
+    def read_aten(self, node: AtenNode) -> Reading:
+        """The same; adaptive pooling where every window has the same size."""
+        value = node.activation()
+        dims = _dims(node)
+        if "adaptive" not in node.op:
+            if node.get("divisor_override") is not None:
+                raise node.unsupported("a divisor of its own")
+            kernel = node.integers("kernel_size", dims=dims)
+            window = aten_window(node, kernel, stride=kernel)
+            counts = bool(node.get("count_include_pad", True))
+            return self._window(node, value.name, window, counts, bool(node.get("ceil_mode", False)))
+        sizes, extents = node.integers("output_size", dims=dims), value.shape[2:]
+        if set(sizes) == {1}:
+            return None  # global average pooling
+        if len(sizes) != len(extents) or any(extent % size for extent, size in zip(extents, sizes, strict=True)):
+            raise node.unsupported(f"adaptive pooling of {list(extents)} to {list(sizes)}, which does not divide it")
+        kernel = tuple(extent // size for extent, size in zip(extents, sizes, strict=True))
+        none = (0,) * dims
+        window = Window(kernel=kernel, stride=kernel, dilation=(1,) * dims, begin=none, end=none)
+        return self._window(node, value.name, window, True, False)
+
+    def _window(self, node: OnnxNode | AtenNode, name: str, window: Window, counts: bool, ceil_mode: bool) -> Reading:
+        if set(window.dilation) != {1}:
+            raise node.unsupported("dilation in an average")
+        attributes = {
+            "kernel": window.kernel,
+            "stride": window.stride,
+            "ceil_mode": ceil_mode,
+            "count_include_pad": counts,
+        }
+        draft = Draft(kind=self.kind, inputs=(PREVIOUS,), attributes=attributes)
+        return windowed(name, window, draft, separate=not _half(window))
+
+    integer = integer_kernels.AVERAGE_POOL
 
     def build(self, attributes: Attributes, tensors: Mapping[str, Tensor]) -> nn.Module:
         """Attributes: kernel, stride, padding, ceil_mode, count_include_pad."""
@@ -110,6 +190,32 @@ class GlobalAveragePoolRow(Operator):
 
     kind = "global_avg_pool"
     modules = (GlobalAveragePool,)
+    reads = ("GlobalAveragePool", "ReduceMean")
+    reads_aten = ("mean", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "_adaptive_avg_pool2d")
+
+    def read(self, node: OnnxNode) -> Reading:
+        """A GlobalAveragePool, or a mean over exactly the positions."""
+        value = node.activation()
+        rank = len(value.shape)
+        if node.op == "GlobalAveragePool":
+            return self._positions(value.name, keepdim=True)
+        axes, keepdim = reduced_axes(node, rank)
+        return self._positions(value.name, keepdim=keepdim) if is_global(axes, rank) else None
+
+    def read_aten(self, node: AtenNode) -> Reading:
+        """The same; adaptive pooling to one position."""
+        value = node.activation()
+        rank = len(value.shape)
+        if node.op != "mean":
+            single = set(node.integers("output_size")) == {1}
+            return self._positions(value.name, keepdim=True) if single else None
+        axes, keepdim = aten_axes(node, rank)
+        return self._positions(value.name, keepdim=keepdim) if is_global(axes, rank) else None
+
+    def _positions(self, name: str, *, keepdim: bool) -> Reading:
+        return (Draft(kind=self.kind, inputs=(name,), attributes={"keepdim": keepdim}),)
+
+    integer = integer_kernels.GLOBAL_AVERAGE_POOL
 
     def build(self, attributes: Attributes, tensors: Mapping[str, Tensor]) -> nn.Module:
         """Attributes: keepdim."""
@@ -130,3 +236,19 @@ class GlobalAveragePoolRow(Operator):
     def channels(self, module: nn.Module, flow: Flow) -> Channels:
         """Its input's, if they lie along axis 1."""
         return flow.inputs[0] if flow.inputs[0].axis == 1 else super().channels(module, flow)
+
+
+def _kernel(node: OnnxNode) -> Shape:
+    kernel = node.integers("kernel_shape")
+    if kernel is None or len(kernel) not in (1, 2):
+        raise node.unsupported(f"a window of shape {kernel}")
+    return kernel
+
+
+def _dims(node: AtenNode) -> int:
+    return 1 if "1d" in node.op else 2
+
+
+def _half(window: Window) -> bool:
+    """Whether no side is padded by more than half the kernel."""
+    return all(2 * side <= size for side, size in zip(window.begin, window.kernel, strict=True))

@@ -1,13 +1,16 @@
 """Operators that only move values: flatten, reshape."""
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
 from torch import Tensor, nn
 
 from penjing.model.modules import Reshape
+from penjing.model.operators import integer_kernels
 from penjing.model.operators.channels import Channels, Flow
 from penjing.model.operators.onnx_writer import OnnxWriter
+from penjing.model.operators.reading import Activation, AtenNode, Draft, OnnxNode, Reading, SourceNode, from_front
 from penjing.model.operators.table import Attributes, Operator, register
 
 
@@ -27,6 +30,17 @@ class Flatten(Operator):
 
     kind = "flatten"
     modules = (nn.Flatten,)
+    reads = ("Flatten",)
+
+    def read(self, node: OnnxNode) -> Reading:
+        """Everything but the batch becomes one axis."""
+        value = node.activation()
+        axis = node.axis(1, len(value.shape) + 1)
+        if axis != 1 and math.prod(value.shape[1:axis]) != 1:
+            raise node.unsupported(f"axis {axis} of a tensor of shape {list(value.shape)}: it mixes the batch")
+        return reshaped(node, value, (value.shape[0], math.prod(value.shape[1:])))
+
+    integer = integer_kernels.FLATTEN
     alias = True
 
     def build(self, attributes: Attributes, tensors: Mapping[str, Tensor]) -> nn.Module:
@@ -59,6 +73,41 @@ class ReshapeRow(Operator):
 
     kind = "reshape"
     modules = (Reshape,)
+    reads = ("Reshape", "Squeeze", "Unsqueeze")
+    reads_aten = ("reshape", "view", "_unsafe_view", "flatten", "squeeze", "unsqueeze")
+
+    def read(self, node: OnnxNode) -> Reading:
+        """Any new shape that leaves the batch alone."""
+        value = node.activation()
+        if node.op == "Reshape":
+            shape = node.integers("shape", 1)
+            if shape is None:
+                raise node.unsupported("no shape")
+            if not node.attributes.get("allowzero", 0):
+                kept = value.shape + (0,) * len(shape)
+                shape = tuple(kept[place] if extent == 0 else extent for place, extent in enumerate(shape))
+            return reshaped(node, value, shape)
+        axes = node.integers("axes", 1)
+        if node.op == "Squeeze":
+            return _squeezed(node, value, axes)
+        return _unsqueezed(node, value, axes or ())
+
+    def read_aten(self, node: AtenNode) -> Reading:
+        """The same."""
+        value = node.activation()
+        rank = len(value.shape)
+        if node.op == "flatten":
+            first = from_front(int(node.get("start_dim", 0)), rank, node)
+            last = from_front(int(node.get("end_dim", -1)), rank, node)
+            middle = (math.prod(value.shape[first : last + 1]),)
+            return reshaped(node, value, value.shape[:first] + middle + value.shape[last + 1 :])
+        if node.op == "squeeze":
+            return _squeezed(node, value, node.integers("dim", ()) or None)
+        if node.op == "unsqueeze":
+            return _unsqueezed(node, value, (int(node.get("dim", 0)),))
+        return reshaped(node, value, node.integers("shape" if node.op == "reshape" else "size"))
+
+    integer = integer_kernels.RESHAPE
     alias = True
 
     def build(self, attributes: Attributes, tensors: Mapping[str, Tensor]) -> nn.Module:
@@ -76,6 +125,51 @@ class ReshapeRow(Operator):
         writer.result("Reshape", writer.inputs[0], writer.constant("shape", np.array(shape, np.int64)))
 
     def channels(self, module: nn.Module, flow: Flow) -> Channels:
-        """Only a reshape that says nothing but "flatten" survives a cut: other shapes name the extents."""
+        """What says nothing but "flatten", or leaves axis 1 open and as it was, survives a cut; other shapes do not."""
         assert isinstance(module, Reshape)
+        channels = flow.inputs[0]
+        open_ = module.shape[:1] == (-1,) and len(module.shape) > 1
+        if open_ and channels.axis == 1 and flow.output_shape[1] == len(channels.ids):
+            return channels
         return (flattened(flow) if module.shape == (-1,) else None) or super().channels(module, flow)
+
+
+def reshaped(node: SourceNode, value: Activation, shape: tuple[int, ...]) -> Reading:
+    """The draft of a reshape to `shape` (batch included, one extent may be -1)."""
+    total = math.prod(value.shape)
+    if shape.count(-1) == 1:
+        known = -math.prod(shape)
+        shape = tuple(total // known if extent == -1 else extent for extent in shape) if known > 0 else ()
+    if not shape or min(shape) < 1 or math.prod(shape) != total:
+        raise node.unsupported(f"a tensor of shape {list(value.shape)} cannot become {list(shape)}")
+    if shape[0] != value.shape[0]:
+        raise node.unsupported(f"shape {list(value.shape)} becomes {list(shape)}: it mixes the examples of a batch")
+    if shape == value.shape:
+        return ()
+    if len(shape) == 2:
+        return (Draft(kind="flatten", inputs=(value.name,), attributes={"start_dim": 1, "end_dim": -1}),)
+    rest = shape[1:]
+    if len(rest) > 1 and rest[:1] == value.shape[1:2]:
+        rest = (-1, *rest[1:])  # the channels stay what they are, however many are left
+    return (Draft(kind="reshape", inputs=(value.name,), attributes={"shape": rest}),)
+
+
+def _squeezed(node: SourceNode, value: Activation, axes: tuple[int, ...] | None) -> Reading:
+    rank = len(value.shape)
+    if axes is None:
+        chosen = {axis for axis in range(1, rank) if value.shape[axis] == 1}
+    else:
+        chosen = {from_front(axis, rank, node) for axis in axes}
+        chosen = {axis for axis in chosen if value.shape[axis] == 1}
+    if 0 in chosen:
+        raise node.unsupported("it takes the axis of the batch away")
+    return reshaped(node, value, tuple(extent for axis, extent in enumerate(value.shape) if axis not in chosen))
+
+
+def _unsqueezed(node: SourceNode, value: Activation, axes: tuple[int, ...]) -> Reading:
+    rank = len(value.shape) + len(axes)
+    chosen = {from_front(axis, rank, node) for axis in axes}
+    left = iter(value.shape)
+    if len(chosen) != len(axes) or 0 in chosen:
+        raise node.unsupported(f"new axes {list(axes)}")
+    return reshaped(node, value, tuple(1 if axis in chosen else next(left) for axis in range(rank)))

@@ -16,14 +16,28 @@ from torch import Tensor, nn
 
 from penjing.layer_graph import WeightKind
 from penjing.model.operators.channels import Channels, Flow
+from penjing.model.operators.integer_kernels import IntegerKernel
 from penjing.model.operators.onnx_writer import OnnxWriter
+from penjing.model.operators.reading import AtenNode, OnnxNode, Reading
 
 Attributes = Mapping[str, Any]
 """Plain data: numbers, booleans, None, strings and tuples of numbers."""
 
 Shape = tuple[int, ...]
 
-_FAMILIES = ("convolution", "dense", "normalization", "activation", "arithmetic", "pooling", "shaping")
+_FAMILIES = (
+    "convolution",
+    "dense",
+    "normalization",
+    "activation",
+    "bounded",
+    "arithmetic",
+    "affine",
+    "pooling",
+    "reduction",
+    "shaping",
+    "layout",
+)
 _BY_KIND: dict[str, "Operator"] = {}
 _BY_MODULE: dict[type[nn.Module], "Operator"] = {}
 
@@ -39,6 +53,29 @@ class Operator:
     """The result shares its input's memory."""
     in_place: ClassVar[bool] = False
     """Elementwise: kernels fuse it into the layer that feeds it."""
+    integer: ClassVar[IntegerKernel | None] = None
+    """How it works on integers; without a kernel it stays float in a quantized network."""
+
+    reads: ClassVar[tuple[str, ...]] = ()
+    """The ONNX operators that `read` understands."""
+    reads_aten: ClassVar[tuple[str, ...]] = ()
+    """The torch.export operators that `read_aten` understands: their names without overload and trailing `_`."""
+
+    def read(self, node: OnnxNode) -> Reading:
+        """The layers that an ONNX node becomes; None leaves it to another row.
+
+        Raises:
+            UserError: `load.unsupported_form` where module form has no layer for what the node says.
+        """
+        return None
+
+    def read_aten(self, node: AtenNode) -> Reading:
+        """The same for a node of torch.export."""
+        return None
+
+    def absorb_bias(self, tensors: Mapping[str, Tensor], bias: Tensor) -> Mapping[str, Tensor] | None:
+        """The layer's tensors with `bias`, shaped like its result without the batch axis, added; None if it cannot."""
+        return None
 
     def build(self, attributes: Attributes, tensors: Mapping[str, Tensor]) -> nn.Module:
         """A module from plain data; raises KeyError, TypeError or ValueError on data that does not fit."""

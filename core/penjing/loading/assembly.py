@@ -1,0 +1,215 @@
+"""Puts a network in module form together, node after node: names, shapes and tensors of what a reader found."""
+
+import dataclasses
+import functools
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from penjing.errors import UserError
+from penjing.layer_graph import NetworkInput, NetworkOutput
+from penjing.loading import limits
+from penjing.loading.build import build, layer_shapes
+from penjing.loading.names import SafeNames
+from penjing.model.model import Model
+from penjing.model.operators.reading import PREVIOUS, Activation, Draft, Reading, SourceNode
+from penjing.model.operators.table import Operator, operators
+from penjing.model.spec import NetworkSpec, NodeSpec
+
+_BAD_DATA = (AttributeError, IndexError, KeyError, OverflowError, RuntimeError, TypeError, ValueError)
+"""What a row may stumble over when a file's attributes are not of the type that the operator says."""
+
+
+class Assembly:
+    """A network that grows while a file is read.
+
+    Shapes are followed at the file's own batch, so that its shape arithmetic stays right; they come from running
+    each layer on torch's meta device, which computes nothing.
+    """
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        self.warnings: list[str] = []
+        self._names = SafeNames()
+        self._inputs: list[NetworkInput] = []
+        self._nodes: dict[str, NodeSpec] = {}
+        self._shapes: dict[str, tuple[int, ...]] = {}
+        self._weights: Counter[str] = Counter()
+
+    def input(self, source_name: str, shape: Sequence[int]) -> Activation:
+        """One more input of the network, with the batch axis first."""
+        extents = limits.check_shape(shape, where=source_name, most=limits.MAX_VALUES)
+        if len(extents) < 2 or min(extents) < 1:
+            raise UserError("load.input_shape", input=source_name, shape=list(extents))
+        name = self._names.make(source_name)
+        self._inputs.append(NetworkInput(name=name, source_name=source_name, shape=(1, *extents[1:])))
+        self._shapes[name] = extents
+        return Activation(name, extents)
+
+    def read(self, node: SourceNode, reading: Callable[[Operator], Reading], *, wanted: str, first: str) -> Activation:
+        """The layers of one node, made by the first row that knows it; `first` is what the node's first input is.
+
+        `wanted` names the layer unless a stored weight does.
+
+        Raises:
+            UserError: `load.unsupported_form`, `load.bad_node`, `load.too_big`, `load.not_finite`.
+        """
+        drafts = self._drafts(node, reading)
+        for index, draft in enumerate(drafts):
+            inputs = tuple(first if name == PREVIOUS else name for name in draft.inputs)
+            last = index == len(drafts) - 1
+            label = _owner(draft.weight) or wanted
+            source = node.name or _owner(draft.weight) or wanted
+            part = label if last else f"{label}_{draft.kind}"
+            first = self._add(dataclasses.replace(draft, inputs=inputs), part, source, node)
+        return Activation(first, self._shapes[first])
+
+    def finish(self, outputs: Sequence[tuple[str, str]], *, opset: int | None = None) -> Model:
+        """The model; `outputs` are (the file's own name, layer).
+
+        Raises:
+            UserError: `load.batch_mixed` where the batch does not stay first; else what `build` raises.
+        """
+        ends = {layer for _, layer in outputs}
+        nodes = _with_absorbed_biases(tuple(self._nodes.values()), ends)
+        renamed = {node.name for node in nodes}
+        if not ends <= renamed:
+            raise UserError("load.no_layers", where=self.where)
+        spec = NetworkSpec(
+            inputs=tuple(self._inputs),
+            nodes=_needed(nodes, ends),
+            outputs=tuple(NetworkOutput(source_name=name, layer=layer, shape=()) for name, layer in outputs),
+            opset=opset,
+            warnings=tuple(dict.fromkeys(self.warnings)),
+        )
+        model = build(spec)
+        _check_batch(model)
+        return model
+
+    def _drafts(self, node: SourceNode, reading: Callable[[Operator], Reading]) -> tuple[Draft, ...]:
+        for row in rows_for(node):
+            try:
+                drafts = reading(row)
+            except _BAD_DATA as error:
+                detail = f"{type(error).__name__}: {error}"
+                raise UserError("load.bad_node", layer=node.name or node.op, operator=node.op, detail=detail) from error
+            if drafts is not None:
+                return drafts
+        raise node.unsupported("its inputs are not of a kind that a layer can take")
+
+    def _add(self, draft: Draft, wanted: str, source: str, node: SourceNode) -> str:
+        limits.check(len(self._nodes) + 1, limits.MAX_NODES, what="layers", where=self.where)
+        for key, tensor in draft.tensors.items():
+            if not bool(torch.isfinite(tensor).all()):
+                raise UserError("load.not_finite", layer=source, tensor=draft.weight or key)
+        if draft.weight:
+            self._weights[draft.weight] += 1
+            if self._weights[draft.weight] == 2:
+                self.warnings.append(UserError("load.shared_weight", weight=draft.weight).message())
+        name = self._names.make(wanted)
+        spec = NodeSpec(
+            name=name,
+            source_name=source,
+            kind=draft.kind,
+            inputs=draft.inputs,
+            attributes=draft.attributes,
+            tensors=draft.tensors,
+        )
+        self._shapes[name] = self._shape(spec, node)
+        self._nodes[name] = spec
+        return name
+
+    def _shape(self, spec: NodeSpec, node: SourceNode) -> tuple[int, ...]:
+        light = {key: tensor.to("meta") for key, tensor in spec.tensors.items()}
+        feeds = [torch.empty(self._shapes[name], device="meta") for name in spec.inputs]
+        try:
+            with torch.device("meta"), torch.no_grad():
+                module = operators()[spec.kind].build(spec.attributes, light).eval()
+                shape = tuple(module(*feeds).shape)
+        except _BAD_DATA as error:
+            shapes = ", ".join(str(list(self._shapes[name])) for name in spec.inputs)
+            detail = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise UserError("model.bad_shape", layer=spec.source_name, shapes=shapes, detail=detail) from error
+        if shape[:1] != feeds[0].shape[:1] or min(shape) < 1:
+            raise node.unsupported(f"its result has the shape {list(shape)}")
+        limits.check_shape(shape, where=spec.source_name, most=limits.MAX_VALUES)
+        return shape
+
+
+def rows_for(node: SourceNode) -> tuple[Operator, ...]:
+    """The rows that may know a node, in the table's order."""
+    return _readers(type(node).__name__).get(node.op, ())
+
+
+def known(kind: type[SourceNode], op: str) -> bool:
+    """Whether any row reads this operator."""
+    return op in _readers(kind.__name__)
+
+
+@functools.cache
+def _readers(node_type: str) -> Mapping[str, tuple[Operator, ...]]:
+    found: dict[str, tuple[Operator, ...]] = {}
+    for row in operators().values():
+        for op in row.reads if node_type == "OnnxNode" else row.reads_aten:
+            found[op] = (*found.get(op, ()), row)
+    return found
+
+
+def _owner(weight: str) -> str:
+    """The module that a stored weight belongs to: `layer1.0.conv1.weight` → `layer1.0.conv1`."""
+    owner, dot, last = weight.rpartition(".")
+    return owner if dot and last in ("weight", "running_mean", "kernel") else ""
+
+
+def _with_absorbed_biases(nodes: tuple[NodeSpec, ...], outputs: set[str]) -> tuple[NodeSpec, ...]:
+    """Sums with a constant become the bias of the layer before them, where nothing else reads that layer."""
+    readers = Counter(name for node in nodes for name in node.inputs)
+    result: dict[str, NodeSpec] = {}
+    moved: dict[str, str] = {}
+    for node in nodes:
+        feeds = tuple(moved.get(name, name) for name in node.inputs)
+        current = dataclasses.replace(node, inputs=feeds)
+        before = result.get(feeds[0]) if node.kind == "add_constant" else None
+        if before is not None and readers[node.inputs[0]] == 1 and node.inputs[0] not in outputs:
+            tensors = operators()[before.kind].absorb_bias(before.tensors, node.tensors["value"])
+            if tensors is not None and node.name not in outputs:
+                result[before.name] = dataclasses.replace(before, tensors=tensors)
+                moved[node.name] = before.name
+                readers[before.name] = readers[node.name]
+                continue
+        result[node.name] = current
+    return tuple(result.values())
+
+
+def _needed(nodes: Sequence[NodeSpec], outputs: set[str]) -> tuple[NodeSpec, ...]:
+    """The nodes that an output depends on."""
+    wanted = set(outputs)
+    kept = []
+    for node in reversed(nodes):
+        if node.name in wanted:
+            kept.append(node)
+            wanted.update(node.inputs)
+    return tuple(reversed(kept))
+
+
+def _check_batch(model: Model) -> None:
+    """Module form takes any batch: what a file does to the batch axis alone must not change a result's first extent."""
+    three = tuple(
+        NetworkInput(name=entry.name, source_name=entry.source_name, shape=(3, *entry.shape[1:]))
+        for entry in model.inputs
+    )
+    one, many = layer_shapes(model), layer_shapes(dataclasses.replace(model, inputs=three))
+    for name, shape in one.items():
+        if many[name] != (3, *shape[1:]):
+            raise UserError("load.batch_mixed", layer=model.source_names.get(name, name), shape=list(shape))
+
+
+def plain(values: Any) -> Any:
+    """Lists as tuples, for attributes."""
+    return tuple(plain(entry) for entry in values) if isinstance(values, list | tuple) else values
+
+
+Tensors = Mapping[str, Tensor]
