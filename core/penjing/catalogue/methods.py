@@ -22,6 +22,9 @@ class Method(msgspec.Struct, frozen=True, kw_only=True):
     formula: str = ""
     source: str = ""
     needs: tuple[Need, ...] = ()
+    across_layers: bool = False
+    """A criterion whose scores mean the same in every layer; others are divided by the layer's mean for scope
+    `global`."""
 
 
 METHODS: tuple[Method, ...] = (
@@ -31,6 +34,35 @@ METHODS: tuple[Method, ...] = (
         title="Weight magnitude",
         formula="s = |w|;  w' = 0 if s < θ else w",
         source="Han et al. 2015, arXiv:1506.02626",
+    ),
+    Method(
+        kind="criterion",
+        id="lamp",
+        title="LAMP",
+        formula="s_u = w_u² / Σ w_v² over |w_v| ≥ |w_u| of the layer",
+        source="Lee et al. 2021, arXiv:2010.07611",
+        across_layers=True,
+    ),
+    Method(
+        kind="criterion",
+        id="l1",
+        title="Filter ℓ₁ norm",
+        formula="s = Σ|F| of the weight's filter",
+        source="Li et al. 2017, arXiv:1608.08710",
+    ),
+    Method(
+        kind="criterion",
+        id="l2",
+        title="Filter ℓ₂ norm",
+        formula="s = ‖F‖₂ of the weight's filter",
+        source="He et al. 2018, arXiv:1808.06866",
+    ),
+    Method(
+        kind="criterion",
+        id="geometric_median",
+        title="Filter geometric median",
+        formula="s_j = Σ_j' ‖F_j - F_j'‖₂ of the weight's filter",
+        source="He et al. 2019, arXiv:1811.00250",
     ),
     Method(kind="criterion", id="random", title="Random", formula="s ~ U(0, 1), seeded", source="the control group"),
     Method(
@@ -53,6 +85,21 @@ METHODS: tuple[Method, ...] = (
         title="Filter geometric median",
         formula="s_j = Σ_j' ‖F_j - F_j'‖₂",
         source="He et al. 2019, arXiv:1811.00250",
+    ),
+    Method(
+        kind="filter_criterion",
+        id="magnitude",
+        title="Mean weight magnitude",
+        formula="s = mean |F|",
+        source="Han et al. 2015, arXiv:1506.02626",
+    ),
+    Method(
+        kind="filter_criterion",
+        id="lamp",
+        title="LAMP, added up",
+        formula="s = Σ_u w_u² / Σ w_v² over |w_v| ≥ |w_u| of the layer",
+        source="Lee et al. 2021, arXiv:2010.07611",
+        across_layers=True,
     ),
     Method(kind="filter_criterion", id="random", title="Random", formula="s ~ U(0, 1), seeded", source="the control"),
     Method(

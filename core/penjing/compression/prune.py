@@ -1,0 +1,102 @@
+"""The prune step: cuts filters with everything that shares their channels, then zeroes weights.
+
+>>> from penjing.compression.prune import prune
+>>> smaller = prune(model, graph, plan).model      # doctest: +SKIP
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from penjing.compression.channels import cut_channels
+from penjing.compression.masks import weight_masks
+from penjing.errors import UserError
+from penjing.inspection.criteria.evidence import Evidence
+from penjing.inspection.graph import layer_graph
+from penjing.inspection.saliency import filter_scores_from
+from penjing.inspection.selection import filter_criteria, selected_channels
+from penjing.layer_graph import LayerGraph
+from penjing.model.model import Model
+from penjing.plan import Plan
+
+if TYPE_CHECKING:
+    from penjing.loading.dataset import Dataset
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pruned:
+    """What a prune step leaves."""
+
+    model: Model
+    graph: LayerGraph
+    """Of the pruned model: its channel ids are its own."""
+    kept_channels: NDArray[np.bool_]
+    """By channel id of the graph before."""
+    detail: str
+    """What was removed, in one line."""
+
+
+def prune(
+    model: Model, graph: LayerGraph, plan: Plan, *, data: "Dataset | None" = None, seed: int = 0, progress: float = 1.0
+) -> Pruned:
+    """A smaller and sparser model; a plan that asks for nothing returns the model as it is.
+
+    Args:
+        model: The network.
+        graph: Its `layer_graph`.
+        plan: What to remove.
+        data: For criteria that look at samples.
+        seed: For criteria that draw random numbers.
+        progress: Where a `cubic` schedule stands, 0..1; the filters are cut at once.
+
+    Raises:
+        UserError: `prune.nothing_removed` if the plan asks for a cut and none comes of it,
+            `prune.no_such_filter`, and those of `inspection.saliency.weight_scores_from`.
+    """
+    asked = [settings for layer in graph.compressible if (settings := plan.settings(layer.name))]
+    evidence = Evidence(model, data, seed)
+    scores = {
+        name: filter_scores_from(evidence, name, criterion).numpy()
+        for name, criterion in filter_criteria(graph, plan).items()
+    }
+    kept = selected_channels(graph, plan, scores)
+    smaller, after = model, graph
+    if not kept.all():
+        smaller = cut_channels(model, graph, kept)
+        after = layer_graph(smaller)
+    sparser = mask_weights(smaller, after, plan, data=data, seed=seed, progress=progress)
+    zeroed = sum(int((~mask).sum()) for mask in sparser.masks.values())
+    if kept.all() and not zeroed and any(wish.prunes_weights or wish.cuts_filters for wish in asked):
+        raise UserError("prune.nothing_removed")
+    removed, weights = int(np.count_nonzero(~kept)), sum(layer.weights for layer in after.compressible)
+    detail = f"{removed} of {len(kept)} channels cut, {zeroed} of {weights} weights set to zero"
+    return Pruned(model=sparser, graph=after, kept_channels=kept, detail=detail)
+
+
+def mask_weights(
+    model: Model, graph: LayerGraph, plan: Plan, *, data: "Dataset | None" = None, seed: int = 0, progress: float = 1.0
+) -> Model:
+    """The model with the weights zeroed that the plan prunes, and their masks; shapes stay. Errors as `prune`."""
+    evidence = Evidence(model, data, seed)
+    masks = weight_masks(model, [layer.name for layer in graph.compressible], plan, evidence, progress=progress)
+    return with_masks(model, masks)
+
+
+def with_masks(model: Model, masks: dict[str, Tensor]) -> Model:
+    """The model with these masks beside its own, masked weights exactly 0."""
+    result = dataclasses.replace(model.copy(), masks={**model.masks, **masks}) if masks else model
+    for name, mask in masks.items():
+        _zero(result.layer(name), mask)
+    return result
+
+
+def _zero(module: nn.Module, mask: Tensor) -> None:
+    weight = module.weight
+    assert isinstance(weight, Tensor)
+    with torch.no_grad():
+        weight.masked_fill_(~mask, 0)

@@ -1,0 +1,155 @@
+"""Reads a model into plain values: shapes, costs, channel ids and which channels are cut together.
+
+>>> from penjing.inspection.graph import layer_graph
+>>> from penjing.loading.open import open_model                       # doctest: +SKIP
+>>> layer_graph(open_model("sample:digits")).groups[0].producers      # doctest: +SKIP
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from penjing.layer_graph import FIXED, CoupledGroup, Layer, LayerGraph, WeightKind
+from penjing.loading.build import layer_shapes
+from penjing.model.model import Model
+from penjing.model.operators.channels import ChannelIds, Channels, Flow
+from penjing.model.operators.table import operator_of
+
+Ids = NDArray[np.int64]
+
+_COMPRESSIBLE: tuple[WeightKind, ...] = ("dense", "depthwise", "grouped")
+_PRODUCING: tuple[WeightKind, ...] = ("dense", "grouped")
+_REASONS: Mapping[WeightKind, str] = {
+    "none": "layer.no_weights",
+    "affine": "layer.normalization",
+    "other": "layer.other_weights",
+}
+
+
+def layer_graph(model: Model) -> LayerGraph:
+    """The network as values; channel ids run from 0 in order of appearance.
+
+    Raises:
+        UserError: `model.bad_shape` where a layer refuses what feeds it.
+    """
+    shapes = layer_shapes(model)
+    ids = ChannelIds()
+    made: dict[str, Channels] = {entry.name: _of_input(shapes[entry.name]) for entry in model.inputs}
+    nodes = []
+    for name, module, feeds in model.layers():
+        operator = operator_of(module)
+        flow = Flow(ids, tuple(made[feed] for feed in feeds), tuple(shapes[feed] for feed in feeds), shapes[name])
+        taken = operator.weight_inputs(module, flow)
+        made[name] = operator.channels(module, flow)
+        nodes.append(_Node(name, module, feeds, flow, made[name], taken))
+    for output in model.outputs:
+        ids.freeze(made[output.layer].ids)
+    numbers = _Numbers(ids)
+    layers = tuple(_layer(node, model.source_names.get(node.name, node.name), numbers) for node in nodes)
+    return LayerGraph(
+        inputs=model.inputs,
+        outputs=model.outputs,
+        layers=layers,
+        groups=coupled_groups(layers),
+        channel_count=numbers.count,
+        opset=model.opset,
+        warnings=model.warnings,
+    )
+
+
+def coupled_groups(layers: Sequence[Layer]) -> tuple[CoupledGroup, ...]:
+    """Layers whose filters make the same channels, directly or through others, with those channels (DepGraph)."""
+    producers = [layer for layer in layers if layer.weight_kind in _PRODUCING]
+    root = list(range(len(producers)))
+
+    def find(index: int) -> int:
+        while root[index] != index:
+            root[index] = index = root[root[index]]
+        return index
+
+    owner: dict[int, int] = {}
+    for index, layer in enumerate(producers):
+        for channel in set(layer.output_channels) - {FIXED}:
+            low, high = sorted((find(owner.setdefault(channel, index)), find(index)))
+            root[high] = low
+    channels: dict[int, dict[int, None]] = {}
+    names: dict[int, list[str]] = {}
+    for index, layer in enumerate(producers):
+        cuttable = [channel for channel in layer.output_channels if channel != FIXED]
+        if cuttable:
+            channels.setdefault(find(index), {}).update(dict.fromkeys(cuttable))
+            names.setdefault(find(index), []).append(layer.name)
+    group_of = {channel: index for index, own in channels.items() for channel in own}
+    members: dict[int, list[str]] = {index: [] for index in channels}
+    for layer in layers:
+        held = {group_of.get(channel) for channel in {*layer.output_channels, *layer.input_channels}}
+        for group in sorted(index for index in held if index is not None):
+            members[group].append(layer.name)
+    return tuple(
+        CoupledGroup(producers=tuple(names[index]), channels=tuple(channels[index]), members=tuple(members[index]))
+        for index in sorted(channels)
+    )
+
+
+class _Numbers:
+    """Renumbers resolved channel ids from 0 in order of appearance."""
+
+    def __init__(self, ids: ChannelIds) -> None:
+        self._ids = ids
+        self._numbers: dict[int, int] = {FIXED: FIXED}
+
+    @property
+    def count(self) -> int:
+        """How many channels have a number."""
+        return len(self._numbers) - 1
+
+    def __call__(self, ids: Ids) -> tuple[int, ...]:
+        resolved = self._ids.resolved(ids).tolist()
+        return tuple(self._numbers.setdefault(one, self.count) for one in resolved)
+
+
+def _of_input(shape: tuple[int, ...]) -> Channels:
+    return Channels(np.full(shape[1] if len(shape) > 1 else 1, FIXED, np.int64))
+
+
+@dataclass(frozen=True)
+class _Node:
+    """A layer and what flows around it, before channel ids have their numbers."""
+
+    name: str
+    module: nn.Module
+    feeds: tuple[str, ...]
+    flow: Flow
+    made: Channels
+    taken: Ids
+
+
+def _layer(node: _Node, source_name: str, numbers: _Numbers) -> Layer:
+    module, flow, operator = node.module, node.flow, operator_of(node.module)
+    kind = operator.weight_kind(module)
+    weight, bias = getattr(module, "weight", None), getattr(module, "bias", None)
+    positions = operator.positions(module, flow.input_shapes, flow.output_shape)
+    return Layer(
+        name=node.name,
+        source_name=source_name,
+        kind=operator.kind,
+        type=operator.title(module),
+        inputs=node.feeds,
+        output_shape=flow.output_shape,
+        channel_axis=node.made.axis,
+        input_channels=numbers(node.taken),
+        output_channels=numbers(node.made.ids),
+        weight_kind=kind,
+        weight_shape=tuple(weight.shape) if isinstance(weight, Tensor) else None,
+        bias=bias.numel() if isinstance(bias, Tensor) else 0,
+        params=operator.params(module),
+        positions=positions,
+        macs=positions * (weight.numel() if isinstance(weight, Tensor) else 0),
+        alias=operator.alias,
+        in_place=operator.in_place,
+        compressible=kind in _COMPRESSIBLE,
+        reason=None if kind in _COMPRESSIBLE else _REASONS[kind],
+    )
