@@ -100,19 +100,20 @@ class Terminal:
             yield show
 
     def _lines(self) -> OnProgress:
-        state = {"stage": "", "at": 0.0}
+        stage, at = "", 0.0
 
         def show(progress: Progress) -> None:
+            nonlocal stage, at
             # A log is read later: one line when a stage starts, then at most one every ten seconds.
             now = time.monotonic()
-            if progress.stage != state["stage"]:
+            if progress.stage != stage:
                 self._log.print(Text(self.text(f"stage.{progress.stage}")))
-            elif now - float(state["at"]) >= 10 and progress.total:
+            elif now - at >= 10 and progress.total:
                 share = 100 * progress.done / progress.total
                 self._log.print(Text(f"  {share:3.0f} % {_numbers(progress.values)}".rstrip()))
             else:
                 return
-            state.update(stage=progress.stage, at=now)
+            stage, at = progress.stage, now
 
         return show
 

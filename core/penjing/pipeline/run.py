@@ -20,6 +20,7 @@ class Finished:
 
     model: Model
     graph: LayerGraph
+    """Of `model`, with batch norm as loaded (see `State.counted`)."""
     steps: tuple[StepResult, ...]
     warnings: tuple[str, ...]
     """Message codes."""
@@ -55,7 +56,7 @@ def run_plan(
         on_progress=on_progress,
         teacher=teacher,
     )
-    state = State(model=model, graph=graph)
+    state = State(model=model, graph=graph, counted=graph)
     results = []
     for index, step in enumerate(plan.steps):
         on_progress(Progress(stage=step.step, done=0, total=1))
@@ -68,4 +69,4 @@ def run_plan(
         if worked or state.detail:
             results.append(StepResult(step=step.step, seconds=seconds, accuracy=accuracy, detail=state.detail))
         on_progress(Progress(stage=step.step, done=1, total=1, values={"step": index + 1.0}))
-    return Finished(model=state.model, graph=state.graph, steps=tuple(results), warnings=state.warnings)
+    return Finished(model=state.model, graph=state.counted, steps=tuple(results), warnings=state.warnings)

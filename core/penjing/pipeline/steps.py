@@ -8,6 +8,7 @@ from penjing.compression.batch_norm import reestimate
 from penjing.compression.prune import prune
 from penjing.compression.quantize import quantize
 from penjing.compression.simulation import simulate
+from penjing.distillation.lesson import Kind
 from penjing.distillation.train import train
 from penjing.errors import UserError
 from penjing.estimation.measured import measure
@@ -41,6 +42,9 @@ class State:
 
     model: Model
     graph: LayerGraph
+    """Of `model`."""
+    counted: LayerGraph
+    """Of `model` before batch norm was folded: parameters are counted as loaded."""
     detail: str = ""
     warnings: tuple[str, ...] = ()
     changed: bool = field(default=False)
@@ -79,7 +83,9 @@ def _prune(context: Context, state: State, options: Step) -> State:
     if not any(entry.prunes_weights or entry.cuts_filters or entry.remove for entry in settings):
         return state
     pruned = prune(state.model, state.graph, context.plan, data=context.data)
-    return dataclasses.replace(state, model=pruned.model, graph=pruned.graph, detail=pruned.detail, changed=True)
+    return dataclasses.replace(
+        state, model=pruned.model, graph=pruned.graph, counted=pruned.graph, detail=pruned.detail, changed=True
+    )
 
 
 @step("bn_reestimate")
@@ -104,7 +110,7 @@ def _quantize(context: Context, state: State, options: Step) -> State:
     return dataclasses.replace(state, model=model, graph=layer_graph(model), changed=True)
 
 
-def _training(context: Context, state: State, *, kind: str, method: str | None = None) -> State:
+def _training(context: Context, state: State, *, kind: Kind, method: str | None = None) -> State:
     plan = context.plan
     if not context.training or plan.distillation.epochs == 0 or not state.changed:
         return state
@@ -119,12 +125,19 @@ def _training(context: Context, state: State, *, kind: str, method: str | None =
         method=method,
         on_progress=context.on_progress,
     )
-    return dataclasses.replace(state, model=trained.model, graph=layer_graph(trained.model))
+    detail = f"epoch {trained.best_epoch} of {plan.distillation.epochs} kept"
+    return dataclasses.replace(state, model=trained.model, detail=detail)
 
 
 @step("finetune")
 def _finetune(context: Context, state: State, options: Step) -> State:
     return _training(context, state, kind="finetune")
+
+
+@step("qat")
+def _qat(context: Context, state: State, options: Step) -> State:
+    quantized = state if state.model.weight_quantizers else _quantize(context, state, options)
+    return _training(context, quantized, kind="qat", method=options.method)
 
 
 @step("distill")

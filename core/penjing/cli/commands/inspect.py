@@ -1,0 +1,95 @@
+"""`penjing inspect`: what a network is made of."""
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from penjing.catalogue.methods import methods
+from penjing.cli.sources import add_model, open_sources
+from penjing.cli.terminal import Terminal
+from penjing.cli.words import count, size
+from penjing.layer_graph import Layer
+
+if TYPE_CHECKING:
+    from penjing.cli.sources import Opened
+    from penjing.layer_graph import LayerGraph
+
+HELP = "Show layers, shapes, costs and, on request, how important every filter is."
+EXAMPLE = "penjing inspect network.onnx --saliency l1 --json"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Model, data, criterion."""
+    add_model(parser)
+    criteria = tuple(dict.fromkeys((*methods("criterion"), *methods("filter_criterion"))))
+    parser.add_argument(
+        "--saliency", choices=criteria, metavar="CRITERION", help=f"scores of every filter: {', '.join(criteria)}"
+    )
+
+
+def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    """Prints the layers."""
+    from penjing.inspection.graph import layer_graph
+
+    opened = open_sources(arguments)
+    graph = layer_graph(opened.model)
+    saliency = _saliency(opened, graph, arguments.saliency) if arguments.saliency else None
+    terminal.warn(graph.warnings)
+    if terminal.json:
+        terminal.document(
+            {
+                "layers": [_as_json(layer, terminal) for layer in graph.layers],
+                "inputs": [{"name": i.source_name, "shape": i.shape} for i in graph.inputs],
+                "outputs": [{"name": o.source_name, "shape": o.shape, "layer": o.layer} for o in graph.outputs],
+                "opset": graph.opset,
+                "warnings": graph.warnings,
+                "saliency": saliency,
+            }
+        )
+        return 0
+    rows = [
+        (
+            layer.name,
+            layer.type,
+            "×".join(map(str, layer.weight_shape or ())),
+            count(layer.params) if layer.params else "",
+            count(layer.macs) if layer.macs else "",
+            size(layer.activation_bytes),
+        )
+        for layer in graph.layers
+    ]
+    names = ("layer", "type", "weight", "params", "macs", "activation")
+    terminal.table("", [terminal.text(f"cli.column.{key}") for key in names], rows)
+    total = (sum(layer.params for layer in graph.layers), sum(layer.macs for layer in graph.layers))
+    terminal.say(terminal.text("cli.totals", params=count(total[0]), macs=count(total[1])))
+    for name, scores in (saliency or {"layers": {}})["layers"].items():
+        shown = "  ".join(f"{score:.3g}" for score in scores[:12])
+        terminal.say(f"{name}: {shown}{'  …' if len(scores) > 12 else ''}")
+    return 0
+
+
+def _as_json(layer: Layer, terminal: Terminal) -> dict[str, Any]:
+    return {
+        "name": layer.name,
+        "source_name": layer.source_name,
+        "type": layer.type,
+        "weight_shape": layer.weight_shape,
+        "params": layer.params,
+        "macs": layer.macs,
+        "activation_bytes": layer.activation_bytes,
+        "compressible": layer.compressible,
+        "reason": None if layer.reason is None else terminal.text(layer.reason),
+    }
+
+
+def _saliency(opened: "Opened", graph: "LayerGraph", criterion: str) -> dict[str, Any]:
+    from penjing.inspection.saliency import filter_scores, weight_scores
+
+    layers = {}
+    for layer in graph.compressible:
+        if criterion in methods("filter_criterion"):
+            scores = filter_scores(opened.model, layer.name, criterion, data=opened.data)
+        else:
+            # A criterion of single weights, told per filter: the mean over the filter.
+            scores = weight_scores(opened.model, layer.name, criterion, data=opened.data).flatten(1).mean(dim=1)
+        layers[layer.name] = [float(score) for score in scores]
+    return {"criterion": criterion, "layers": layers}

@@ -1,0 +1,157 @@
+"""The whole job of `compress` and `export`: run the plan, export, reopen, compare, report."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import torch
+
+from penjing import assets
+from penjing.compression.simulation import simulate
+from penjing.devices.profiles import Device
+from penjing.estimation.exact import figures_of
+from penjing.estimation.finished import state_of
+from penjing.estimation.measured import measure
+from penjing.exporting.export import export_model
+from penjing.exporting.folder import new_folder
+from penjing.inspection.graph import layer_graph
+from penjing.layer_graph import LayerGraph
+from penjing.loading.dataset import Dataset
+from penjing.model.model import Model
+from penjing.pipeline.run import Finished, run_plan
+from penjing.plan import Plan, checked
+from penjing.planning.check import require_known_layers
+from penjing.report.html import write_report
+from penjing.results import Accuracy, ExportedFile, Figures, OnProgress, Progress, RunResult, unheard
+from penjing.verification.verify import verify_files
+
+INTEGER_FORMATS = frozenset({"onnx-int8"})
+"""Formats that store integers: a plan that keeps every layer in float32 is set to 8 bits for them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What is to be compressed, how, and for what."""
+
+    model: Model
+    plan: Plan
+    data: Dataset | None
+    model_source: str
+    """As the user named it; for the report and the script that repeats the run."""
+    data_source: str | None
+    device: Device | None = None
+    formats: tuple[str, ...] = ()
+    """Empty: the device's format, `onnx` and `penjingnet`."""
+    training: bool = True
+    language: str = "en"
+
+
+def compress_job(job: Job, folder: Path, *, on_progress: OnProgress = unheard) -> RunResult:
+    """Writes `folder` as a whole and tells what is in it; on error or cancel an older export stays as it was.
+
+    Torch runs on one thread, so that the same seed, plan and machine give the same weights.
+
+    Raises:
+        UserError: What is wrong with the plan, the data or the folder.
+        Cancelled: The callback asked for it.
+    """
+    torch.set_num_threads(1)
+    graph = layer_graph(job.model)
+    require_known_layers(job.plan, graph)
+    formats = job.formats or _default_formats(job.device)
+    plan, notes = effective_plan(job.plan, formats, graph)
+    with new_folder(folder) as temporary:
+        finished = run_plan(job.model, plan, job.data, graph=graph, training=job.training, on_progress=on_progress)
+        on_progress(Progress(stage="measure", done=0, total=2))
+        before = _test_accuracy(job.model, job.data, job.model)
+        on_progress(Progress(stage="measure", done=1, total=2))
+        after = _test_accuracy(finished.model, job.data, job.model)
+        state = state_of(finished.model, finished.graph)
+        on_progress(Progress(stage="export", done=0, total=len(formats)))
+        files: list[ExportedFile] = []
+        predicted: dict[str, int] = {}
+        for index, name in enumerate(formats):
+            files.extend(export_model(finished.model, temporary, format=name, device=job.device))
+            expected = figures_of(
+                finished.graph, state_of(finished.model, finished.graph), device=job.device, format=name
+            ).file_bytes
+            if expected is not None:
+                predicted[name] = expected
+            on_progress(Progress(stage="export", done=index + 1, total=len(formats)))
+        (temporary / "plan.json").write_text(plan.to_json(), encoding="utf-8")
+        verdict = verify_files(
+            finished.model,
+            tuple(files),
+            temporary,
+            job.data,
+            baseline=job.model,
+            predicted=predicted,
+            on_progress=on_progress,
+            language=job.language,
+        )
+        baseline_format = "onnx" if formats[0] in INTEGER_FORMATS else formats[0]
+        result = RunResult(
+            baseline=_with(figures_of(graph, device=job.device, format=baseline_format), before),
+            compressed=_with(
+                figures_of(
+                    finished.graph, state_of(finished.model, finished.graph), device=job.device, format=formats[0]
+                ),
+                after,
+            ),
+            plan_hash=plan.hash,
+            files=tuple(files),
+            verdict=verdict,
+            steps=finished.steps,
+            warnings=tuple(
+                assets.text(code, language=job.language) for code in (*job.model.warnings, *notes, *finished.warnings)
+            ),
+        )
+        _report(temporary, job, plan, finished, result)
+    return result
+
+
+def effective_plan(plan: Plan, formats: tuple[str, ...], graph: LayerGraph) -> tuple[Plan, tuple[str, ...]]:
+    """The plan that is really run for these formats, and message codes that say what was changed.
+
+    An integer format of a plan that quantizes nothing means 8 bits for weights and activations.
+    """
+    quantizes = any(plan.settings(layer.name).quantizes for layer in graph.compressible)
+    if quantizes and all(step.step != "quantize" for step in plan.steps):
+        return plan, ("warning.quantize_not_in_pipeline",)
+    if quantizes or not INTEGER_FORMATS.intersection(formats):
+        return plan, ()
+    pipeline = plan.pipeline
+    if all(step.step != "quantize" for step in plan.steps):
+        pipeline = (*pipeline, "quantize")
+    defaults = msgspec.structs.replace(plan.defaults, weight_bits=8, activation_bits=8)
+    return checked(msgspec.structs.replace(plan, defaults=defaults, pipeline=pipeline)), ("warning.set_to_int8",)
+
+
+def _default_formats(device: Device | None) -> tuple[str, ...]:
+    own = () if device is None else (device.default_format,)
+    return tuple(dict.fromkeys((*own, "onnx", "penjingnet")))
+
+
+def _test_accuracy(model: Model, data: Dataset | None, reference: Model) -> Accuracy | None:
+    if data is None:
+        return None
+    return measure(simulate(model), data, "test", reference=simulate(reference))
+
+
+def _with(figures: Figures, accuracy: Accuracy | None) -> Figures:
+    return msgspec.structs.replace(figures, accuracy=accuracy)
+
+
+def _report(folder: Path, job: Job, plan: Plan, finished: Finished, result: RunResult) -> None:
+    write_report(
+        folder / "report.html",
+        result=result,
+        plan=plan,
+        before=layer_graph(job.model),
+        after=finished.graph,
+        model=finished.model,
+        device=job.device,
+        model_source=job.model_source,
+        data_source=job.data_source,
+        language=job.language,
+    )
