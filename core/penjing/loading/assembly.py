@@ -4,10 +4,8 @@ import dataclasses
 import functools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import torch
-from torch import Tensor
 
 from penjing.errors import UserError
 from penjing.layer_graph import NetworkInput, NetworkOutput
@@ -49,10 +47,12 @@ class Assembly:
         self._shapes[name] = extents
         return Activation(name, extents)
 
-    def read(self, node: SourceNode, reading: Callable[[Operator], Reading], *, wanted: str, first: str) -> Activation:
+    def read(
+        self, node: SourceNode, reading: Callable[[Operator], Reading], *, wanted: str, first: str, own: str = ""
+    ) -> Activation:
         """The layers of one node, made by the first row that knows it; `first` is what the node's first input is.
 
-        `wanted` names the layer unless a stored weight does.
+        `wanted` names the layer unless a stored weight does; `own` is the file's name of the node, if it has one.
 
         Raises:
             UserError: `load.unsupported_form`, `load.bad_node`, `load.too_big`, `load.not_finite`.
@@ -62,7 +62,7 @@ class Assembly:
             inputs = tuple(first if name == PREVIOUS else name for name in draft.inputs)
             last = index == len(drafts) - 1
             label = _owner(draft.weight) or wanted
-            source = node.name or _owner(draft.weight) or wanted
+            source = own or label
             part = label if last else f"{label}_{draft.kind}"
             first = self._add(dataclasses.replace(draft, inputs=inputs), part, source, node)
         return Activation(first, self._shapes[first])
@@ -74,10 +74,11 @@ class Assembly:
             UserError: `load.batch_mixed` where the batch does not stay first; else what `build` raises.
         """
         ends = {layer for _, layer in outputs}
-        nodes = _with_absorbed_biases(tuple(self._nodes.values()), ends)
-        renamed = {node.name for node in nodes}
-        if not ends <= renamed:
+        if not outputs or not ends <= set(self._nodes):
             raise UserError("load.no_layers", where=self.where)
+        nodes, moved = _with_absorbed_biases(tuple(self._nodes.values()), ends)
+        outputs = [(name, moved.get(layer, layer)) for name, layer in outputs]
+        ends = {layer for _, layer in outputs}
         spec = NetworkSpec(
             inputs=tuple(self._inputs),
             nodes=_needed(nodes, ends),
@@ -164,8 +165,13 @@ def _owner(weight: str) -> str:
     return owner if dot and last in ("weight", "running_mean", "kernel") else ""
 
 
-def _with_absorbed_biases(nodes: tuple[NodeSpec, ...], outputs: set[str]) -> tuple[NodeSpec, ...]:
-    """Sums with a constant become the bias of the layer before them, where nothing else reads that layer."""
+def _with_absorbed_biases(
+    nodes: tuple[NodeSpec, ...], outputs: set[str]
+) -> tuple[tuple[NodeSpec, ...], Mapping[str, str]]:
+    """Sums with a constant become the bias of the layer before them, where nothing else reads that layer.
+
+    Returns the nodes that are left, and which layer stands for each that went.
+    """
     readers = Counter(name for node in nodes for name in node.inputs)
     result: dict[str, NodeSpec] = {}
     moved: dict[str, str] = {}
@@ -175,13 +181,13 @@ def _with_absorbed_biases(nodes: tuple[NodeSpec, ...], outputs: set[str]) -> tup
         before = result.get(feeds[0]) if node.kind == "add_constant" else None
         if before is not None and readers[node.inputs[0]] == 1 and node.inputs[0] not in outputs:
             tensors = operators()[before.kind].absorb_bias(before.tensors, node.tensors["value"])
-            if tensors is not None and node.name not in outputs:
+            if tensors is not None:
                 result[before.name] = dataclasses.replace(before, tensors=tensors)
                 moved[node.name] = before.name
                 readers[before.name] = readers[node.name]
                 continue
         result[node.name] = current
-    return tuple(result.values())
+    return tuple(result.values()), moved
 
 
 def _needed(nodes: Sequence[NodeSpec], outputs: set[str]) -> tuple[NodeSpec, ...]:
@@ -205,11 +211,3 @@ def _check_batch(model: Model) -> None:
     for name, shape in one.items():
         if many[name] != (3, *shape[1:]):
             raise UserError("load.batch_mixed", layer=model.source_names.get(name, name), shape=list(shape))
-
-
-def plain(values: Any) -> Any:
-    """Lists as tuples, for attributes."""
-    return tuple(plain(entry) for entry in values) if isinstance(values, list | tuple) else values
-
-
-Tensors = Mapping[str, Tensor]
