@@ -17,6 +17,11 @@ Scores = NDArray[np.float32]
 Pair = tuple[str, str]
 """(layer, criterion)."""
 
+FIT_CRITERION = "l2"
+"""The filter criterion of fitted plans: its square is the energy that a filter carries."""
+FIT_BITS = (2, 4, 8)
+"""The widths whose rounding errors `planning.fit` weighs."""
+
 
 @dataclass(frozen=True)
 class Tables:

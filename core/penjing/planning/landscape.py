@@ -1,0 +1,124 @@
+"""Flash, RAM, time and energy of thousands of cuts at once: what every layer costs as a function of channel counts.
+
+Only counts matter here, not which channels go, so a candidate is a column of numbers and a whole neighbourhood of
+candidates one matrix product. The plan that is found is checked by `estimation.exact` at the end.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from penjing.devices.profiles import Device
+from penjing.estimation.arena import ALIGNMENT, buffers
+from penjing.estimation.cut import channel_arrays
+from penjing.estimation.deployed import REQUANTIZATION_BYTES, folded
+from penjing.estimation.latency import operator_class
+from penjing.estimation.state import FILTERED, NetworkState
+from penjing.estimation.storage import BIAS_BYTES
+from penjing.layer_graph import Layer, LayerGraph
+
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Figures of several candidates, one a column."""
+
+    flash: Vector
+    live: Matrix
+    """[step, candidate]: bytes alive at each step at which a buffer begins."""
+    latency: Vector | None
+    """Milliseconds; None without a rate."""
+
+
+class Landscape:
+    """A network that runs in 8-bit integers on one device; kept channels by group and weight bits by layer are free."""
+
+    def __init__(self, graph: LayerGraph, device: Device) -> None:
+        self.layers = tuple(layer for layer in graph.layers if layer.weight_kind in FILTERED)
+        self.sizes = np.array([len(group.channels) for group in graph.groups], dtype=np.float64)
+        self._outputs = _Counts(graph, [(layer.name, 0) for layer in self.layers])
+        self._inputs = _Counts(graph, [(layer.name, 1) for layer in self.layers])
+        self._kernel = np.array([_kernel(layer) for layer in self.layers])
+        self._has_inputs = np.array([layer.weight_kind != "depthwise" for layer in self.layers])
+        gone = folded(graph)
+        normed = {graph.by_name[name].inputs[0] for name in gone}
+        self._bias = np.array([bool(layer.bias) or layer.name in normed for layer in self.layers], dtype=np.float64)
+        # What is neither a filter nor folded, for example a batch norm of its own: as it is.
+        others = [layer for layer in graph.layers if layer not in self.layers and layer.name not in gone]
+        self._constant = float((device.kernel_bytes or 0) + BIAS_BYTES * sum(layer.params for layer in others))
+        rates = device.rates("int8")
+        self._time: Vector | None = None
+        if rates is not None:
+            classes = [rates.of(operator_class(layer)) for layer in self.layers]
+            self._time = np.array([layer.positions for layer in self.layers]) / (np.array(classes) * 1e3)
+        self._ram = _Ram(graph)
+
+    def weights(self, kept: Matrix) -> Matrix:
+        """Values of every layer's weight, [layer, candidate], for kept channels [group, candidate]."""
+        inputs = np.where(self._has_inputs[:, None], self._inputs.of(kept), 1.0)
+        result: Matrix = self._kernel[:, None] * self._outputs.of(kept) * inputs
+        return result
+
+    def costs(self, kept: Matrix, bits: Matrix) -> Costs:
+        """The figures for kept channels [group, candidate] and stored weight bits [layer, candidate]."""
+        weights, filters = self.weights(kept), self._outputs.of(kept)
+        beside = BIAS_BYTES * self._bias[:, None] + REQUANTIZATION_BYTES
+        flash = self._constant + (np.ceil(weights * bits / 8) + filters * beside).sum(axis=0)
+        latency = None if self._time is None else self._time @ weights
+        return Costs(flash, self._ram.live(kept), latency)
+
+
+class _Counts:
+    """How many channels each of several axes has, as fixed + Σ_group share · kept."""
+
+    def __init__(self, graph: LayerGraph, axes: list[tuple[str, int]]) -> None:
+        group_of = np.full(graph.channel_count, -1)
+        for index, group in enumerate(graph.groups):
+            group_of[list(group.channels)] = index
+        ids = channel_arrays(graph)
+        self._share = np.zeros((len(axes), len(graph.groups)))
+        self._fixed = np.zeros(len(axes))
+        for row, (name, axis) in enumerate(axes):
+            own = ids[name][axis]
+            groups = np.where(own >= 0, group_of[own] if len(group_of) else -1, -1)
+            self._fixed[row] = np.count_nonzero(groups < 0)
+            counts = np.bincount(groups[groups >= 0], minlength=len(graph.groups))
+            self._share[row] = counts / [max(len(group.channels), 1) for group in graph.groups]
+
+    def of(self, kept: Matrix) -> Matrix:
+        """[axis, candidate] for [group, candidate]."""
+        result: Matrix = self._fixed[:, None] + self._share @ kept
+        return result
+
+
+class _Ram:
+    """Bytes alive at every step with 8-bit tensors."""
+
+    def __init__(self, graph: LayerGraph) -> None:
+        bits = {entry.name: 8 for entry in graph.inputs} | {layer.name: 8 for layer in graph.layers}
+        found = buffers(graph, NetworkState(tensor_bits=bits))
+        made = [buffer for buffer in found if buffer.name in graph.by_name]
+        channels = [max(len(graph.by_name[buffer.name].output_channels), 1) for buffer in made]
+        self._counts = _Counts(graph, [(buffer.name, 0) for buffer in made])
+        self._per_channel = np.array([buffer.size for buffer in made]) / np.array(channels)
+        steps = sorted({buffer.first for buffer in found})
+        self._alive = np.array([[buffer.first <= step <= buffer.last for buffer in made] for step in steps], float)
+        inputs = [buffer for buffer in found if buffer.name not in graph.by_name]
+        self._fixed = np.array(
+            [sum(buffer.aligned for buffer in inputs if buffer.first <= step <= buffer.last) for step in steps], float
+        )
+        self._alive = self._alive.reshape(len(steps), len(made))
+
+    def live(self, kept: Matrix) -> Matrix:
+        sizes = self._per_channel[:, None] * self._counts.of(kept)
+        aligned = np.ceil(sizes / ALIGNMENT) * ALIGNMENT
+        result: Matrix = self._fixed[:, None] + self._alive @ aligned
+        return result
+
+
+def _kernel(layer: Layer) -> float:
+    shape = layer.weight_shape or (1,)
+    return float(np.prod(shape[2:], dtype=np.float64)) * (shape[1] if layer.weight_kind == "depthwise" else 1.0)
