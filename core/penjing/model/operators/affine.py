@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from penjing.layer_graph import WeightKind
 from penjing.model.modules import AddConstant, MultiplyConstant
+from penjing.model.operators import integer_kernels
 from penjing.model.operators.channels import Channels, Flow
 from penjing.model.operators.onnx_writer import OnnxWriter
 from penjing.model.operators.reading import (
@@ -86,6 +87,7 @@ class AddConstantRow(_WithConstant):
 
     kind = "add_constant"
     modules = (AddConstant,)
+    integer = integer_kernels.OFFSET
     onnx = "Add"
     reads = ("Add", "Sub")
     reads_aten = ("add", "sub", "rsub")
@@ -118,6 +120,7 @@ class MultiplyConstantRow(_WithConstant):
 
     kind = "multiply_constant"
     modules = (MultiplyConstant,)
+    integer = integer_kernels.FACTOR
     onnx = "Mul"
     reads = ("Mul", "Div", "Neg")
     reads_aten = ("mul", "div", "neg")

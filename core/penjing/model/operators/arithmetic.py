@@ -93,6 +93,7 @@ class SubtractRow(_Pointwise):
 
     kind = "subtract"
     modules = (Subtract,)
+    integer = integer_kernels.SUBTRACT
     onnx = "Sub"
     reads = ("Sub",)
     reads_aten = ("sub",)

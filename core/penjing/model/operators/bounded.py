@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from penjing.layer_graph import WeightKind
 from penjing.model.modules import Clip
+from penjing.model.operators import integer_kernels
 from penjing.model.operators.onnx_writer import OnnxWriter
 from penjing.model.operators.reading import Activation, Array, AtenNode, Draft, OnnxNode, Reading, tensor
 from penjing.model.operators.table import Attributes, Elementwise, parameter, register
@@ -21,6 +22,7 @@ class ClipRow(Elementwise):
 
     kind = "clip"
     modules = (Clip,)
+    integer = integer_kernels.CLIP
     reads = ("Clip",)
     reads_aten = ("hardtanh", "clamp", "clamp_min", "clamp_max")
 
@@ -67,6 +69,7 @@ class LeakyRelu(Elementwise):
 
     kind = "leaky_relu"
     modules = (nn.LeakyReLU,)
+    integer = integer_kernels.TABLE
     reads = ("LeakyRelu",)
     reads_aten = ("leaky_relu",)
 
@@ -157,6 +160,7 @@ class Gelu(Elementwise):
 
     kind = "gelu"
     modules = (nn.GELU,)
+    integer = integer_kernels.TABLE
     reads = ("Gelu",)
     reads_aten = ("gelu",)
 
@@ -207,6 +211,7 @@ class Silu(Elementwise):
 
     kind = "silu"
     modules = (nn.SiLU,)
+    integer = integer_kernels.TABLE
     reads_aten = ("silu",)
 
     def build(self, attributes: Attributes, tensors: Mapping[str, Tensor]) -> nn.Module:

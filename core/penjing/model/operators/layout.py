@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from penjing.layer_graph import FIXED
 from penjing.model.modules import Pad, Transpose
+from penjing.model.operators import integer_kernels
 from penjing.model.operators.channels import Channels, Flow
 from penjing.model.operators.onnx_writer import OnnxWriter
 from penjing.model.operators.reading import Activation, AtenNode, Draft, OnnxNode, Reading, SourceNode, from_front
@@ -20,6 +21,7 @@ class TransposeRow(Operator):
 
     kind = "transpose"
     modules = (Transpose,)
+    integer = integer_kernels.TRANSPOSE
     reads = ("Transpose",)
     reads_aten = ("permute", "transpose", "t")
 
@@ -72,6 +74,7 @@ class PadRow(Operator):
 
     kind = "pad"
     modules = (Pad,)
+    integer = integer_kernels.PAD
     reads = ("Pad",)
     reads_aten = ("pad", "constant_pad_nd", "reflection_pad1d", "reflection_pad2d", "replication_pad1d")
 
@@ -161,6 +164,7 @@ class Upsample(Operator):
 
     kind = "upsample"
     modules = (nn.Upsample,)
+    integer = integer_kernels.UPSAMPLE
     reads = ("Upsample", "Resize")
     reads_aten = ("upsample_nearest1d", "upsample_nearest2d")
 

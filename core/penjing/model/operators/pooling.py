@@ -190,6 +190,7 @@ class GlobalAveragePoolRow(Operator):
 
     kind = "global_avg_pool"
     modules = (GlobalAveragePool,)
+    integer = integer_kernels.MEAN
     reads = ("GlobalAveragePool", "ReduceMean")
     reads_aten = ("mean", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "_adaptive_avg_pool2d")
 
@@ -214,8 +215,6 @@ class GlobalAveragePoolRow(Operator):
 
     def _positions(self, name: str, *, keepdim: bool) -> Reading:
         return (Draft(kind=self.kind, inputs=(name,), attributes={"keepdim": keepdim}),)
-
-    integer = integer_kernels.GLOBAL_AVERAGE_POOL
 
     def build(self, attributes: Attributes, tensors: Mapping[str, Tensor]) -> nn.Module:
         """Attributes: keepdim."""

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from penjing.layer_graph import FIXED
 from penjing.model.modules import GlobalMaxPool, Mean
+from penjing.model.operators import integer_kernels
 from penjing.model.operators.channels import Channels, Flow
 from penjing.model.operators.onnx_writer import OnnxWriter
 from penjing.model.operators.reading import AtenNode, Draft, OnnxNode, Reading, from_front
@@ -39,6 +40,7 @@ class GlobalMaxPoolRow(Operator):
 
     kind = "global_max_pool"
     modules = (GlobalMaxPool,)
+    integer = integer_kernels.GLOBAL_MAX_POOL
     reads = ("GlobalMaxPool", "ReduceMax")
     reads_aten = ("amax", "adaptive_max_pool1d", "adaptive_max_pool2d")
 
@@ -92,6 +94,7 @@ class MeanRow(Operator):
 
     kind = "mean"
     modules = (Mean,)
+    integer = integer_kernels.MEAN
     reads = ("ReduceMean",)
     reads_aten = ("mean",)
 

@@ -1,0 +1,203 @@
+"""The one lowering: a model with quantizers becomes the integers that every consumer runs.
+
+>>> from penjing.compression.lowering import lower
+>>> graph = lower(quantized)  # doctest: +SKIP
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from penjing.compression.fixed_point import common_fixed_point, fixed_point
+from penjing.compression.integer_graph import Codes, FloatNode, IntegerGraph, IntegerNode, Weight
+from penjing.compression.placement import fusible, nodes_of
+from penjing.loading.build import layer_shapes
+from penjing.model.model import Model, Quantizer
+from penjing.model.operators.integer_kernels import EXPONENTIAL_BITS, IntegerKernel
+from penjing.model.operators.integer_reference import FloatArray, IntArray, Shape
+from penjing.model.operators.table import operators
+from penjing.model.spec import NodeSpec, spec_of
+
+LARGEST_ACCUMULATOR = (1 << 31) - 1
+CHANNEL_BITS = 8
+
+
+def lower(model: Model) -> IntegerGraph:
+    """The network as integer nodes where it is quantized and float nodes where it is not.
+
+    A layer is an integer node when its inputs and its result have quantizers, its weight has one, the operator has an
+    integer kernel, and no sum can leave int32. Everything else stays float between decoded and encoded tensors.
+    """
+    spec, shapes = spec_of(model), layer_shapes(model)
+    codes = {name: _codes(quantizer) for name, quantizer in model.activation_quantizers.items()}
+    fused = fusible(model, nodes_of(model))
+    followers = {before: layer for layer, before in fused.items()}
+    by_name = {node.name: node for node in spec.nodes}
+    nodes: list[IntegerNode | FloatNode] = []
+    done: set[str] = set()
+    for node in spec.nodes:
+        if node.name in done:
+            continue
+        chain = [node]
+        while chain[-1].name not in codes and chain[-1].name in followers:
+            chain.append(by_name[followers[chain[-1].name]])
+        made = _integer_node(chain, model, codes, shapes)
+        nodes.append(_float_node(node, codes) if made is None else made)
+        done.update(nodes[-1].layers)
+    return IntegerGraph(inputs=model.inputs, outputs=spec.outputs, nodes=tuple(nodes), codes=codes)
+
+
+def _codes(quantizer: Quantizer) -> Codes:
+    return Codes(
+        scale=np.float32(quantizer.scale.item()), zero_point=int(quantizer.zero_point.item()), bits=quantizer.bits
+    )
+
+
+def _float_node(node: NodeSpec, codes: Mapping[str, Codes]) -> FloatNode:
+    return FloatNode(
+        name=node.name,
+        kind=node.kind,
+        inputs=node.inputs,
+        attributes=node.attributes,
+        tensors={name: tensor.numpy() for name, tensor in node.tensors.items()},
+        output=codes.get(node.name),
+    )
+
+
+def _integer_node(
+    chain: Sequence[NodeSpec], model: Model, codes: Mapping[str, Codes], shapes: Mapping[str, Shape]
+) -> IntegerNode | None:
+    """The node of a layer and the clamps after it, or None where it has to be float."""
+    node, name = chain[0], chain[-1].name
+    kernel, output = operators()[node.kind].integer, codes.get(name)
+    if kernel is None or not kernel.supports(node.attributes) or output is None:
+        return None
+    if any(feed not in codes for feed in node.inputs):
+        return None
+    inputs = [codes[feed] for feed in node.inputs]
+    low, high = _bounds(chain, output)
+    result = IntegerNode(
+        name=name,
+        layers=tuple(part.name for part in chain),
+        kind=node.kind,
+        inputs=node.inputs,
+        output=output,
+        low=low,
+        high=high,
+        attributes=node.attributes,
+    )
+    if kernel.weights is not None:
+        return _with_weights(result, node, kernel, inputs[0], model, len(shapes[node.name]))
+    if kernel.table is not None:
+        return _with_table(result, kernel, inputs[0])
+    if kernel.joins == "sum":
+        return _with_sum(result, inputs)
+    return _with_product(result, kernel, inputs, shapes[node.inputs[0]])
+
+
+def _bounds(chain: Sequence[NodeSpec], output: Codes) -> tuple[int, int]:
+    low, high = output.low, output.high
+    for node in chain:
+        kernel = operators()[node.kind].integer
+        if kernel is not None and kernel.clamp is not None:
+            least, most = (float(np.rint(np.float32(edge) / output.scale)) for edge in kernel.clamp(node.attributes))
+            low, high = max(low, int(max(least, low))), min(high, int(min(most, high)))
+    return low, high
+
+
+def _with_weights(
+    result: IntegerNode, node: NodeSpec, kernel: IntegerKernel, source: Codes, model: Model, rank: int
+) -> IntegerNode | None:
+    assert kernel.weights is not None
+    found = kernel.weights(node.attributes, node.tensors, rank)
+    if found is None:
+        return None
+    real, real_bias = found
+    quantizer = _channel_quantizer(real) if kernel.lossless else model.weight_quantizers.get(node.name)
+    if quantizer is None or quantizer.float16:
+        return None
+    weight = Weight(
+        codes=quantizer.encode(real).numpy(),
+        scale=quantizer.scale.numpy(),
+        zero_point=quantizer.zero_point.numpy(),
+        bits=quantizer.bits,
+    )
+    unit = np.broadcast_to(source.scale * weight.scale, (len(real),))  # float32, as onnxruntime has it
+    bias = None
+    if real_bias is not None:
+        codes = np.rint(real_bias.numpy().astype(np.float64) / unit)
+        bias = np.clip(codes, -LARGEST_ACCUMULATOR, LARGEST_ACCUMULATOR).astype(np.int64)
+    bound = _bound(weight.centred, bias, source)
+    if bound > LARGEST_ACCUMULATOR:
+        return None
+    channels = [1] * rank
+    channels[kernel.channel_axis] = -1
+    factors = (unit / result.output.scale).astype(np.float64).reshape(channels)[0]
+    multiplier, shift = fixed_point(factors, bound=bound)
+    return dataclasses.replace(result, weight=weight, bias=bias, multiplier=multiplier, shift=shift, bound=bound)
+
+
+def _channel_quantizer(weight: Tensor) -> Quantizer:
+    """One weight a channel is ±127 times a scale of its own: exact. A weight of 0 takes the largest scale."""
+    size = weight.abs()
+    largest = size.max() if bool(size.max() > 0) else torch.tensor(1.0)
+    scale = torch.where(size > 0, size, largest) / ((1 << (CHANNEL_BITS - 1)) - 1)
+    return Quantizer(bits=CHANNEL_BITS, scale=scale, zero_point=torch.zeros_like(scale, dtype=torch.int32), axis=0)
+
+
+def _bound(weight: IntArray, bias: IntArray | None, source: Codes) -> int:
+    """The largest size of any partial sum, in whatever order the products and the bias are added."""
+    rows = weight.reshape(len(weight), -1)
+    offsets = np.zeros(len(weight), np.int64) if bias is None else bias
+    up, down = np.maximum(rows, 0).sum(axis=1), np.minimum(rows, 0).sum(axis=1)
+    highest = up * source.high + down * source.low + np.maximum(offsets, 0)
+    lowest = up * source.low + down * source.high + np.minimum(offsets, 0)
+    return int(max(highest.max(), -lowest.min()))
+
+
+def _with_table(result: IntegerNode, kernel: IntegerKernel, source: Codes) -> IntegerNode | None:
+    centred = np.arange(source.low, source.high + 1)
+    if kernel.table == "exponential":
+        if (result.output.bits, result.output.scale, result.output.low) != (8, np.float32(1 / 256), 0):
+            return None
+        distances = np.arange(source.high - source.low + 1, dtype=np.float64)
+        table = np.rint(np.exp(-np.float64(source.scale) * distances) * 2.0**EXPONENTIAL_BITS).astype(np.int64)
+        return dataclasses.replace(result, table=table)
+    module = operators()[result.kind].build(result.attributes, {})
+    with torch.no_grad():
+        values = module(torch.from_numpy(source.decode(centred))).numpy()
+    attributes = {**result.attributes, "table_start": source.low}
+    return dataclasses.replace(result, table=result.output.encode(values), attributes=attributes)
+
+
+def _with_sum(result: IntegerNode, inputs: Sequence[Codes]) -> IntegerNode:
+    factors = np.array([np.float64(source.scale) / np.float64(result.output.scale) for source in inputs])
+    multipliers, shift = common_fixed_point(factors)
+    largest = sum(max(source.high, -source.low) * m for source, m in zip(inputs, multipliers, strict=True))
+    return dataclasses.replace(
+        result,
+        input_multipliers=multipliers,
+        multiplier=np.array(1, np.int64),
+        shift=np.array(shift, np.int64),
+        bound=largest,
+    )
+
+
+def _with_product(result: IntegerNode, kernel: IntegerKernel, inputs: Sequence[Codes], shape: Shape) -> IntegerNode:
+    if kernel.scale == "same" and inputs[0] == result.output:
+        return result
+    factor = 1 / np.float64(result.output.scale)
+    bound = 1
+    for source in inputs:
+        factor *= np.float64(source.scale)
+        bound *= max(source.high, -source.low)
+    factors: FloatArray = np.asarray(factor)
+    if kernel.divisor is not None:
+        divisor = kernel.divisor(result.attributes, shape)
+        factors = factor / divisor
+        bound *= int(divisor.max())
+    multiplier, shift = fixed_point(factors, bound=bound)
+    return dataclasses.replace(result, multiplier=multiplier, shift=shift, bound=bound)

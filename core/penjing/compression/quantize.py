@@ -1,0 +1,187 @@
+"""Quantizes a network after training: weights onto their grids, activations by calibration (Jacob et al. 2018).
+
+>>> from penjing.compression.quantize import quantize
+>>> small = quantize(model, Plan().with_defaults(weight_bits=8, activation_bits=8), data)  # doctest: +SKIP
+"""
+
+import copy
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, fx
+
+from penjing import assets
+from penjing.compression.calibration import BATCH, CALIBRATORS, MOST_SAMPLES, Observed
+from penjing.compression.folding import fold_batch_norm
+from penjing.compression.placement import UNQUANTIZED, Placement, nodes_of, place
+from penjing.compression.quantizers import activation_quantizer, weight_quantizer
+from penjing.errors import UserError
+from penjing.model.model import Model, Quantizer
+from penjing.model.operators.table import parameter
+from penjing.plan import Plan, Settings
+from penjing.results import OnProgress, Progress, unheard
+
+if TYPE_CHECKING:
+    from penjing.loading.dataset import Dataset
+
+RANDOM_INPUTS = 64
+LARGEST_BIAS = 2.0**30
+"""Codes of a bias stay below it, so that int32 holds the sum of bias and products."""
+
+Rounding = Callable[[Tensor, Quantizer], Tensor]
+"""(weight, quantizer) → the weight on the quantizer's grid."""
+
+ROUNDINGS: Mapping[str, Rounding] = {"nearest": lambda weight, quantizer: quantizer.on_grid(weight)}
+"""By the catalogue's ids."""
+
+
+def quantize(model: Model, plan: Plan, data: "Dataset | None", *, on_progress: OnProgress = unheard) -> Model:
+    """A network whose weights lie on grids and whose tensors carry quantizers, as the plan says.
+
+    Batch norm is folded first. Activations are calibrated on at most 256 training samples; without data on 64
+    seeded random inputs, which the result's warnings tell.
+
+    Raises:
+        UserError: `quantize.not_available` for a method that does not exist yet, `quantize.float16_bits`,
+            `quantize.activation_bits`.
+    """
+    wanted = {name: plan.settings(name) for name, node in nodes_of(model).items() if node.has_weights}
+    if not any(settings.quantizes for settings in wanted.values()):
+        return model
+    for name, settings in wanted.items():
+        _check(model.source_names.get(name, name), settings)
+    result = _quantize_weights(fold_batch_norm(model), wanted)
+    placement = place(result, plan)
+    if not placement.settings:
+        return result
+    batches, warnings = list(_calibration_batches(model, data)), model.warnings
+    if data is None:
+        warnings = (*warnings, assets.text("quantize.random_calibration", count=RANDOM_INPUTS))
+    observed = observe(result, placement, batches, on_progress=on_progress)
+    quantizers = _activation_quantizers(result, placement, observed)
+    return _with_room_for_bias(dataclasses.replace(result, activation_quantizers=quantizers, warnings=warnings), wanted)
+
+
+def observe(
+    model: Model, placement: Placement, batches: list[tuple[Tensor, ...]], *, on_progress: OnProgress = unheard
+) -> dict[str, Observed]:
+    """What the tensors that need a range of their own are on the calibration data."""
+    watched = {name: Observed() for name in placement.settings if name not in placement.shares}
+    generator = torch.Generator().manual_seed(0)
+
+    def seen(name: str, tensor: Tensor) -> None:
+        if name in watched:
+            watched[name] = watched[name].with_batch(tensor, generator)
+
+    watcher = _Watcher(model.module, seen)
+    for done, batch in enumerate(batches):
+        with torch.no_grad():
+            watcher.run(*batch)
+        on_progress(Progress(stage="quantize", done=done + 1, total=len(batches)))
+    return watched
+
+
+class _Watcher(fx.Interpreter):
+    """Shows every tensor of a network while it runs; tensors are freed after their last use."""
+
+    def __init__(self, module: fx.GraphModule, seen: Callable[[str, Tensor], None]) -> None:
+        super().__init__(module)
+        self._seen = seen
+
+    def run_node(self, n: fx.Node) -> Any:
+        result = super().run_node(n)
+        if n.op in {"placeholder", "call_module"}:
+            self._seen(str(n.target), result)
+        return result
+
+
+def _check(layer: str, settings: Settings) -> None:
+    for method, is_set in (
+        ("equalize", settings.equalize),
+        ("bias_correction", settings.bias_correction),
+        ("codebook", settings.codebook is not None),
+    ):
+        if is_set:
+            raise UserError("quantize.not_available", layer=layer, method=method)
+    if settings.scheme == "float16" and settings.weight_bits not in {16, UNQUANTIZED}:
+        raise UserError("quantize.float16_bits", layer=layer, bits=settings.weight_bits)
+    if 8 < settings.activation_bits < UNQUANTIZED:
+        raise UserError("quantize.activation_bits", layer=layer, bits=settings.activation_bits)
+
+
+def _quantize_weights(model: Model, wanted: Mapping[str, Settings]) -> Model:
+    quantizers, modules = dict(model.weight_quantizers), {}
+    for name, settings in wanted.items():
+        if settings.weight_bits >= UNQUANTIZED:
+            continue
+        weight = model.weight(name)
+        quantizers[name] = weight_quantizer(
+            weight, bits=settings.weight_bits, scheme=settings.scheme, granularity=settings.granularity
+        )
+        modules[name] = _with_weight(model, name, ROUNDINGS[settings.rounding](weight, quantizers[name]))
+    return dataclasses.replace(model.replace_layers(modules), weight_quantizers=quantizers)
+
+
+def _with_weight(model: Model, name: str, weight: Tensor) -> torch.nn.Module:
+    module: Any = copy.deepcopy(model.layer(name))
+    mask = model.masks.get(name)
+    module.weight = parameter(weight if mask is None else weight * mask)
+    return module  # type: ignore[no-any-return]
+
+
+def _calibration_batches(model: Model, data: "Dataset | None") -> Iterator[tuple[Tensor, ...]]:
+    if data is None:
+        generator = torch.Generator().manual_seed(0)
+        shapes = [(RANDOM_INPUTS, *entry.shape[1:]) for entry in model.inputs]
+        yield tuple(torch.randn(shape, generator=generator) for shape in shapes)
+        return
+    split = data.train if len(data.train) else data.val
+    # Evenly spaced, because a training set may be sorted by class.
+    chosen = np.unique(np.linspace(0, len(split) - 1, num=min(MOST_SAMPLES, len(split))).round().astype(np.int64))
+    for start in range(0, len(chosen), BATCH):
+        yield (data.batch(split, chosen[start : start + BATCH]),)
+
+
+def _activation_quantizers(
+    model: Model, placement: Placement, observed: Mapping[str, Observed]
+) -> dict[str, Quantizer]:
+    nodes = nodes_of(model)
+    made: dict[str, Quantizer] = {}
+    for name, settings in placement.settings.items():
+        if name in placement.shares:
+            made[name] = made[placement.shares[name]]
+            continue
+        bits = settings.activation_bits
+        kernel = nodes[name].kernel if name in nodes else None
+        if kernel is not None and kernel.scale == "probability":
+            made[name] = _probability_quantizer(bits)
+            continue
+        low, high = CALIBRATORS[settings.calibrator](observed[name], bits)
+        least, most = placement.bounds[name]
+        made[name] = activation_quantizer(max(low, least), min(high, most), bits=bits)
+    return made
+
+
+def _probability_quantizer(bits: int) -> Quantizer:
+    scale, zero_point = torch.tensor(1.0 / (1 << bits)), torch.tensor(-(1 << (bits - 1)), dtype=torch.int32)
+    return Quantizer(bits=bits, scale=scale, zero_point=zero_point, symmetric=False)
+
+
+def _with_room_for_bias(model: Model, wanted: Mapping[str, Settings]) -> Model:
+    """Widens weight scales that are too small for the bias, which is stored in units of S_in · S_w as int32."""
+    quantizers, modules = dict(model.weight_quantizers), {}
+    for name, module, feeds in model.layers():
+        bias, quantizer = getattr(module, "bias", None), quantizers.get(name)
+        source = model.activation_quantizers.get(feeds[0])
+        if name not in wanted or quantizer is None or quantizer.float16 or bias is None or source is None:
+            continue
+        least = bias.detach().abs() / (source.scale * LARGEST_BIAS)
+        if bool((quantizer.scale >= least).all()):
+            continue
+        scale = torch.maximum(quantizer.scale, least if quantizer.axis == 0 else least.max())
+        quantizers[name] = dataclasses.replace(quantizer, scale=scale)
+        modules[name] = _with_weight(model, name, quantizers[name].on_grid(model.weight(name)))
+    return dataclasses.replace(model.replace_layers(modules), weight_quantizers=quantizers)

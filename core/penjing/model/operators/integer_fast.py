@@ -1,0 +1,74 @@
+"""The kernels of the operator table in torch: integers held in float tensors, sums exact while the type holds them.
+
+Only operators whose own module does not already compute it on integers have one here.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Attributes = Mapping[str, Any]
+Inputs = Sequence[Tensor]
+
+
+def convolution(attributes: Attributes, inputs: Inputs, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+    """As `integer_reference.convolution`, with the bias."""
+    assert weight is not None
+    run: Any = F.conv1d if weight.dim() == 3 else F.conv2d
+    stride, padding, dilation = attributes["stride"], attributes["padding"], attributes["dilation"]
+    result: Tensor = run(inputs[0], weight, bias, stride, padding, dilation, attributes["groups"])
+    return result
+
+
+def linear(attributes: Attributes, inputs: Inputs, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+    """As `integer_reference.linear`, with the bias."""
+    assert weight is not None
+    return F.linear(inputs[0], weight, bias)
+
+
+def scaled(attributes: Attributes, inputs: Inputs, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+    """As `integer_reference.scaled`, with the bias."""
+    assert weight is not None
+    shape = (-1, *(1,) * (inputs[0].dim() - 2))
+    result = inputs[0] * weight.reshape(shape)
+    return result if bias is None else result + bias.reshape(shape)
+
+
+def window_sum(attributes: Attributes, inputs: Inputs, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+    """As `integer_reference.window_sum`."""
+    kernel, stride, padding = (tuple(attributes[name]) for name in ("kernel", "stride", "padding"))
+    values = inputs[0]
+    if len(kernel) == 1:  # only the 2-D pooling of torch takes a divisor
+        kernel, stride, padding, values = (1, *kernel), (1, *stride), (0, *padding), values.unsqueeze(2)
+    sums = F.avg_pool2d(values, kernel, stride, padding, ceil_mode=attributes["ceil_mode"], divisor_override=1)
+    return sums.squeeze(2) if values is not inputs[0] else sums
+
+
+def total(attributes: Attributes, inputs: Inputs, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+    """As `integer_reference.total`."""
+    axes = attributes.get("dims", tuple(range(2, inputs[0].dim())))
+    return inputs[0].sum(dim=axes, keepdim=bool(attributes["keepdim"]))
+
+
+def same(attributes: Attributes, inputs: Inputs, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+    """Itself."""
+    return inputs[0]
+
+
+def softmax(attributes: Attributes, inputs: Inputs, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+    """As `integer_reference.softmax`."""
+    assert weight is not None
+    axis = int(attributes["dim"])
+    parts = weight.double()[(inputs[0].amax(dim=axis, keepdim=True) - inputs[0]).long()]
+    whole = parts.sum(dim=axis, keepdim=True)
+    # Exact: the quotient is no nearer to the next integer than 1 / (2 whole), far above double precision.
+    return torch.floor((512 * parts + whole) / (2 * whole))
+
+
+def looked_up(attributes: Attributes, inputs: Inputs, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+    """As `integer_reference.looked_up`."""
+    assert weight is not None
+    return weight[(inputs[0] - int(attributes["table_start"])).long()]
