@@ -72,9 +72,7 @@ def compress_job(job: Job, folder: Path, *, on_progress: OnProgress = unheard) -
         predicted: dict[str, int] = {}
         for index, name in enumerate(formats):
             files.extend(export_model(finished.model, temporary, format=name, device=job.device))
-            expected = figures_of(
-                finished.graph, state_of(finished.model, finished.graph), device=job.device, format=name
-            ).file_bytes
+            expected = figures_of(finished.graph, state, device=job.device, format=name).file_bytes
             if expected is not None:
                 predicted[name] = expected
             on_progress(Progress(stage="export", done=index + 1, total=len(formats)))
@@ -93,9 +91,7 @@ def compress_job(job: Job, folder: Path, *, on_progress: OnProgress = unheard) -
         result = RunResult(
             baseline=_with(figures_of(graph, device=job.device, format=baseline_format), before),
             compressed=_with(
-                figures_of(
-                    finished.graph, state_of(finished.model, finished.graph), device=job.device, format=formats[0]
-                ),
+                figures_of(finished.graph, state, device=job.device, format=formats[0]),
                 after,
             ),
             plan_hash=plan.hash,

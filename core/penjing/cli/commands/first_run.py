@@ -2,6 +2,9 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from penjing.cli.commands.compress import add_output, show_result
 from penjing.cli.sources import open_sources
@@ -9,6 +12,10 @@ from penjing.cli.terminal import Terminal
 from penjing.cli.words import accuracy
 from penjing.devices.profiles import device
 from penjing.devices.units import parse_size
+from penjing.plan import Plan, checked, plan_from_json
+
+if TYPE_CHECKING:
+    from penjing.loading.samples import Sample
 
 HELP = "Do the whole job on a built-in sample: inspect, fit to its device and budget, compress, distil, export, verify."
 EXAMPLE = "penjing first-run -o penjing-first-run"
@@ -19,6 +26,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sample", default="watch", metavar="NAME", help="which sample (see `penjing samples`)")
     parser.add_argument("--epochs", type=int, default=None, metavar="N", help="instead of the sample's epochs")
     add_output(parser)
+
+
+def taught(plan: Plan, chosen: "Sample", epochs: int | None) -> Plan:
+    """The plan with the teaching that the sample's card recommends."""
+    distillation = plan_from_json(chosen.plan, where=chosen.name).distillation
+    if epochs is not None:
+        distillation = msgspec.structs.replace(distillation, epochs=epochs)
+    return checked(msgspec.structs.replace(plan, distillation=distillation), where="--epochs")
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
@@ -41,7 +56,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     with terminal.progress() as on_progress:
         opened = open_sources(arguments)
         fitted = fit_plan(opened.model, opened.data, device=target, budgets=budgets, on_progress=on_progress)
-        plan = chosen.taught(fitted.plan, epochs=arguments.epochs)
+        plan = taught(fitted.plan, chosen, arguments.epochs)
         result = compress_job(
             Job(
                 model=opened.model,
