@@ -5,7 +5,6 @@
 0.520313
 """
 
-import math
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -95,11 +94,11 @@ def _masks_together(
         return {}
     flat, shares = [], []
     for name, (settings, scores) in layers.items():
-        values = scores.to(torch.float64)
+        values = scores.numpy().astype(np.float64)
         mean = float(values.mean())
         if mean > 0 and not methods("criterion")[settings.criterion].across_layers:
             values = values / mean
-        flat.append(values.masked_fill(~masks[name], -math.inf).flatten().numpy())
+        flat.append(np.where(masks[name].numpy(), values, -np.inf).ravel())
         share = scheduled(settings.sparsity, progress) if settings.schedule == "cubic" else settings.sparsity
         shares.append((share, scores.numel()))
     lowest = _lowest(np.concatenate(flat), zeros_together(shares))

@@ -24,7 +24,7 @@ _COMPRESSIBLE: tuple[WeightKind, ...] = ("dense", "depthwise", "grouped")
 _PRODUCING: tuple[WeightKind, ...] = ("dense", "grouped")
 _REASONS: Mapping[WeightKind, str] = {
     "none": "layer.no_weights",
-    "affine": "layer.normalization",
+    "affine": "layer.per_channel",
     "other": "layer.other_weights",
 }
 

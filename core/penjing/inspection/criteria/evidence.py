@@ -1,16 +1,27 @@
 """What criteria judge from: weights in float64, a seed, and what one pass over a few samples shows, computed once."""
 
+import functools
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
+from penjing.errors import UserError
+from penjing.inspection.execution import affordable, execute, look_only
+from penjing.inspection.few_samples import FewSamples, few_samples
+from penjing.inspection.graph import layer_graph
+from penjing.layer_graph import LayerGraph
 from penjing.model.model import Model
 
 if TYPE_CHECKING:
     from penjing.loading.dataset import Dataset
+
+SAMPLES = 256
+"""Most samples that a criterion looks at."""
 
 
 @dataclass(frozen=True)
@@ -28,3 +39,97 @@ class Evidence:
     def generator(self, layer: str) -> torch.Generator:
         """Random numbers that depend on the seed and the layer alone, not on who asked before."""
         return torch.Generator().manual_seed(self.seed ^ zlib.crc32(layer.encode()))
+
+    @functools.cached_property
+    def graph(self) -> LayerGraph:
+        """The network as values."""
+        return layer_graph(self.model)
+
+    @functools.cached_property
+    def samples(self) -> FewSamples:
+        """A few training samples; classes where the data has none are those that the network chooses itself.
+
+        Raises:
+            UserError: `saliency.needs_data`; `saliency.needs_classes` if the network's output is not [n, classes].
+        """
+        if self.data is None or len(self.data.train) == 0:
+            raise UserError("saliency.needs_data")
+        found = few_samples(self.data, affordable(self.model, SAMPLES, together=True))
+        return found if found.labels is not None else FewSamples(found.values, self._chosen(found.values))
+
+    @functools.cached_property
+    def neurons(self) -> Mapping[str, str]:
+        """By layer with filters: the layer whose result is the neurons' activation.
+
+        That is the last of the elementwise layers (batch norm, ReLU, …) which alone read the layer's result.
+        """
+        readers: dict[str, list[str]] = {}
+        for layer in self.graph.layers:
+            for feed in layer.inputs:
+                readers.setdefault(feed, []).append(layer.name)
+        outputs = {output.layer for output in self.graph.outputs}
+        found = {}
+        for layer in self.graph.compressible:
+            end = layer.name
+            while end not in outputs and len(readers.get(end, ())) == 1:
+                reader = self.graph.by_name[readers[end][0]]
+                if not (reader.in_place or reader.alias) or reader.output_shape != self.graph.by_name[end].output_shape:
+                    break
+                end = reader.name
+            found[layer.name] = end
+        return found
+
+    @functools.cached_property
+    def activations(self) -> Mapping[str, Tensor]:
+        """Results of every layer that `neurons` names, for the samples."""
+        with torch.no_grad():
+            return execute(self.model, self.samples.values, look_only, keep=frozenset(self.neurons.values()))
+
+    @functools.cached_property
+    def gradients(self) -> Mapping[str, tuple[Tensor, Tensor]]:
+        """(activation, ∂L_j/∂activation) of every layer that `neurons` names; L_j is the loss of sample j."""
+        names = list(dict.fromkeys(self.neurons.values()))
+        with torch.enable_grad():
+            # The input wants a gradient, so that every result has one.
+            found = execute(self.model, self.samples.values.clone().requires_grad_(), look_only, keep=frozenset(names))
+            loss = self.losses(found).sum()
+            slopes = torch.autograd.grad(loss, [found[name] for name in names], allow_unused=True)
+        return {
+            name: (found[name].detach(), torch.zeros_like(found[name]) if slope is None else slope)
+            for name, slope in zip(names, slopes, strict=True)
+        }
+
+    @functools.cached_property
+    def weight_gradients(self) -> Mapping[str, Tensor]:
+        """∂L/∂w of every compressible layer, L the mean loss of the samples; float64."""
+        model = self.model.copy()
+        weights = {layer.name: model.layer(layer.name).get_parameter("weight") for layer in self.graph.compressible}
+        with torch.enable_grad():
+            for weight in weights.values():
+                weight.requires_grad_()
+            loss = self.losses(execute(model, self.samples.values, look_only)).mean()
+            slopes = torch.autograd.grad(loss, list(weights.values()), allow_unused=True)
+        pairs = zip(weights.items(), slopes, strict=True)
+        return {name: (weight * 0 if slope is None else slope).to(torch.float64) for (name, weight), slope in pairs}
+
+    def losses(self, results: Mapping[str, Tensor], samples: FewSamples | None = None) -> Tensor:
+        """The cross-entropy of each sample, [n], from the results of a run.
+
+        Raises:
+            UserError: `saliency.needs_classes` if the network's output is not [n, classes].
+        """
+        samples = self.samples if samples is None else samples
+        layer = self.model.outputs[0].layer
+        scores = results[layer]
+        if scores.dim() != 2 or scores.shape[1] < 2:
+            raise UserError("saliency.needs_classes", shape=list(scores.shape[1:]))
+        kind = self.graph.by_name[layer].kind if layer in self.graph.by_name else ""
+        if kind == "softmax":
+            scores = scores.clamp_min(1e-12).log()
+        assert samples.labels is not None
+        return F.cross_entropy(scores, samples.labels, reduction="none")
+
+    def _chosen(self, values: Tensor) -> Tensor:
+        with torch.no_grad():
+            found = execute(self.model, values, look_only)[self.model.outputs[0].layer]
+        return found.flatten(1).argmax(dim=1)

@@ -18,7 +18,7 @@ CriterionKind = Literal["criterion", "filter_criterion"]
 Score = Callable[[Evidence, str], Tensor]
 """(evidence, layer) → float64 scores: shaped like the weight (`criterion`), or [out] (`filter_criterion`)."""
 
-_FAMILIES = ("weights", "filters")
+_FAMILIES = ("weights", "filters", "activations", "gradients", "second_order")
 _REGISTRY: dict[tuple[CriterionKind, str], Score] = {}
 
 

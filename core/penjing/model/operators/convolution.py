@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional
 
 from penjing.layer_graph import FIXED, WeightKind
 from penjing.model.operators import integer_kernels
@@ -144,6 +145,21 @@ class Convolution(Operator):
             return np.zeros(0, np.int64)
         taken = module.in_channels // module.groups
         return flow.inputs[0].ids[:taken] if flow.inputs[0].axis == 1 else np.full(taken, FIXED, np.int64)
+
+    def columns(self, module: nn.Module, values: Tensor) -> Tensor:
+        """The window at every position, of each group's channels; a signal is an image of height 1."""
+        assert isinstance(module, nn.Conv1d | nn.Conv2d) and not isinstance(module.padding, str)
+        flat = isinstance(module, nn.Conv1d)
+        one, zero = ((1,), (0,)) if flat else ((), ())
+        patches = functional.unfold(
+            values.unsqueeze(2) if flat else values,
+            one + module.kernel_size,
+            dilation=one + module.dilation,
+            padding=zero + module.padding,
+            stride=one + module.stride,
+        )  # [n, in · kernel, positions]
+        grouped = patches.transpose(1, 2).reshape(-1, module.groups, patches.shape[1] // module.groups)
+        return grouped.transpose(0, 1)
 
     def select(self, module: nn.Module, *, outputs: Tensor | None, inputs: Tensor | None) -> nn.Module:
         """A smaller convolution; a depthwise one loses groups, a grouped one keeps them."""

@@ -119,6 +119,10 @@ class Linear(Operator):
             return np.full(module.in_features, FIXED, np.int64)
         return flow.inputs[0].ids
 
+    def columns(self, module: nn.Module, values: Tensor) -> Tensor:
+        """Every row of the input."""
+        return values.reshape(1, -1, values.shape[-1])
+
     def select(self, module: nn.Module, *, outputs: Tensor | None, inputs: Tensor | None) -> nn.Module:
         """A smaller layer."""
         assert isinstance(module, nn.Linear)

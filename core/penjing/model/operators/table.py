@@ -120,6 +120,10 @@ class Operator:
         """Channel ids along the weight's input axis (for weights of kind dense and grouped)."""
         return np.zeros(0, np.int64)
 
+    def columns(self, module: nn.Module, values: Tensor) -> Tensor:
+        """What the filters meet in an input: [groups, how often, weights of a filter]; result = columns · weightᵀ."""
+        raise TypeError(f"{self.kind} has no filters")
+
     def select(self, module: nn.Module, *, outputs: Tensor | None, inputs: Tensor | None) -> nn.Module:
         """A copy with only these result channels and weight-input channels (indices, ascending; None: all)."""
         return copy.deepcopy(module)

@@ -1,0 +1,124 @@
+"""Re-estimates batch-norm statistics after a compression, from a few training inputs and without labels.
+
+>>> from penjing.compression.batch_norm import reestimate
+>>> better = reestimate(model, data, method="differential", reference=original)      # doctest: +SKIP
+"""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from penjing.inspection.execution import affordable, execute
+from penjing.inspection.few_samples import few_samples
+from penjing.model.model import Model
+from penjing.model.operators.table import operator_of
+
+if TYPE_CHECKING:
+    from penjing.loading.dataset import Dataset
+
+_TINY = 1e-12
+
+
+def reestimate(
+    model: Model, data: "Dataset", *, samples: int = 256, method: str | None = None, reference: Model | None = None
+) -> Model:
+    """A model whose batch norms describe what really flows into them; one without batch norm is returned as it is.
+
+    Layers are visited in execution order, each seeing what the corrected ones before it send. Few samples can be worse
+    than the statistics of the whole training: measure before keeping the result.
+
+    Args:
+        model: The compressed network.
+        data: Where the training inputs come from.
+        samples: How many of them, fewer where the network's tensors are large.
+        method: None replaces mean and variance by those of the samples (unbiased variance, as torch keeps it).
+            `differential` shifts the stored ones by how the samples' statistics changed against `reference`:
+            μ ← μ + m - m₀, σ² ← σ² v / v₀, so that the sampling error of few inputs cancels.
+        reference: The network before compression, for `differential`.
+    """
+    norms = [name for name, module, _ in model.layers() if _is_norm(module)]
+    if not norms:
+        return model
+    count = min(affordable(model, samples), affordable(reference or model, samples))
+    values = few_samples(data, count).values
+    if method == "differential":
+        if reference is None:
+            raise ValueError("the differential method needs the network before compression")
+        before = _statistics(reference, values)
+    elif method is None:
+        before = {}
+    else:
+        raise ValueError(f"unknown method {method!r}")
+    result = model.copy()
+
+    def visit(name: str, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        if not _is_norm(module):
+            return
+        mean, variance = _moments(inputs[0])
+        places = _places(module, reference.layer(name)) if reference is not None and name in before else None
+        if places is not None:
+            old_mean, old_variance = (moment[places] for moment in before[name])
+            stored_mean, stored_variance = _stored(module)
+            mean = stored_mean + mean - old_mean
+            known = old_variance > _TINY  # a channel that never moved has no ratio: its own variance stays
+            ratio = torch.where(known, variance / old_variance.clamp_min(_TINY), 1.0)
+            variance = stored_variance * ratio
+        module.get_buffer("running_mean").copy_(mean)
+        module.get_buffer("running_var").copy_(variance)
+
+    with torch.no_grad():
+        execute(result, values, visit)
+    return result
+
+
+def _statistics(model: Model, values: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+    found: dict[str, tuple[Tensor, Tensor]] = {}
+
+    def visit(name: str, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        if _is_norm(module):
+            found[name] = _moments(inputs[0])
+
+    with torch.no_grad():
+        execute(model, values, visit)
+    return found
+
+
+def _moments(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and unbiased variance of each channel, float64."""
+    rows = values.to(torch.float64).transpose(0, 1).flatten(1)
+    variance = rows.var(dim=1) if rows.shape[1] > 1 else torch.zeros(len(rows), dtype=torch.float64)
+    return rows.mean(dim=1), variance
+
+
+def _places(module: nn.Module, original: nn.Module) -> Tensor | None:
+    """Which channels of the original batch norm the module still has; None if that cannot be told.
+
+    A cut keeps their order and their stored values, by which they are found again; after training they differ.
+    """
+    mine, theirs = _rows(module), _rows(original)
+    if len(mine) == len(theirs):
+        return torch.arange(len(mine))
+    places, start = [], 0
+    for row in mine:
+        equal = (theirs[start:] == row).all(dim=1).nonzero()
+        if len(equal) == 0:
+            return None
+        start += int(equal[0]) + 1
+        places.append(start - 1)
+    return torch.tensor(places)
+
+
+def _rows(module: nn.Module) -> Tensor:
+    mean, variance = _stored(module)
+    affine = (module.get_parameter(name).to(torch.float64) for name in ("weight", "bias"))
+    return torch.stack([mean, variance, *affine], dim=1)
+
+
+def _stored(module: nn.Module) -> tuple[Tensor, Tensor]:
+    mean, variance = (module.get_buffer(name).to(torch.float64) for name in ("running_mean", "running_var"))
+    return mean, variance
+
+
+def _is_norm(module: nn.Module) -> bool:
+    return operator_of(module).kind == "batch_norm"
