@@ -107,7 +107,7 @@ def _integer_step(node: IntegerNode) -> Step:
 
 def _bound_kernel(kernel: IntegerKernel, node: IntegerNode, kind: torch.dtype) -> Callable[[list[Tensor]], Tensor]:
     if kernel.fast is None:
-        module = operators()[node.kind].build(node.attributes, {})
+        module = operators()[node.kind].build(node.attributes, {}).eval()
         return lambda values: module(*values)
     given = node.table if node.weight is None else node.weight.centred
     weight, bias = _tensor(given, kind), _tensor(node.bias, kind)
