@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from penjing.distillation.fake_quant import on_grid, straight_through
+from penjing.distillation.fake_quant import learned_step, straight_through
 from penjing.errors import UserError
 from penjing.model.model import Model, Quantizer
 from penjing.model.operators.table import operator_of
@@ -51,8 +51,8 @@ class Student(Network):
     """A copy of a model whose tensors move: masks stay, quantized tensors are fake-quantized in the forward pass.
 
     The module holds float master weights; `model()` puts them on their grids. Method `ste` leaves the scales as
-    calibrated: whatever calibrator chose them, the network adapts to its grid. Method `lsq` learns the weights'
-    scales, in their logarithm, because an optimizer like Adam moves every parameter by an absolute step.
+    calibrated: whatever chose them, the network adapts to its grid. Method `lsq` learns the scales of weights and
+    activations, in their logarithm, because an optimizer like Adam moves every parameter by an absolute step.
     """
 
     def __init__(self, model: Model, *, method: Method = "ste", freeze_batch_norm: bool = False) -> None:
@@ -60,16 +60,22 @@ class Student(Network):
         self._freeze_batch_norm = freeze_batch_norm
         for parameter in self.module.parameters():
             parameter.requires_grad_(True)
-        learnt = model.weight_quantizers.items() if method == "lsq" else ()
-        self._log_scales = {
-            name: nn.Parameter(quantizer.scale.log()) for name, quantizer in learnt if not quantizer.float16
-        }
+        learnt = method == "lsq"
+        self._weight_scales = _learnt_scales(model.weight_quantizers, shared=False) if learnt else {}
+        self._activation_scales = _learnt_scales(_own_activations(model), shared=True) if learnt else {}
         self.train()
 
     @property
     def module(self) -> nn.Module:
         """The module with the master weights."""
         return self._model.module
+
+    def start_from(self, masters: Model) -> None:
+        """Take the float weights that the quantized ones were rounded from: a grid alone forgets which were close."""
+        for name in self._model.weight_quantizers:
+            weight, master = self._model.weight(name), masters.weight(name)
+            mask = self._model.masks.get(name)
+            weight.copy_(master if mask is None else master * mask)
 
     def train(self) -> None:
         """Training mode; batch norm keeps its statistics where a batch is one sample and has none."""
@@ -81,8 +87,11 @@ class Student(Network):
 
     def parameters(self) -> dict[str, nn.Parameter]:
         """Everything that the optimizer moves, by name."""
-        scales = {f"log_scale.{name}": parameter for name, parameter in self._log_scales.items()}
-        return {f"module.{name}": parameter for name, parameter in self.module.named_parameters()} | scales
+        found = {f"module.{name}": parameter for name, parameter in self.module.named_parameters()}
+        found |= {f"weight_scale.{name}": scale for name, scale in self._weight_scales.items()}
+        # Tensors that share a scale share the parameter: only its first name counts.
+        activations = {id(scale): (name, scale) for name, scale in reversed(self._activation_scales.items())}
+        return found | {f"activation_scale.{name}": scale for name, scale in activations.values()}
 
     def state(self) -> dict[str, Tensor]:
         """Every tensor that training changes, by name, not copied."""
@@ -103,32 +112,33 @@ class Student(Network):
 
     def model(self) -> Model:
         """The network as it would be kept now: in evaluation mode, weights on their grids, scales as learnt."""
-        quantizers = {name: self._quantizer(name) for name in self._model.weight_quantizers}
-        result = dataclasses.replace(self._model.copy(), weight_quantizers=quantizers)
+        weights = _with_scales(self._model.weight_quantizers, self._weight_scales)
+        activations = _with_scales(self._model.activation_quantizers, self._activation_scales)
+        result = dataclasses.replace(self._model.copy(), weight_quantizers=weights, activation_quantizers=activations)
         result.module.eval()
         for parameter in result.module.parameters():
             parameter.requires_grad_(False)
             parameter.grad = None
-        for name, quantizer in quantizers.items():
+        for name, quantizer in weights.items():
             weight = result.weight(name)
-            weight.copy_(on_grid(weight, quantizer))
+            weight.copy_(quantizer.on_grid(weight))
         return result
-
-    def _quantizer(self, name: str) -> Quantizer:
-        quantizer = self._model.weight_quantizers[name]
-        if name not in self._log_scales:
-            return quantizer
-        return dataclasses.replace(quantizer, scale=self._log_scales[name].detach().exp())
 
     def _run(self, name: str, module: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
         quantizer = self._model.weight_quantizers.get(name)
         if quantizer is None:
             return super()._run(name, module, inputs)
-        log_scale = self._log_scales.get(name)
-        scale = None if log_scale is None else log_scale.exp()
-        weight = straight_through(module.weight, quantizer, scale)  # type: ignore[arg-type]
+        master = self._model.layer(name).weight
+        assert isinstance(master, Tensor)
+        weight = _fake(master, quantizer, self._weight_scales.get(name), samples=1)
         result: Tensor = torch.func.functional_call(module, {"weight": weight}, inputs)
         return result
+
+    def _activation(self, name: str, values: Tensor) -> Tensor:
+        quantizer = self._model.activation_quantizers.get(name)
+        if quantizer is None:
+            return values
+        return _fake(values, quantizer, self._activation_scales.get(name), samples=len(values))
 
 
 def logits_layer(model: Model) -> str:
@@ -142,17 +152,60 @@ def logits_layer(model: Model) -> str:
 
 def kept(model: Model) -> dict[str, Tensor]:
     """Every tensor of a trained model that a checkpoint has to hold, by name."""
-    scales = {f"scale.{name}": quantizer.scale for name, quantizer in model.weight_quantizers.items()}
-    return {f"module.{name}": tensor for name, tensor in model.module.state_dict().items()} | scales
+    found = {f"module.{name}": tensor for name, tensor in model.module.state_dict().items()}
+    found |= {f"weight_scale.{name}": quantizer.scale for name, quantizer in model.weight_quantizers.items()}
+    return found | {
+        f"activation_scale.{name}": quantizer.scale for name, quantizer in model.activation_quantizers.items()
+    }
 
 
 def restored(model: Model, tensors: Mapping[str, Tensor]) -> Model:
     """The way back from `kept`, on a model of the same structure."""
-    quantizers = {
-        name: dataclasses.replace(quantizer, scale=tensors[f"scale.{name}"])
+    weights = {
+        name: dataclasses.replace(quantizer, scale=tensors[f"weight_scale.{name}"])
         for name, quantizer in model.weight_quantizers.items()
     }
-    result = dataclasses.replace(model.copy(), weight_quantizers=quantizers)
+    activations = {
+        name: dataclasses.replace(quantizer, scale=tensors[f"activation_scale.{name}"])
+        for name, quantizer in model.activation_quantizers.items()
+    }
+    result = dataclasses.replace(model.copy(), weight_quantizers=weights, activation_quantizers=activations)
     for name, tensor in result.module.state_dict().items():
         tensor.copy_(tensors[f"module.{name}"])
     return result
+
+
+def _own_activations(model: Model) -> dict[str, Quantizer]:
+    """The activations whose scale may change: that of a softmax is part of what its integer kernel computes."""
+    fixed = set()
+    for name, module, _ in model.layers():
+        kernel = operator_of(module).integer
+        if kernel is not None and kernel.scale == "probability":
+            fixed.add(name)
+    return {name: quantizer for name, quantizer in model.activation_quantizers.items() if name not in fixed}
+
+
+def _learnt_scales(quantizers: Mapping[str, Quantizer], *, shared: bool) -> dict[str, nn.Parameter]:
+    """The logarithm of each scale; with `shared`, equal codes have one: a pooling passes on the codes of its input."""
+    scales: dict[str, nn.Parameter] = {}
+    known: dict[tuple[object, ...], nn.Parameter] = {}
+    for name, quantizer in quantizers.items():
+        if quantizer.float16:
+            continue
+        alike = shared and quantizer.axis is None
+        codes = (quantizer.bits, quantizer.scale.item(), quantizer.zero_point.item()) if alike else (name,)
+        scales[name] = known.setdefault(codes, nn.Parameter(quantizer.scale.log()))
+    return scales
+
+
+def _with_scales(quantizers: Mapping[str, Quantizer], logs: Mapping[str, nn.Parameter]) -> dict[str, Quantizer]:
+    return {
+        name: dataclasses.replace(quantizer, scale=logs[name].detach().exp()) if name in logs else quantizer
+        for name, quantizer in quantizers.items()
+    }
+
+
+def _fake(values: Tensor, quantizer: Quantizer, log_scale: nn.Parameter | None, *, samples: int) -> Tensor:
+    if log_scale is None:
+        return straight_through(values, quantizer)
+    return learned_step(values, quantizer, log_scale.exp(), samples=samples)

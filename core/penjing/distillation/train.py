@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from penjing.compression.folding import fold_batch_norm
 from penjing.distillation.checkpoint import Epoch
 from penjing.distillation.lesson import Kind, prepare
 from penjing.distillation.network import Method
@@ -45,6 +46,7 @@ def train(
     method: str | None = None,
     on_progress: OnProgress = unheard,
     checkpoint: Path | None = None,
+    masters: Model | None = None,
 ) -> Trained:
     """A student that has learnt; the one given is not changed.
 
@@ -62,6 +64,8 @@ def train(
         on_progress: Stage `train`, in batches; values `loss`, each term, `lr`, `epoch`, and `val_accuracy` at the end
             of an epoch. It may raise `Cancelled` or `StopAndKeepBest`.
         checkpoint: Written after every epoch, read first where it exists; who is done with it removes it.
+        masters: The float network that the student was quantized from, if it is at hand (batch norm folded or not):
+            its weights are where the trained ones start. At 2 bits a grid alone forgets nearly everything.
 
     Raises:
         UserError: those of `lesson.prepare` and of `read_checkpoint`, `distillation.unknown_method`, and
@@ -73,7 +77,9 @@ def train(
         return Trained(model=student.copy(), history=(), best_epoch=0, seconds=0.0)
     lesson = prepare(student, data, options, teacher, kind)
     with torch.random.fork_rng(devices=[]):
-        training = Training(student, data, lesson, chosen, on_progress)
+        training = Training(student, data, lesson, method=chosen, on_progress=on_progress)
+        if masters is not None:
+            training.network.start_from(fold_batch_norm(masters))
         try:
             training.begin(checkpoint)
             while training.epoch < options.epochs:

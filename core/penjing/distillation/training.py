@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from penjing.compression.simulation import Predict, simulate
 from penjing.distillation.checkpoint import Epoch, Standing, fingerprint, read_checkpoint, write_checkpoint
 from penjing.distillation.lesson import Lesson
 from penjing.distillation.losses.feature import fitted_regressor
@@ -25,7 +26,9 @@ _EVALUATION_BATCH = 256
 class Training:
     """One run of `train`: everything that changes while it runs."""
 
-    def __init__(self, student: Model, data: Dataset, lesson: Lesson, method: Method, on_progress: OnProgress) -> None:
+    def __init__(
+        self, student: Model, data: Dataset, lesson: Lesson, *, method: Method, on_progress: OnProgress
+    ) -> None:
         self.options, self.lesson, self.data = lesson.options, lesson, data
         self.method, self.on_progress = method, on_progress
         self.best, self.best_epoch = student.copy(), 0
@@ -52,10 +55,10 @@ class Training:
     def begin(self, checkpoint: Path | None) -> None:
         """What the teacher says, the regressors, the optimizer; then the untouched student or the checkpoint."""
         options, data = self.options, self.data
-        if self.teacher is not None:
+        if self.teacher is not None and self.lesson.teacher is not None:
             self.targets = self._outputs(self.teacher, data.train)
             if not data.has_labels:
-                self.reference = self._outputs(self.teacher, data.val).argmax(1)
+                self.reference = self._predicted(simulate(self.lesson.teacher), data.val)
         self.regressors = self._fitted()
         self.optimizer = optimizer(self._moved(), lr=options.lr)
         facts = (self.method, len(data.train), len(data.val), self.lesson.pairs)
@@ -172,11 +175,20 @@ class Training:
             self._tell({})
         return torch.cat(parts)
 
+    def _predicted(self, predict: Predict, split: Split) -> Tensor:
+        """The class of every sample of a split."""
+        parts = []
+        for start in range(0, len(split), _EVALUATION_BATCH):
+            result = predict(self.data.batch(split, slice(start, start + _EVALUATION_BATCH)))
+            parts.append((result if isinstance(result, Tensor) else result[0]).flatten(1).argmax(1))
+            self._tell({})
+        return torch.cat(parts)
+
     def _accuracy(self, model: Model) -> float | None:
-        """On the validation split: top-1, or agreement with the teacher."""
+        """On the validation split, as the exported network will compute it: top-1, or agreement with the teacher."""
         if not len(self.data.val):
             return None
-        predicted = self._outputs(Network(model), self.data.val).argmax(1)
+        predicted = self._predicted(simulate(model), self.data.val)
         labels = self.data.val.y
         truth = self.reference if labels is None else torch.from_numpy(labels)
         assert truth is not None
