@@ -1,7 +1,10 @@
 """What a network stores once it is deployed: batch norm folded, weights in the device's storage, biases, scales."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+import msgspec
 
 from penjing.devices.profiles import Device
 from penjing.estimation.state import FILTERED, FLOAT_BITS, NetworkState
@@ -31,35 +34,46 @@ class Stored:
 
 
 def stored_layers(graph: LayerGraph, state: NetworkState) -> Iterator[Stored]:
-    """Every layer that has constants, batch norm folded wherever a layer with a weight alone feeds it."""
-    gone = folded(graph)
-    gains_bias = {graph.by_name[name].inputs[0] for name in gone}
+    """Every layer that has constants, batch norm folded."""
+    for layer in fold(graph).layers:
+        if layer.params:
+            weight = state.weight(layer)
+            beside = layer.params - layer.weights  # a bias, or β
+            yield Stored(layer, layer.weights, weight.kept, weight.bits, beside, weight.scales, state.is_integer(layer))
+
+
+def fold(graph: LayerGraph) -> LayerGraph:
+    """The graph without the batch norms that `compression.folding` folds: their layers gain a bias, names stay.
+
+    Each is the only reader of a layer with filters whose channels lie along the same axis.
+    """
+    found: LayerGraph | None = graph.__dict__.get("_folded")
+    if found is None:
+        found = graph.__dict__["_folded"] = _fold(graph)
+    return found
+
+
+def _fold(graph: LayerGraph) -> LayerGraph:
+    readers = Counter(feed for layer in graph.layers for feed in layer.inputs)
+    readers.update(output.layer for output in graph.outputs)
+    renamed: dict[str, str] = {}
+    layers: dict[str, Layer] = {}
     for layer in graph.layers:
-        if layer.name in gone or not layer.params:
-            continue
-        weight = state.weight(layer)
-        bias = layer.weight_shape[0] if layer.name in gains_bias and layer.weight_shape else layer.bias
-        other = layer.params - layer.weights - layer.bias  # parameters of operators that are not weight and bias
-        yield Stored(
-            layer, layer.weights, weight.kept, weight.bits, bias + other, weight.scales, state.is_integer(layer)
-        )
-
-
-def folded(graph: LayerGraph) -> frozenset[str]:
-    """The batch norms that disappear: each is the only reader of a layer with a weight."""
-    readers: dict[str, int] = {}
-    for layer in graph.layers:
-        for feed in layer.inputs:
-            readers[feed] = readers.get(feed, 0) + 1
-    outputs = {output.layer for output in graph.outputs}
-
-    def folds(layer: Layer) -> bool:
-        feed = graph.by_name.get(layer.inputs[0]) if layer.weight_kind == "affine" else None
-        if feed is None or feed.name in outputs or readers[feed.name] != 1:
-            return False
-        return feed.weight_kind in FILTERED
-
-    return frozenset(layer.name for layer in graph.layers if folds(layer))
+        feed = layers.get(renamed.get(layer.inputs[0], layer.inputs[0]))
+        folds = layer.kind == "batch_norm" and feed is not None and readers[layer.inputs[0]] == 1
+        if folds and feed is not None and feed.weight_kind in FILTERED and feed.channel_axis == layer.channel_axis:
+            filters = feed.weight_shape[0] if feed.weight_shape else 0
+            layers[feed.name] = msgspec.structs.replace(feed, bias=filters, params=feed.params - feed.bias + filters)
+            renamed[layer.name] = feed.name
+        else:
+            inputs = tuple(renamed.get(name, name) for name in layer.inputs)
+            layers[layer.name] = layer if inputs == layer.inputs else msgspec.structs.replace(layer, inputs=inputs)
+    if not renamed:
+        return graph
+    outputs = tuple(
+        msgspec.structs.replace(output, layer=renamed.get(output.layer, output.layer)) for output in graph.outputs
+    )
+    return msgspec.structs.replace(graph, layers=tuple(layers.values()), outputs=outputs)
 
 
 def size_bytes(graph: LayerGraph, state: NetworkState, device: Device | None) -> int:

@@ -7,7 +7,8 @@
 
 import numpy as np
 
-from penjing.estimation.state import FILTERED, FLOAT_BITS, NetworkState, WeightState
+from penjing.estimation.prediction import spread
+from penjing.estimation.state import FILTERED, NetworkState, WeightState
 from penjing.layer_graph import LayerGraph
 from penjing.model.model import Model
 
@@ -20,14 +21,7 @@ def state_of(model: Model, graph: LayerGraph) -> NetworkState:
     """
     weights = {layer.name: _weight(model, layer.name) for layer in graph.layers if layer.weight_kind in FILTERED}
     bits = {name: quantizer.bits for name, quantizer in model.activation_quantizers.items()}
-    tensors = {entry.name: bits.get(entry.name, FLOAT_BITS) for entry in graph.inputs}
-    for layer in graph.layers:
-        if layer.name in bits:
-            tensors[layer.name] = bits[layer.name]
-        elif layer.weight_kind == "affine":  # it may be folded by now: then its result is its layer's
-            tensors[layer.name] = tensors[layer.inputs[0]]
-        else:
-            tensors[layer.name] = FLOAT_BITS
+    tensors = spread(graph, bits)
     return NetworkState(weights=weights, tensor_bits=tensors)
 
 

@@ -7,7 +7,6 @@
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,10 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from penjing.estimation.interval import effective_samples, wilson
+from penjing.loading.dataset import Dataset, SplitName
 from penjing.results import Accuracy, OnProgress, Progress, unheard
-
-if TYPE_CHECKING:
-    from penjing.loading.dataset import Dataset, Split
 
 Predict = Callable[[Tensor], Tensor | tuple[Tensor, ...]]
 """A network: a batch in its layout to its output (the first one counts if there are several)."""
@@ -27,22 +24,22 @@ Classes = NDArray[np.int64]
 
 def measure(
     predict: Predict,
-    dataset: "Dataset",
-    split_name: str,
+    dataset: Dataset,
+    split_name: SplitName,
     *,
     reference: Predict | None = None,
     on_progress: OnProgress = unheard,
     batch_size: int = 256,
 ) -> Accuracy:
-    """Top-1 accuracy on a split, or, without labels, the agreement with `reference`.
+    """Top-1 accuracy on a split, or, where the data tells only that, the agreement with `reference`.
 
     Raises:
         UserError: What the data set says about its batches.
         ValueError: There are neither labels nor a reference.
     """
-    split = _split(dataset, split_name)
+    split = dataset.split(split_name)
     chosen = predictions(predict, dataset, split_name, on_progress=on_progress, batch_size=batch_size)
-    if split.y is not None:
+    if dataset.metric == "top1" and split.y is not None:
         return accuracy_of(chosen == split.y, groups=split.groups, split=split_name)
     if reference is None:
         raise ValueError("data without labels needs a reference to agree with")
@@ -52,14 +49,14 @@ def measure(
 
 def predictions(
     predict: Predict,
-    dataset: "Dataset",
-    split_name: str,
+    dataset: Dataset,
+    split_name: SplitName,
     *,
     on_progress: OnProgress = unheard,
     batch_size: int = 256,
 ) -> Classes:
     """The class that `predict` chooses for every sample of a split, int64 [n]."""
-    split = _split(dataset, split_name)
+    split = dataset.split(split_name)
     found: list[Classes] = []
     done = 0
     with torch.no_grad():
@@ -91,8 +88,3 @@ def accuracy_of(
     share = float(hits.mean()) if n else 0.0
     low, high = wilson(share, n if groups is None or not n else effective_samples(hits, groups))
     return Accuracy(value=share, low=low, high=high, n=n, kind="measured", metric=metric, split=split)
-
-
-def _split(dataset: "Dataset", name: str) -> "Split":
-    split: Split = getattr(dataset, name)
-    return split

@@ -5,7 +5,7 @@ rounding (the output error under white inputs). Several readings of it give seve
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -89,11 +89,13 @@ def fit(
     baseline = figures(graph, device=device)
     if not _over(baseline, budgets, unknown_is_over=True):
         return _result(Plan(), baseline, baseline, budgets, measure)
-    candidates = list(dict.fromkeys(_candidates(graph, tables, device, budgets)))
-    known = [(plan, figures(graph, plan, tables=tables, device=device)) for plan in candidates]
-    for budget in _given(budgets):
-        if getattr(known[0][1], budget) is None:
-            raise UserError("fit.unknown_figure", device=device.name, budget=budget)
+    known: list[tuple[Plan, Figures]] = []
+    for plan in _candidates(graph, tables, device, budgets):
+        if all(plan != other for other, _ in known):
+            known.append((plan, figures(graph, plan, tables=tables, device=device)))
+            _require_known(known[0][1], budgets, device)
+        if measure is None:
+            break  # nothing could tell the candidates apart
     least = min(_excess(found, budgets) for _, found in known)
     known = [(plan, found) for plan, found in known if _excess(found, budgets) <= least]
     if measure is None or (len(known) == 1 and budgets.max_drop is None):
@@ -122,14 +124,18 @@ def _best_measured(
     return _result(plan, found, baseline, budgets, None)
 
 
-def _candidates(graph: LayerGraph, tables: Tables, device: Device, budgets: Budgets) -> list[Plan]:
+def _require_known(found: Figures, budgets: Budgets, device: Device) -> None:
+    for budget in _given(budgets):
+        if getattr(found, budget) is None:
+            raise UserError("fit.unknown_figure", device=device.name, budget=budget)
+
+
+def _candidates(graph: LayerGraph, tables: Tables, device: Device, budgets: Budgets) -> Iterator[Plan]:
     """One plan for each reading of the loss; the neutral one first."""
-    found = []
     for price in sorted(CUT_PRICES, key=lambda price: abs(math.log(price))):
         for low_bits in (True, False):
             search = Search(graph, tables, device, cut_price=price, low_bits=low_bits)
-            found.append(_corrected(search, graph, tables, device, budgets))
-    return found
+            yield _corrected(search, graph, tables, device, budgets)
 
 
 def _corrected(search: Search, graph: LayerGraph, tables: Tables, device: Device, budgets: Budgets) -> Plan:

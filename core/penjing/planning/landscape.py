@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from penjing.devices.profiles import Device
 from penjing.estimation.arena import ALIGNMENT, buffers
 from penjing.estimation.cut import channel_arrays
-from penjing.estimation.deployed import REQUANTIZATION_BYTES, folded
+from penjing.estimation.deployed import REQUANTIZATION_BYTES, fold
 from penjing.estimation.latency import operator_class
 from penjing.estimation.state import FILTERED, NetworkState
 from penjing.estimation.storage import BIAS_BYTES
@@ -43,11 +43,10 @@ class Landscape:
         self._inputs = _Counts(graph, [(layer.name, 1) for layer in self.layers])
         self._kernel = np.array([_kernel(layer) for layer in self.layers])
         self._has_inputs = np.array([layer.weight_kind != "depthwise" for layer in self.layers])
-        gone = folded(graph)
-        normed = {graph.by_name[name].inputs[0] for name in gone}
-        self._bias = np.array([bool(layer.bias) or layer.name in normed for layer in self.layers], dtype=np.float64)
+        deployed = fold(graph)
+        self._bias = np.array([bool(deployed.by_name[layer.name].bias) for layer in self.layers], dtype=np.float64)
         # What is neither a filter nor folded, for example a batch norm of its own: as it is.
-        others = [layer for layer in graph.layers if layer not in self.layers and layer.name not in gone]
+        others = [layer for layer in deployed.layers if layer.weight_kind not in FILTERED]
         self._constant = float((device.kernel_bytes or 0) + BIAS_BYTES * sum(layer.params for layer in others))
         rates = device.rates("int8")
         self._time: Vector | None = None

@@ -76,7 +76,7 @@ class Search:
 
     def _forward(self, levels: Levels, limits: _Limits) -> Levels:
         excess = float(limits.excess(self._costs(levels[:, None]))[0])
-        while excess > 0:
+        while excess > _SMALLEST_GAIN:
             steps = [index for index in range(len(levels)) if levels[index] + 1 < self._count(index)]
             if not steps:
                 break
@@ -91,7 +91,6 @@ class Search:
             best = int(np.argmax(np.where(gains > _SMALLEST_GAIN, gains / np.maximum(prices, 1e-12), -np.inf)))
             levels = candidates[:, best]
             excess -= float(gains[best])
-            excess = float(limits.excess(self._costs(levels[:, None]))[0])
         return levels
 
     def _backward(self, levels: Levels, limits: _Limits) -> Levels:
@@ -122,8 +121,8 @@ class Search:
 
     def _loss(self, index: int, level: int) -> float:
         groups = len(self._kept)
-        loss: float = (self._cut_loss[index] if index < groups else self._bit_loss[index - groups])[level]
-        return float(loss)
+        losses: Vector = self._cut_loss[index] if index < groups else self._bit_loss[index - groups]
+        return float(losses[level])
 
     def _as_plan(self, levels: Levels) -> Plan:
         plan = Plan().with_defaults(weight_bits=8, activation_bits=8, filter_criterion=FIT_CRITERION)
