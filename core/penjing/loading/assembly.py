@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
@@ -42,7 +43,7 @@ class Assembly:
         extents = limits.check_shape(shape, where=source_name, most=limits.MAX_VALUES)
         if len(extents) < 2 or min(extents) < 1:
             raise UserError("load.input_shape", input=source_name, shape=list(extents))
-        name = self._names.make(source_name)
+        name = self._names.make(re.sub(r"[./:]+", "_", source_name[:1000]))  # an input has no folder
         self._inputs.append(NetworkInput(name=name, source_name=source_name, shape=(1, *extents[1:])))
         self._shapes[name] = extents
         return Activation(name, extents)

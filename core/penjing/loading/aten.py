@@ -93,9 +93,10 @@ _INTEGERS: Mapping[str, Callable[[int, int], int]] = {
     "floordiv": operator.floordiv,
 }
 
-_FOLDED = frozenset(
-    ["add", "alias", "cat", "clone", "contiguous", "detach", "div", "exp", "expand", "flatten", "lift_fresh_copy", "mul", "neg", "permute", "reciprocal", "reshape", "rsqrt", "select", "slice", "sqrt", "squeeze", "sub", "t", "to", "_to_copy", "transpose", "unsqueeze", "view"]
-)
+_SHAPING = {"cat", "expand", "flatten", "permute", "reshape", "select", "slice", "squeeze", "t", "transpose"}
+_ARITHMETIC = {"add", "div", "exp", "mul", "neg", "reciprocal", "rsqrt", "sqrt", "sub", "unsqueeze", "view"}
+_COPYING = {"alias", "clone", "contiguous", "detach", "lift_fresh_copy", "to", "_to_copy"}
+_FOLDED = _SHAPING | _ARITHMETIC | _COPYING
 """What may be computed from stored tensors while loading."""
 
 

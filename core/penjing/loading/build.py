@@ -86,6 +86,8 @@ def _state(module: nn.Module) -> dict[str, Tensor]:
 def _check_names(spec: NetworkSpec) -> None:
     names = [entry.name for entry in spec.inputs] + [node.name for node in spec.nodes]
     unsafe = [name for name in names if not is_safe(name)]
+    # An input becomes a parameter of the function that fx writes: it has no folder.
+    unsafe += [entry.name for entry in spec.inputs if "." in entry.name]
     if unsafe:
         raise UserError("model.unsafe_name", name=unsafe[0])
     twice = [name for name, count in Counter(name.replace(".", "_") for name in names).items() if count > 1]

@@ -46,7 +46,7 @@ def is_safe(name: str) -> bool:
 
 
 def _reserved(part: str) -> bool:
-    return keyword.iskeyword(part) or hasattr(fx.GraphModule, part) or hasattr(_PLAIN, part)
+    return part == "self" or keyword.iskeyword(part) or hasattr(fx.GraphModule, part) or hasattr(_PLAIN, part)
 
 
 def _variable(name: str) -> str:

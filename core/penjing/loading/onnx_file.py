@@ -1,0 +1,204 @@
+"""Reads an ONNX file into module form: limits first, then node after node through the operator table."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+
+from penjing.errors import UserError
+from penjing.loading import limits
+from penjing.loading.assembly import Assembly, known
+from penjing.loading.onnx_folding import FOLDED, folded
+from penjing.loading.onnx_names import LayerNames
+from penjing.loading.onnx_tensors import array_of, attribute_of
+from penjing.model.model import Model
+from penjing.model.operators.reading import Activation, Constant, OnnxNode, Value
+
+OLDEST_OPSET = 7
+
+
+def read_onnx(path: Path, *, example_shape: Sequence[int] | None = None) -> Model:
+    """The network of an ONNX file; `example_shape` (without the batch) fills extents that the file leaves open.
+
+    Raises:
+        UserError: `load.…`, `model.…`: what is wrong with the file, and where.
+    """
+    limits.check_file(path)
+    proto = onnx.ModelProto()
+    try:
+        proto.ParseFromString(path.read_bytes())
+    except Exception as error:  # protobuf's own errors have no common public base class
+        raise UserError("load.not_onnx", path=path.name) from error
+    return _Reader(proto, path, example_shape).read()
+
+
+class _Reader:
+    def __init__(self, proto: onnx.ModelProto, path: Path, example_shape: Sequence[int] | None) -> None:
+        self.graph, self.folder, self.where = proto.graph, path.parent, path.name
+        self.example_shape = example_shape
+        self.opset = _opset(proto, path.name)
+        self.values: dict[str, Value] = {}
+        self.assembly = Assembly(path.name)
+        self.names = LayerNames(self.graph.node, (entry.name for entry in self.graph.initializer))
+
+    def read(self) -> Model:
+        graph = self.graph
+        limits.check(len(graph.node), limits.MAX_NODES, what="nodes", where=self.where)
+        limits.check(len(graph.initializer), limits.MAX_TENSORS, what="tensors", where=self.where)
+        if graph.sparse_initializer:
+            raise UserError("load.sparse_tensors", where=self.where)
+        self._check_known()
+        for tensor in graph.initializer:
+            self.values[tensor.name] = Constant(self._array(tensor), tensor.name)
+        for entry in graph.input:
+            if entry.name not in self.values:
+                self.values[entry.name] = self._input(entry)
+        for node in graph.node:
+            self._node(node)
+        outputs = []
+        for entry in graph.output:
+            value = self.values.get(entry.name)
+            if not isinstance(value, Activation):
+                raise UserError("load.constant_output", output=entry.name)
+            outputs.append((entry.name, value.name))
+        return self.assembly.finish(outputs, opset=self.opset)
+
+    def _check_known(self) -> None:
+        """Names every operator that no row reads, at once."""
+        stored = {tensor.name for tensor in self.graph.initializer}
+        unknown: dict[str, str] = {}
+        for node in self.graph.node:
+            if node.domain in ("", "ai.onnx"):
+                if node.op_type in ("Constant", "Shape", "Size"):
+                    stored.update(node.output)
+                    continue
+                if node.op_type in FOLDED and all(name in stored for name in node.input if name):
+                    stored.update(node.output)
+                    continue
+                if known(OnnxNode, node.op_type):
+                    continue
+                op = node.op_type
+            else:
+                op = f"{node.domain}.{node.op_type}"
+            unknown.setdefault(op, node.name or next(iter(node.output), ""))
+        if unknown:
+            layer = next(iter(unknown.values()))
+            raise UserError("load.unknown_operator", operator=", ".join(sorted(unknown)), layer=layer)
+
+    def _input(self, entry: onnx.ValueInfoProto) -> Activation:
+        if entry.type.WhichOneof("value") != "tensor_type":
+            raise UserError("load.input_type", input=entry.name)
+        kind = entry.type.tensor_type.elem_type
+        if kind not in _NUMBERS:
+            raise UserError("load.input_type", input=entry.name)
+        if kind != onnx.TensorProto.FLOAT:
+            self._warn_dtype(onnx.TensorProto.DataType.Name(kind).lower())
+        dims = entry.type.tensor_type.shape.dim
+        limits.check(len(dims), limits.MAX_AXES, what="axes", where=entry.name)
+        shape = [dim.dim_value if dim.WhichOneof("value") == "dim_value" else -1 for dim in dims]
+        if self.example_shape is not None and len(shape) in (0, len(self.example_shape) + 1):
+            rest = shape[1:] or [-1] * len(self.example_shape)
+            filled = [given if extent < 1 else extent for extent, given in zip(rest, self.example_shape, strict=True)]
+            shape = [shape[0] if shape else -1, *filled]
+        if shape and shape[0] < 1:
+            shape[0] = 1
+        if not shape or min(shape) < 1:
+            open_ = [dim.dim_param or "?" if extent < 1 else extent for dim, extent in zip(dims, shape, strict=False)]
+            raise UserError("load.symbolic_shape", input=entry.name, shape=open_)
+        return self.assembly.input(entry.name, shape)
+
+    def _node(self, node: onnx.NodeProto) -> None:
+        inputs = [self._value(name, node) if name else None for name in node.input]
+        if node.op_type == "Constant":
+            self.values[node.output[0]] = Constant(self._constant(node), node.output[0])
+            return
+        if node.op_type in ("Shape", "Size") and inputs and inputs[0] is not None:
+            self.values[node.output[0]] = Constant(self._extents(node, inputs[0]))
+            return
+        if node.op_type in FOLDED and all(not isinstance(value, Activation) for value in inputs):
+            arrays = [value.array if isinstance(value, Constant) else None for value in inputs]
+            origin = _origin(node, inputs)
+            for name, array in zip(
+                (name for name in node.output if name), folded(node, arrays, self.opset), strict=True
+            ):
+                self.values[name] = Constant(array, origin)
+            return
+        source = OnnxNode(
+            op=node.op_type,
+            name=node.name or (node.output[0] if node.output else ""),
+            opset=self.opset,
+            inputs=tuple(inputs),
+            attributes={entry.name: attribute_of(entry, self.folder) for entry in node.attribute},
+        )
+        first = next((value.name for value in inputs if isinstance(value, Activation)), None)
+        if first is None or not node.output:
+            raise source.unsupported("it does not depend on the network's input")
+        self.values[node.output[0]] = self.assembly.read(
+            source, lambda row: row.read(source), wanted=self.names.wanted(node), first=first, own=node.name
+        )
+
+    def _value(self, name: str, node: onnx.NodeProto) -> Value:
+        if name not in self.values:
+            raise UserError("model.unknown_input", layer=node.name or node.op_type, input=name)
+        return self.values[name]
+
+    def _extents(self, node: onnx.NodeProto, value: Value) -> np.ndarray[Any, Any]:
+        shape = value.shape if isinstance(value, Activation) else value.array.shape
+        if node.op_type == "Size":
+            return np.array(np.prod(shape, dtype=np.int64))
+        ends = {entry.name: entry.i for entry in node.attribute}
+        return np.array(shape[ends.get("start", 0) : ends.get("end", len(shape))], np.int64)
+
+    def _constant(self, node: onnx.NodeProto) -> np.ndarray[Any, Any]:
+        if len(node.attribute) != 1 or not node.output:
+            raise UserError("load.bad_node", layer=node.name, operator="Constant", detail="it needs one value")
+        entry = node.attribute[0]
+        if entry.name == "value":
+            return self._array(entry.t)
+        value = attribute_of(entry, self.folder)
+        if entry.name not in ("value_int", "value_ints", "value_float", "value_floats"):
+            raise UserError("load.bad_node", layer=node.name, operator="Constant", detail=f"{entry.name} is no number")
+        return np.array(value, np.int64 if "int" in entry.name else np.float32)
+
+    def _array(self, tensor: onnx.TensorProto) -> np.ndarray[Any, Any]:
+        array = array_of(tensor, self.folder)
+        if array.dtype.kind not in "iub" and array.dtype != np.float32:
+            self._warn_dtype(array.dtype.name)
+            array = array.astype(np.float32)
+        return array
+
+    def _warn_dtype(self, dtype: str) -> None:
+        self.assembly.warnings.append(UserError("load.dtype_changed", dtype=dtype).message())
+
+
+def _opset(proto: onnx.ModelProto, where: str) -> int:
+    versions = [entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx")]
+    if not proto.graph.node or not versions:
+        raise UserError("load.not_onnx", path=where)
+    newest = onnx.defs.onnx_opset_version()
+    if not OLDEST_OPSET <= versions[0] <= newest:
+        raise UserError("load.opset", where=where, opset=versions[0], oldest=OLDEST_OPSET, newest=newest)
+    return versions[0]
+
+
+def _origin(node: onnx.NodeProto, inputs: Sequence[Value | None]) -> str:
+    """The stored name that a folded tensor goes by: its own where exporters share equal tensors, else its source's."""
+    if node.op_type == "Identity" and "." in node.output[0]:
+        return node.output[0]
+    return inputs[0].origin if node.op_type in _SAME and isinstance(inputs[0], Constant) else ""
+
+
+_SAME = ("Identity", "Cast", "Transpose", "Reshape", "Squeeze", "Unsqueeze")
+
+_NUMBERS = (
+    onnx.TensorProto.FLOAT,
+    onnx.TensorProto.FLOAT16,
+    onnx.TensorProto.BFLOAT16,
+    onnx.TensorProto.DOUBLE,
+    onnx.TensorProto.UINT8,
+    onnx.TensorProto.INT8,
+    onnx.TensorProto.INT32,
+    onnx.TensorProto.INT64,
+)

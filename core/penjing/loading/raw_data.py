@@ -1,0 +1,19 @@
+"""What a reader of data sets hands over: arrays as stored, not yet fitted to a network."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from penjing.loading.dataset import Split
+
+
+@dataclass(frozen=True, kw_only=True)
+class RawData:
+    """Splits by name; `whole` says that everything is under `train` and still has to be split."""
+
+    splits: Mapping[str, Split]
+    whole: bool = False
+    classes: tuple[str, ...] = ()
+    rule: str = ""
+    """How it was split, in words."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """What the file calls each split's examples, for messages."""
