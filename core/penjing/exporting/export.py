@@ -14,7 +14,7 @@ from penjing.errors import UserError
 from penjing.model.model import Model
 from penjing.results import ExportedFile
 
-_MODULES = ("onnx_float", "pt2")
+_MODULES = ("onnx_float", "onnx_qdq", "pt2")
 _MAX_NAME = 48
 
 
@@ -34,7 +34,8 @@ class Request:
 
 
 WriteFormat = Callable[[Request], tuple[Path, ...]]
-"""Writes the files of one format and returns them, the one that carries the network first."""
+"""Writes the files of one format and returns them: the one that carries the network, then what goes with it, which
+is told under its ending as format."""
 
 _FORMATS: dict[str, WriteFormat] = {}
 
@@ -72,7 +73,10 @@ def export_model(
     request = Request(model=model, folder=folder, name=safe_file_name(name), device=device)
     try:
         paths = write(request)
-        return tuple(ExportedFile(path=path.name, bytes=path.stat().st_size, format=format) for path in paths)
+        return tuple(
+            ExportedFile(path=path.name, bytes=path.stat().st_size, format=path.suffix[1:] if index else format)
+            for index, path in enumerate(paths)
+        )
     except OSError as error:
         raise UserError("export.cannot_write", folder=folder, detail=error.strerror or error) from error
 

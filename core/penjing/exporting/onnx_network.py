@@ -52,9 +52,10 @@ def write_layers(
     *,
     store: Callable[[NodeSpec], StoreTensor],
     after: Callable[[NodeSpec], None] | None = None,
-    output_name: Callable[[NodeSpec], str] = lambda node: node.name,
+    value: Callable[[str], str] = lambda name: name,
+    made: Callable[[str], str] = lambda name: name,
 ) -> None:
-    """Every layer through its row of the operator table; a layer's value is the tensor with the layer's name.
+    """Every layer through its row of the operator table.
 
     Args:
         spec: The network.
@@ -62,7 +63,8 @@ def write_layers(
         graph: Where nodes and constants go.
         store: How the tensors of a node are stored.
         after: What follows a node, for example the nodes that quantize its result.
-        output_name: The tensor that a layer's own nodes make, where `after` makes the layer's value from it.
+        value: The tensor that readers of a layer or network input read.
+        made: The tensor that a layer's own nodes make, where `after` makes its value from it.
     """
     titles = node_titles(spec)
     for node in spec.nodes:
@@ -70,8 +72,8 @@ def write_layers(
             graph=graph,
             layer=node.name,
             title=titles[node.name],
-            inputs=node.inputs,
-            output=output_name(node),
+            inputs=tuple(value(name) for name in node.inputs),
+            output=made(node.name),
             input_shapes=tuple(shapes[name] for name in node.inputs),
             output_shape=shapes[node.name],
             store=store(node),

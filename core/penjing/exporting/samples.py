@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from penjing.model.model import Model
@@ -33,10 +32,10 @@ def write_samples(folder: Path, predict: Predict, inputs: Sequence[Tensor]) -> P
     taken = [tensor[:COUNT] for tensor in inputs]
     answer = predict(*taken)
     outputs = answer if isinstance(answer, tuple) else (answer,)
-    arrays: dict[str, NDArray[np.float32]] = {f"input_{k}": tensor.numpy() for k, tensor in enumerate(taken)}
+    arrays = {f"input_{k}": tensor.numpy() for k, tensor in enumerate(taken)}
     arrays |= {f"output_{k}": tensor.detach().numpy() for k, tensor in enumerate(outputs)}
     path = folder / FILE
-    np.savez_compressed(path, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+    np.savez_compressed(path, allow_pickle=False, **arrays)
     return path
 
 

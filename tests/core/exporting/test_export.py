@@ -1,3 +1,5 @@
+"""The registry of formats, and what an export tells about its files."""
+
 from pathlib import Path
 
 import pytest

@@ -1,3 +1,5 @@
+"""An export folder appears whole or not at all, and never takes anything else away."""
+
 import errno
 import os
 import sys

@@ -1,3 +1,5 @@
+"""ONNX in float32, judged by onnx.checker and onnxruntime."""
+
 import dataclasses
 from pathlib import Path
 

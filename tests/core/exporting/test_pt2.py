@@ -1,3 +1,5 @@
+"""PyTorch's own archive and the state dict, judged by torch.export and safetensors."""
+
 from pathlib import Path
 
 import pytest

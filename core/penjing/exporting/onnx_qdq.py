@@ -1,0 +1,196 @@
+"""ONNX with integers (QDQ): QuantizeLinear and DequantizeLinear exactly where the lowered network has codes.
+
+A layer's value is the dequantized tensor with the layer's name: `conv1/real` is what its operator makes, `conv1/q`
+its codes. A quantized weight is stored as packed codes and a scale per channel, a bias as int32 in S_in · S_w. A
+network without quantized activations becomes a float network whose weights alone are stored as codes.
+"""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from torch import Tensor
+
+from penjing.compression.integer_graph import IntegerNode
+from penjing.compression.lowering import lower
+from penjing.errors import UserError
+from penjing.exporting.export import Request, register
+from penjing.exporting.onnx_network import OLDEST_OPSET, USUAL_OPSET, model_proto, write_layers
+from penjing.loading.build import layer_shapes
+from penjing.model.model import Model, Quantizer
+from penjing.model.operators.onnx_writer import OnnxGraph, OnnxNode, StoreTensor
+from penjing.model.operators.table import operators
+from penjing.model.spec import NodeSpec, spec_of
+
+FLOAT = int(onnx.TensorProto.FLOAT)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Storage:
+    """A width in which codes can be stored, and since which opset."""
+
+    bits: int
+    dtype: Any
+    opset: int
+
+
+STORAGES = (
+    Storage(bits=2, dtype=np.dtype(ml_dtypes.int2), opset=25),
+    Storage(bits=4, dtype=np.dtype(ml_dtypes.int4), opset=21),
+    Storage(bits=8, dtype=np.dtype(np.int8), opset=13),
+    Storage(bits=16, dtype=np.dtype(np.int16), opset=21),
+)
+"""Ascending; codes go into the first that holds them and that the device's runtime reads."""
+NEWEST_OPSET = max(storage.opset for storage in STORAGES)
+
+
+@register("onnx-int8")
+def write_onnx_int8(request: Request) -> tuple[Path, ...]:
+    """NAME_int8.onnx."""
+    path = request.path("_int8.onnx")
+    newest = None if request.device is None else request.device.opset
+    path.write_bytes(qdq_proto(request.model, newest_opset=newest).SerializeToString())
+    return (path,)
+
+
+def qdq_proto(model: Model, *, newest_opset: int | None = None) -> onnx.ModelProto:
+    """The quantized network as an ONNX file, in the oldest opset that stores its codes.
+
+    Raises:
+        UserError: `export.opset_too_old` where the device's runtime cannot store a layer's codes at all.
+    """
+    newest = NEWEST_OPSET if newest_opset is None else max(OLDEST_OPSET, newest_opset)
+    return _Writer(model, newest).proto()
+
+
+def storage_for(bits: int, *, newest_opset: int, weights_alone: bool) -> Storage | None:
+    """Where codes of so many bits are stored in files that are no newer than this.
+
+    onnxruntime (1.32) refuses 2-bit weights between quantized activations, so they take 4 bits there.
+    """
+    usable = (entry for entry in STORAGES if entry.opset <= newest_opset and (weights_alone or entry.bits > 2))
+    return next((entry for entry in usable if entry.bits >= bits), None)
+
+
+class _Writer:
+    """Writes one network."""
+
+    def __init__(self, model: Model, newest: int) -> None:
+        self._model, self._newest = model, newest
+        self._lowered = lower(model)
+        self._inputs = {entry.name for entry in model.inputs}
+        self._graph = OnnxGraph()
+        self._opset = min(newest, USUAL_OPSET)
+
+    def proto(self) -> onnx.ModelProto:
+        """The whole file."""
+        spec = spec_of(self._model)
+        for entry in spec.inputs:
+            if entry.name in self._lowered.codes:
+                self._through_codes(entry.name, entry.name, self._value(entry.name))
+        write_layers(
+            spec,
+            layer_shapes(self._model),
+            self._graph,
+            store=self._store,
+            after=self._after,
+            value=self._value,
+            made=self._made,
+        )
+        return model_proto(spec, self._graph, opset=self._opset)
+
+    def _value(self, name: str) -> str:
+        """What readers read; a network input keeps its name for what comes in, before its codes."""
+        return f"{name}/value" if name in self._inputs and name in self._lowered.codes else name
+
+    def _made(self, name: str) -> str:
+        return f"{name}/real" if name in self._lowered.codes else name
+
+    def _after(self, node: NodeSpec) -> None:
+        if node.name in self._lowered.codes:
+            self._through_codes(node.name, self._made(node.name), node.name)
+
+    def _through_codes(self, name: str, real: str, value: str) -> None:
+        """QuantizeLinear and DequantizeLinear of an activation, with a clamp between where it has fewer than 8 bits."""
+        codes = self._lowered.codes[name]
+        scale = self._graph.constant(f"{name}/scale", np.asarray(codes.scale, np.float32))
+        zero_point = self._graph.constant(f"{name}/zero", np.asarray(codes.zero_point, np.int8))
+        quantized = self._node("QuantizeLinear", f"{name}/q", real, scale, zero_point)
+        if codes.bits < 8:
+            lowest, highest = codes.low + codes.zero_point, codes.high + codes.zero_point
+            bounds = (
+                self._graph.constant(f"{name}/least", np.asarray(lowest, np.int8)),
+                self._graph.constant(f"{name}/most", np.asarray(highest, np.int8)),
+            )
+            quantized = self._node("Clip", f"{name}/clipped", quantized, *bounds)
+        self._node("DequantizeLinear", value, quantized, scale, zero_point)
+
+    def _store(self, node: NodeSpec) -> StoreTensor:
+        lowered = self._lowered.by_layer[node.name]
+        integer = lowered if isinstance(lowered, IntegerNode) and lowered.layers[0] == node.name else None
+
+        def stored(key: str, transposed: bool) -> str | None:
+            tensor = node.tensors.get(key)
+            if tensor is None:
+                return None
+            name, values = f"{node.name}.{key}", tensor.numpy().astype(np.float32)
+            quantizer = self._model.weight_quantizers.get(node.name) if key == "weight" else None
+            if quantizer is not None:
+                return self._weight(name, tensor, quantizer, transposed)
+            if key == "bias" and integer is not None and integer.weight is not None and not _is_lossless(node):
+                assert integer.bias is not None
+                source = self._lowered.codes[node.inputs[0]]
+                return self._bias(name, integer.bias, np.float32(source.scale) * integer.weight.scale)
+            return self._graph.constant(name, values.T if transposed else values)
+
+        return stored
+
+    def _weight(self, name: str, weight: Tensor, quantizer: Quantizer, transposed: bool) -> str:
+        if quantizer.float16:
+            half = weight.numpy().astype(np.float16)
+            return self._node(
+                "Cast", name, self._graph.constant(f"{name}/half", half.T if transposed else half), to=FLOAT
+            )
+        storage = storage_for(quantizer.bits, newest_opset=self._newest, weights_alone=not self._lowered.codes)
+        if storage is None:
+            raise UserError("export.opset_too_old", layer=name, bits=quantizer.bits, opset=self._newest)
+        self._opset = max(self._opset, storage.opset)
+        codes = quantizer.encode(weight).numpy()
+        turned = transposed and bool(self._lowered.codes)
+        parts = [
+            self._graph.constant(f"{name}/q", (codes.T if turned else codes).astype(storage.dtype)),
+            self._graph.constant(f"{name}/scale", quantizer.scale.numpy().astype(np.float32)),
+        ]
+        if self._lowered.codes or bool((quantizer.zero_point != 0).any()):
+            # Between integers even zero points of 0 are written: without them onnxruntime computes in float.
+            parts.append(self._graph.constant(f"{name}/zero", quantizer.zero_point.numpy().astype(storage.dtype)))
+        axis = 0 if quantizer.axis is None else quantizer.axis % weight.dim()
+        if transposed and not self._lowered.codes:
+            # A DequantizeLinear right before a MatMul makes onnxruntime quantize the activations behind our back.
+            return self._node(
+                "Transpose", f"{name}/transposed", self._node("DequantizeLinear", name, *parts, axis=axis)
+            )
+        return self._node("DequantizeLinear", name, *parts, axis=weight.dim() - 1 - axis if transposed else axis)
+
+    def _bias(self, name: str, codes: NDArray[np.int64], scale: NDArray[np.float32]) -> str:
+        parts = (
+            self._graph.constant(f"{name}/q", codes.astype(np.int32)),
+            self._graph.constant(f"{name}/scale", np.asarray(scale, np.float32)),
+        )
+        return self._node("DequantizeLinear", name, *parts, axis=0)
+
+    def _node(self, op_type: str, output: str, *inputs: str, **attributes: int) -> str:
+        self._graph.nodes.append(
+            OnnxNode(op_type=op_type, name=f"{output}/{op_type}", inputs=inputs, output=output, attributes=attributes)
+        )
+        return output
+
+
+def _is_lossless(node: NodeSpec) -> bool:
+    """Whether its weights need no codes in a file: they are exact in any storage (batch norm)."""
+    kernel = operators()[node.kind].integer
+    return kernel is not None and kernel.lossless
