@@ -81,10 +81,13 @@ def filter_criteria(graph: LayerGraph, plan: Plan) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Holder:
-    """A layer whose filters make channels of a group: by filter, the channel's place in the group or -1."""
+    """A layer whose filters make channels of a group: which filters, and each one's place in the group."""
 
     layer: str
+    filters: NDArray[np.int64]
     places: NDArray[np.int64]
+    count: int
+    """How many filters the layer has; those that are not in the group cannot be cut."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,8 @@ class Decision:
     """What the plan wants of one coupled group."""
 
     group: CoupledGroup
+    channels: NDArray[np.int64]
+    """The group's channel ids."""
     holders: tuple[Holder, ...]
     layer: str
     """The layer that decides: of those that are not locked, the one that asks for the most."""
@@ -115,7 +120,7 @@ def decisions(graph: LayerGraph, plan: Plan) -> tuple[Decision, ...]:
     and cuts in any of the group's layers holds for all of them.
     """
     found = []
-    for group, holders in zip(graph.groups, _holders(graph), strict=True):
+    for group, (channels, holders) in zip(graph.groups, _arrays(graph), strict=True):
         wishes = [(holder, plan.settings(holder.layer)) for holder in holders]
         if not any(wish.cuts_filters for _, wish in wishes):
             continue
@@ -124,7 +129,7 @@ def decisions(graph: LayerGraph, plan: Plan) -> tuple[Decision, ...]:
         decider, settings = max(wishes, key=lambda pair: _asks(pair[1]))  # the first of equals
         keep = frozenset(place for holder, wish in wishes for place in _brushed(holder, wish.keep))
         cut = frozenset(place for holder, wish in wishes for place in _brushed(holder, wish.cut))
-        found.append(Decision(group, holders, decider.layer, settings, keep, cut - keep))
+        found.append(Decision(group, channels, holders, decider.layer, settings, keep, cut - keep))
     return tuple(found)
 
 
@@ -135,12 +140,10 @@ def _asks(settings: Settings) -> tuple[bool, float]:
 
 
 def _brushed(holder: Holder, filters: Sequence[int]) -> list[int]:
-    wrong = [index for index in filters if not 0 <= index < len(holder.places)]
+    wrong = [index for index in filters if not 0 <= index < holder.count]
     if wrong:
-        last = len(holder.places) - 1
-        raise UserError("prune.no_such_filter", layer=holder.layer, filter=wrong[0], last=last)
-    places = [int(holder.places[index]) for index in filters]
-    return [place for place in places if place >= 0]
+        raise UserError("prune.no_such_filter", layer=holder.layer, filter=wrong[0], last=holder.count - 1)
+    return holder.places[np.isin(holder.filters, filters)].tolist() if filters else []
 
 
 @dataclass
@@ -162,27 +165,27 @@ class _Ranking:
     @classmethod
     def of(cls, decision: Decision, filter_scores: Mapping[str, Scores]) -> "_Ranking":
         """Adds the scores up and puts the channels in the order in which they go."""
-        size = len(decision.group.channels)
+        size = len(decision.channels)
         total = np.zeros(size)
         if decision.needs_scores:
             for holder in decision.holders:
-                mine = holder.places >= 0
-                own = np.asarray(filter_scores[holder.layer], dtype=np.float64)
-                np.add.at(total, holder.places[mine], own[mine])
+                own = filter_scores[holder.layer][holder.filters]
+                total += np.bincount(holder.places, weights=own, minlength=size)
         scores = total.astype(np.float32)
         ranked = scores.astype(np.float64)
         ranked[list(decision.cut)] = -np.inf
         ranked[list(decision.keep)] = np.inf
-        protected = _last_ones(decision, np.argsort(ranked, kind="stable"))
-        ranked[list(protected)] = np.inf
+        order = np.argsort(ranked, kind="stable")
+        stay = np.zeros(size, dtype=np.bool_)
+        stay[list(_last_ones(decision, order))] = True
         mean = float(total.mean())
         comparable = methods("filter_criterion")[decision.settings.filter_criterion].across_layers
         return cls(
-            channels=np.array(decision.group.channels, dtype=np.int64),
+            channels=decision.channels,
             scores=scores,
-            order=np.argsort(ranked, kind="stable"),
-            forced=len(decision.cut - protected),
-            limit=size - len(protected),
+            order=np.concatenate([order[~stay[order]], order[stay[order]]]),
+            forced=sum(not stay[place] for place in decision.cut),
+            limit=size - int(np.count_nonzero(stay)),
             share=decision.settings.filters,
             normalised=ranked if comparable or mean <= 0 else ranked / mean,
         )
@@ -214,7 +217,7 @@ def _last_ones(decision: Decision, order: NDArray[np.int64]) -> set[int]:
     position[order] = np.arange(len(order))
     stay: set[int] = set(decision.keep)
     for holder in sorted(decision.holders, key=lambda holder: len(holder.places)):
-        if (holder.places >= 0).all() and stay.isdisjoint(holder.places.tolist()):
+        if len(holder.filters) == holder.count and stay.isdisjoint(holder.places.tolist()):
             stay.add(int(holder.places[np.argmax(position[holder.places])]))
     return stay
 
@@ -238,21 +241,25 @@ def _summed(shares: Iterable[tuple[float, int]]) -> float:
     return math.fsum(share * count for share, count in counts.items())
 
 
-def _holders(graph: LayerGraph) -> tuple[tuple[Holder, ...], ...]:
-    """By group, the layers whose filters make its channels, kept with the graph as its cached properties are."""
-    found: tuple[tuple[Holder, ...], ...] | None = graph.__dict__.get("_holders")
+_Arrays = tuple[tuple[NDArray[np.int64], tuple[Holder, ...]], ...]
+
+
+def _arrays(graph: LayerGraph) -> _Arrays:
+    """By group, its channel ids and who makes them; kept with the graph, as its cached properties are."""
+    found: _Arrays | None = graph.__dict__.get("_filter_arrays")
     if found is None:
-        found = tuple(_holders_of(graph, group) for group in graph.groups)
-        graph.__dict__["_holders"] = found
+        found = tuple((np.array(group.channels, dtype=np.int64), _holders(graph, group)) for group in graph.groups)
+        graph.__dict__["_filter_arrays"] = found
     return found
 
 
-def _holders_of(graph: LayerGraph, group: CoupledGroup) -> tuple[Holder, ...]:
+def _holders(graph: LayerGraph, group: CoupledGroup) -> tuple[Holder, ...]:
     place = {channel: index for index, channel in enumerate(group.channels)}
 
     def holder(layer: Layer) -> Holder | None:
         places = np.array([place.get(channel, -1) for channel in layer.output_channels], dtype=np.int64)
-        return Holder(layer.name, places) if (places >= 0).any() else None
+        filters = np.flatnonzero(places >= 0)
+        return Holder(layer.name, filters, places[filters], len(places)) if len(filters) else None
 
     layers = (graph.by_name[name] for name in group.members)
     return tuple(found for layer in layers if layer.weight_kind in _FILTERED and (found := holder(layer)) is not None)
