@@ -1,9 +1,21 @@
-"""Predicted bytes of every export format with its container."""
+"""Predicted bytes of every export format with its container, by the formats' ids."""
 
+from collections.abc import Callable, Mapping
+
+from penjing.estimation.onnx_bytes import float_bytes, qdq_bytes
 from penjing.estimation.state import NetworkState
 from penjing.layer_graph import LayerGraph
 
+CONTAINERS: Mapping[str, Callable[[LayerGraph, NetworkState], int]] = {
+    "onnx": float_bytes,
+    "onnx-int8": qdq_bytes,
+}
+
 
 def file_bytes(graph: LayerGraph, state: NetworkState, format: str) -> int | None:
-    """Bytes of the file that `format` will be; None for a format that is not predicted."""
-    return None
+    """Bytes of the file that carries the network in `format`; None for a format that is not predicted.
+
+    `graph` is the network after its cut, with batch norm as loaded or already folded.
+    """
+    predicted = CONTAINERS.get(format)
+    return None if predicted is None else predicted(graph, state)

@@ -1,0 +1,254 @@
+"""Predicted bytes of an ONNX file: the protocol-buffer arithmetic of what `exporting` writes, from values alone.
+
+Names and constants are counted as they are; of attributes only the number is known here, not the values, so each
+counts as a small one (a byte).
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from penjing.estimation.deployed import fold
+from penjing.estimation.prediction import inner_tensors
+from penjing.estimation.state import FILTERED, FLOAT_BITS, NetworkState
+from penjing.layer_graph import Layer, LayerGraph
+
+_STORED = (2, 4, 8, 16)
+"""Widths in which codes are stored."""
+
+
+def float_bytes(graph: LayerGraph, state: NetworkState) -> int:
+    """An ONNX file in float32; a quantized network comes without the batch norms that were folded."""
+    return _Writer(fold(graph) if _quantized(state) else graph, NetworkState()).size()
+
+
+def qdq_bytes(graph: LayerGraph, state: NetworkState) -> int:
+    """An ONNX file with integers: codes, scales and pairs of QuantizeLinear and DequantizeLinear."""
+    return _Writer(fold(graph) if _quantized(state) else graph, state).size()
+
+
+def _quantized(state: NetworkState) -> bool:
+    widths = [*(weight.bits for weight in state.weights.values()), *state.tensor_bits.values()]
+    return any(bits < FLOAT_BITS for bits in widths)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Operator:
+    """How one operator is written: its node's type, attributes and constants, for a number of spatial axes."""
+
+    type: str
+    attributes: Callable[[int], int] = lambda axes: 0
+    """Bytes of all attributes within the node."""
+    constants: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """Name → (values, bytes each)."""
+    before: str | None = None
+    """Type of a node on the way to the result."""
+
+
+def _varint(value: int) -> int:
+    return max(1, -(-value.bit_length() // 7))
+
+
+def _field(length: int) -> int:
+    """Bytes of a length-delimited field with a field number below 16."""
+    return 1 + _varint(length) + length
+
+
+def _number(name: str) -> int:
+    """An integer attribute within its node."""
+    return _field(_field(len(name)) + 2 + 3)
+
+
+def _real(name: str) -> int:
+    return _field(_field(len(name)) + 5 + 3)
+
+
+def _numbers(name: str, count: int) -> int:
+    return _field(_field(len(name)) + 2 * count + 3)
+
+
+def _word(name: str, value: str) -> int:
+    return _field(_field(len(name)) + _field(len(value)) + 3)
+
+
+def _window(*names: str) -> Callable[[int], int]:
+    single = sum(_number(name) for name in names)
+    return lambda axes: single + _numbers("kernel_shape", axes) + _numbers("pads", 2 * axes) + _numbers("strides", axes)
+
+
+_BOUNDS = {"min": (1, 4), "max": (1, 4)}
+_OPERATORS: Mapping[str, _Operator] = {
+    "conv": _Operator(
+        type="Conv",
+        attributes=lambda axes: (
+            _numbers("dilations", axes) + _number("group") + _numbers("pads", 2 * axes) + _numbers("strides", axes)
+        ),
+    ),
+    "linear": _Operator(type="Gemm", attributes=lambda axes: _number("transB")),
+    "batch_norm": _Operator(type="BatchNormalization", attributes=lambda axes: _real("epsilon")),
+    "relu": _Operator(type="Relu"),
+    "relu6": _Operator(type="Clip", constants=_BOUNDS),
+    "clip": _Operator(type="Clip", constants=_BOUNDS),
+    "leaky_relu": _Operator(type="LeakyRelu", attributes=lambda axes: _real("alpha")),
+    "prelu": _Operator(type="PRelu", before="Reshape", constants={"shape": (3, 8)}),
+    "sigmoid": _Operator(type="Sigmoid"),
+    "tanh": _Operator(type="Tanh"),
+    "hard_sigmoid": _Operator(type="HardSigmoid", attributes=lambda axes: _real("alpha") + _real("beta")),
+    "hard_swish": _Operator(type="HardSwish"),
+    "silu": _Operator(type="Mul", before="Sigmoid"),
+    "identity": _Operator(type="Identity"),
+    "dropout": _Operator(type="Dropout", constants={"ratio": (1, 4)}),
+    "softmax": _Operator(type="Softmax", attributes=lambda axes: _number("axis")),
+    "log_softmax": _Operator(type="LogSoftmax", attributes=lambda axes: _number("axis")),
+    "add": _Operator(type="Add"),
+    "subtract": _Operator(type="Sub"),
+    "multiply": _Operator(type="Mul"),
+    "divide": _Operator(type="Div"),
+    "add_constant": _Operator(type="Add"),
+    "multiply_constant": _Operator(type="Mul"),
+    "concat": _Operator(type="Concat", attributes=lambda axes: _number("axis")),
+    "max_pool": _Operator(
+        type="MaxPool", attributes=lambda axes: _window("ceil_mode")(axes) + _numbers("dilations", axes)
+    ),
+    "avg_pool": _Operator(type="AveragePool", attributes=_window("ceil_mode", "count_include_pad")),
+    "global_avg_pool": _Operator(type="GlobalAveragePool"),
+    "global_max_pool": _Operator(type="GlobalMaxPool"),
+    "mean": _Operator(type="ReduceMean", attributes=lambda axes: _number("keepdims"), constants={"axes": (1, 8)}),
+    "flatten": _Operator(type="Flatten", attributes=lambda axes: _number("axis")),
+    "reshape": _Operator(type="Reshape", constants={"shape": (3, 8)}),
+    "transpose": _Operator(type="Transpose", attributes=lambda axes: _numbers("perm", axes + 2)),
+    "pad": _Operator(type="Pad", constants={"pads": (8, 8), "value": (1, 4)}),
+    "upsample": _Operator(
+        type="Resize",
+        attributes=lambda axes: (
+            _word("mode", "nearest")
+            + _word("coordinate_transformation_mode", "asymmetric")
+            + _word("nearest_mode", "floor")
+        ),
+        constants={"scales": (4, 4)},
+    ),
+}
+
+
+class _Writer:
+    """Adds up the bytes of one network."""
+
+    def __init__(self, graph: LayerGraph, state: NetworkState) -> None:
+        self._graph, self._state = graph, state
+        self._inner = inner_tensors(graph) if _quantized(state) else frozenset()
+        tensors = [*(entry.name for entry in graph.inputs), *(layer.name for layer in graph.layers)]
+        self._codes = {name for name in tensors if state.bits(name) <= 8 and name not in self._inner}
+        self._public = {entry.name: entry.source_name for entry in graph.inputs}
+        self._public |= {output.layer: output.source_name for output in graph.outputs}
+        titles = Counter(layer.source_name for layer in graph.layers)
+        self._titles = {
+            layer.name: layer.source_name if titles[layer.source_name] == 1 else layer.name for layer in graph.layers
+        }
+        self._nodes = self._constants = 0
+
+    def size(self) -> int:
+        """The whole file."""
+        for entry in self._graph.inputs:
+            if entry.name in self._codes:
+                self._through_codes(entry.name, entry.name, f"{entry.name}/value")
+        for layer in self._graph.layers:
+            self._layer(layer)
+            if layer.name in self._codes:
+                self._through_codes(layer.name, f"{layer.name}/real", layer.name)
+        ends = sum(_end(entry.source_name, entry.shape) for entry in self._graph.inputs)
+        ends += sum(_end(output.source_name, output.shape) for output in self._graph.outputs)
+        network = self._nodes + self._constants + ends + _field(len("network"))
+        return _field(network) + _field(len("penjing")) + 2 + _field(4)
+
+    def _layer(self, layer: Layer) -> None:
+        row = _OPERATORS.get(layer.kind, _Operator(type=layer.kind))
+        inputs = [f"{name}/value" if self._is_coded_input(name) else name for name in layer.inputs]
+        made = f"{layer.name}/real" if layer.name in self._codes else layer.name
+        inputs += self._tensors(layer)
+        for part, (count, width) in row.constants.items():
+            name = f"{layer.name}/{part}"
+            shape = () if count == 1 and width == 4 else (count,)
+            inputs.append(self._constant(name, shape, count * width))
+        axes = len(layer.weight_shape) - 2 if layer.kind == "conv" and layer.weight_shape else len(layer.output_shape) - 2
+        attributes, type_ = row.attributes(axes), row.type
+        pools = layer.kind in ("global_avg_pool", "global_max_pool") and len(layer.output_shape) == 2
+        if row.before is not None or pools:
+            part = row.before or type_
+            inputs[-1] = self._node(part, f"{layer.name}/{part}", f"{layer.name}/{part}", [inputs[-1]])
+        if pools:
+            type_, attributes = "Flatten", _number("axis")
+        if layer.kind == "linear" and len(layer.output_shape) != 2:
+            type_, attributes = "MatMul", 0
+            if layer.bias:
+                inputs = [inputs[-1], self._node("MatMul", f"{layer.name}/MatMul", f"{layer.name}/MatMul", inputs[:-1])]
+                type_ = "Add"
+        self._node(type_, self._titles[layer.name], made, inputs, attributes)
+
+    def _tensors(self, layer: Layer) -> list[str]:
+        """The layer's own tensors; the names by which its node reads them."""
+        name, found = layer.name, []
+        if layer.kind == "batch_norm":
+            parts = ("weight", "bias", "running_mean", "running_var")
+            return [self._constant(f"{name}.{part}", (layer.weights,), 4 * layer.weights) for part in parts]
+        if layer.weight_kind not in FILTERED or layer.weight_shape is None:
+            return [self._constant(f"{name}.value", (layer.params,), 4 * layer.params)] if layer.params else []
+        weight = self._state.weight(layer)
+        if weight.bits >= FLOAT_BITS:
+            found.append(self._constant(f"{name}.weight", layer.weight_shape, 4 * layer.weights))
+        elif weight.scales == 0:
+            half = self._constant(f"{name}.weight/half", layer.weight_shape, 2 * layer.weights)
+            found.append(self._node("Cast", f"{name}.weight/Cast", f"{name}.weight", [half], _number("to")))
+        else:
+            least = 2 if not self._codes else 4
+            bits = next(width for width in _STORED if width >= max(weight.bits, least))
+            codes = self._constant(f"{name}.weight/q", layer.weight_shape, -(-layer.weights * bits // 8))
+            # Between integers the weight's zero points are written, too: a byte each, or packed as the codes are.
+            zeros = -(-weight.scales * bits // 8) if self._codes else 0
+            found.append(self._decoded(f"{name}.weight", codes, weight.scales, zeros=zeros))
+        if layer.bias:
+            integer = self._state.is_integer(layer) and weight.scales > 0
+            integer = integer and (name in self._codes or name in self._inner)
+            if integer:
+                codes = self._constant(f"{name}.bias/q", (layer.bias,), 4 * layer.bias)
+                found.append(self._decoded(f"{name}.bias", codes, weight.scales))
+            else:
+                found.append(self._constant(f"{name}.bias", (layer.bias,), 4 * layer.bias))
+        return found
+
+    def _decoded(self, name: str, codes: str, scales: int, *, zeros: int = 0) -> str:
+        shape = (scales,) if scales > 1 else ()
+        parts = [codes, self._constant(f"{name}/scale", shape, 4 * scales)]
+        if zeros:
+            parts.append(self._constant(f"{name}/zero", shape, zeros))
+        return self._node("DequantizeLinear", f"{name}/DequantizeLinear", name, parts, _number("axis"))
+
+    def _through_codes(self, name: str, real: str, value: str) -> None:
+        scale, zero = self._constant(f"{name}/scale", (), 4), self._constant(f"{name}/zero", (), 1)
+        codes = self._node("QuantizeLinear", f"{name}/q/QuantizeLinear", f"{name}/q", [real, scale, zero])
+        if self._state.bits(name) < 8:
+            bounds = [self._constant(f"{name}/{part}", (), 1) for part in ("least", "most")]
+            codes = self._node("Clip", f"{name}/clipped/Clip", f"{name}/clipped", [codes, *bounds])
+        self._node("DequantizeLinear", f"{value}/DequantizeLinear", value, [codes, scale, zero])
+
+    def _is_coded_input(self, name: str) -> bool:
+        return name in self._codes and name not in self._graph.by_name
+
+    def _node(self, type_: str, name: str, output: str, inputs: list[str], attributes: int = 0) -> str:
+        tensors = sum(_field(_length(self._public.get(one, one))) for one in (*inputs, output))
+        self._nodes += _field(tensors + _field(_length(name)) + _field(len(type_)) + attributes)
+        return output
+
+    def _constant(self, name: str, shape: tuple[int, ...], size: int) -> str:
+        dims = sum(1 + _varint(extent) for extent in shape)
+        self._constants += _field(dims + 2 + _field(_length(name)) + _field(size))
+        return name
+
+
+def _length(name: str) -> int:
+    return len(name.encode(errors="replace"))
+
+
+def _end(name: str, shape: tuple[int, ...]) -> int:
+    """An input or output of the graph: name, element type, shape with an open batch axis."""
+    dims = _field(_field(len("batch"))) + sum(_field(1 + _varint(extent)) for extent in shape[1:])
+    return _field(_field(_length(name)) + _field(_field(2 + _field(dims))))
