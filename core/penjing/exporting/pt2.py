@@ -31,7 +31,12 @@ def exported_program(model: Model) -> torch.export.ExportedProgram:
     examples = tuple(torch.zeros(2, *entry.shape[1:]) for entry in model.inputs)
     batch = torch.export.Dim("batch", min=1, max=MAX_BATCH)
     shapes = {entry.name.replace(".", "_"): {0: batch} for entry in model.inputs}
-    return torch.export.export(model.copy().module, examples, dynamic_shapes=shapes)
+    program = torch.export.export(model.copy().module, examples, dynamic_shapes=shapes)
+    for node in program.graph.nodes:
+        # Where torch lies on this machine is nobody's business, and would make the file's size depend on it.
+        node.meta.pop("stack_trace", None)
+        node.meta.pop("custom", None)
+    return program
 
 
 def state_dict(model: Model) -> dict[str, Tensor]:
