@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from penjing.errors import UserError
 from penjing.loading.card import Card, Metric, card_of
 from penjing.loading.csv_data import read_csv
-from penjing.loading.dataset import Dataset, Split
+from penjing.loading.dataset import Dataset, Split, SplitName
 from penjing.loading.fit_layout import Fitted, fit_layout
 from penjing.loading.image_data import read_images
 from penjing.loading.npz_data import read_npz
@@ -92,7 +92,7 @@ def _dataset(raw: RawData, card: Card, model: Model, path: Path) -> Dataset:
     )
 
 
-def _splits(raw: RawData) -> dict[str, Split]:
+def _splits(raw: RawData) -> dict[SplitName, Split]:
     if not raw.whole:
         return dict(raw.splits)
     return stratified(raw.splits["train"])
@@ -113,7 +113,7 @@ _CHUNK = 4096
 
 
 def _checked_classes(
-    splits: Mapping[str, Split], classes: tuple[str, ...], model: Model, where: str
+    splits: Mapping[SplitName, Split], classes: tuple[str, ...], model: Model, where: str
 ) -> tuple[str, ...]:
     found = np.unique(np.concatenate([split.y for split in splits.values() if split.y is not None]))
     outputs = math.prod(model.outputs[0].shape[1:])

@@ -11,7 +11,7 @@ from PIL import Image, UnidentifiedImageError
 
 from penjing.errors import UserError
 from penjing.loading import limits
-from penjing.loading.dataset import SPLITS, Split
+from penjing.loading.dataset import SPLITS, Split, SplitName
 from penjing.loading.raw_data import RawData
 from penjing.loading.splitting import RULE
 
@@ -31,11 +31,12 @@ def read_images(folder: Path, *, shape: tuple[int, ...]) -> RawData:
         UserError: `data.no_images`, `data.image`, `data.image_network`, `data.image_classes`, `load.too_big`.
     """
     channels, height, width = _wanted(shape)
-    parts = {name: folder / name for name in SPLITS if (folder / name).is_dir()}
+    parts: dict[SplitName, Path] = {name: folder / name for name in SPLITS if (folder / name).is_dir()}
     if parts and len(parts) < len(SPLITS):
         missing = next(name for name in SPLITS if name not in parts)
         raise UserError("data.missing_array", where=folder.name, array=missing, found=", ".join(parts))
-    listed = {name: list(_files(path)) for name, path in (parts or {"train": folder}).items()}
+    whole: dict[SplitName, Path] = {"train": folder}
+    listed = {name: list(_files(path)) for name, path in (parts or whole).items()}
     classes = tuple(sorted({label for files in listed.values() for label, _ in files}))
     total = sum(len(files) for files in listed.values())
     if not total:
@@ -43,7 +44,7 @@ def read_images(folder: Path, *, shape: tuple[int, ...]) -> RawData:
     limits.check(total, MAX_IMAGES, what="images", where=folder.name)
     limits.check(total * channels * height * width, MAX_BYTES, what="bytes", where=folder.name)
     place = {label: index for index, label in enumerate(classes)}
-    splits = {}
+    splits: dict[SplitName, Split] = {}
     for name, files in listed.items():
         x = np.empty((len(files), channels, height, width), np.uint8)
         for index, (_, path) in enumerate(files):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from penjing.errors import UserError
 from penjing.loading import limits
-from penjing.loading.dataset import SPLITS, Split
+from penjing.loading.dataset import SPLITS, Split, SplitName
 from penjing.loading.raw_data import RawData
 from penjing.loading.splitting import RULE, RULE_GROUPS
 
@@ -49,7 +49,7 @@ def _split(archive: zipfile.ZipFile, names: dict[str, zipfile.ZipInfo], where: s
     missing = [f"x_{name}" for name in SPLITS if f"x_{name}" not in names]
     if missing:
         raise UserError("data.missing_array", where=where, array=missing[0], found=", ".join(names))
-    splits = {name: _one(archive, names, f"_{name}", where) for name in SPLITS}
+    splits: dict[SplitName, Split] = {name: _one(archive, names, f"_{name}", where) for name in SPLITS}
     labelled = [name for name, split in splits.items() if split.y is not None]
     if labelled and len(labelled) < len(SPLITS):
         raise UserError("data.unlabelled", where=where, labelled=", ".join(labelled))

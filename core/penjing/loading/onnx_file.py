@@ -180,14 +180,15 @@ def _opset(proto: onnx.ModelProto, where: str) -> int:
     newest = onnx.defs.onnx_opset_version()
     if not OLDEST_OPSET <= versions[0] <= newest:
         raise UserError("load.opset", where=where, opset=versions[0], oldest=OLDEST_OPSET, newest=newest)
-    return versions[0]
+    return int(versions[0])
 
 
 def _origin(node: onnx.NodeProto, inputs: Sequence[Value | None]) -> str:
     """The stored name that a folded tensor goes by: its own where exporters share equal tensors, else its source's."""
     if node.op_type == "Identity" and "." in node.output[0]:
-        return node.output[0]
-    return inputs[0].origin if node.op_type in _SAME and isinstance(inputs[0], Constant) else ""
+        return str(node.output[0])
+    source = inputs[0] if inputs else None
+    return source.origin if node.op_type in _SAME and isinstance(source, Constant) else ""
 
 
 _SAME = ("Identity", "Cast", "Transpose", "Reshape", "Squeeze", "Unsqueeze")

@@ -90,5 +90,5 @@ def _with_external_data(tensor: onnx.TensorProto, folder: Path) -> onnx.TensorPr
     return inline
 
 
-_ITEM_BYTES = {onnx.TensorProto.DOUBLE: 8, onnx.TensorProto.INT64: 8, onnx.TensorProto.UINT64: 8}
+_ITEM_BYTES: dict[int, int] = {onnx.TensorProto.DOUBLE: 8, onnx.TensorProto.INT64: 8, onnx.TensorProto.UINT64: 8}
 """Bytes a value where they are more than 4."""

@@ -5,10 +5,9 @@
 (1, 10)
 """
 
-import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from penjing.errors import UserError
 from penjing.loading import limits
@@ -16,21 +15,6 @@ from penjing.loading.samples import sample
 from penjing.model.model import Model
 
 SAMPLE_PREFIX = "sample:"
-
-
-class _Reader(Protocol):
-    def __call__(self, path: Path, /) -> Model: ...
-
-
-_READERS = {
-    ".onnx": ("onnx_file", "read_onnx"),
-    ".pt2": ("exported_program", "read_exported_program"),
-    ".penjingnet": ("penjingnet", "read_penjingnet"),
-}
-"""By suffix: the module and its function; a format's libraries are imported when one of its files is opened."""
-
-WEIGHTS = (".safetensors", ".pt", ".pth")
-"""Tensors without a network: they need an architecture."""
 
 
 def open_model(
@@ -43,7 +27,7 @@ def open_model(
     """The network of a file or of `sample:NAME`, in module form.
 
     `architecture` is NAME or file.py:factory for files of tensors only; a factory's code runs only with `allow_code`.
-    `example_shape`, one example's shape without the batch, fills extents that an ONNX file leaves open.
+    `example_shape`, one example's shape without the batch, fills extents that a file leaves open.
 
     Raises:
         UserError: `load.…`, `model.…`.
@@ -52,16 +36,65 @@ def open_model(
     path = sample(text.removeprefix(SAMPLE_PREFIX)).model_path if text.startswith(SAMPLE_PREFIX) else Path(source)
     limits.check_file(path)
     suffix = path.suffix.lower()
-    if suffix in WEIGHTS:
-        from penjing.loading.weights import read_weights
+    reader = READERS.get(suffix)
+    if reader is None:
+        known = CONVERSIONS.get(suffix, "load.unknown_format")
+        raise UserError(known, path=path.name, formats=", ".join(READERS))
+    return reader(path, _Options(architecture=architecture, allow_code=allow_code, example_shape=example_shape))
 
-        return read_weights(path, architecture=architecture, allow_code=allow_code)
-    if suffix == ".onnx":
-        from penjing.loading.onnx_file import read_onnx
 
-        return read_onnx(path, example_shape=example_shape)
-    if suffix not in _READERS:
-        raise UserError("load.unknown_format", path=path.name, hint_code=suffix or "?")
-    module, function = _READERS[suffix]
-    reader: _Reader = getattr(importlib.import_module(f"penjing.loading.{module}"), function)
-    return reader(path)
+@dataclass(frozen=True, kw_only=True)
+class _Options:
+    architecture: str | None
+    allow_code: bool
+    example_shape: Sequence[int] | None
+
+
+# A format's libraries are imported when one of its files is opened.
+
+
+def _onnx(path: Path, options: _Options) -> Model:
+    from penjing.loading.onnx_file import read_onnx
+
+    return read_onnx(path, example_shape=options.example_shape)
+
+
+def _pt2(path: Path, options: _Options) -> Model:
+    from penjing.loading.pt2_file import read_pt2
+
+    return read_pt2(path, example_shape=options.example_shape)
+
+
+def _penjingnet(path: Path, options: _Options) -> Model:
+    from penjing.loading.penjingnet import read_penjingnet
+
+    return read_penjingnet(path)
+
+
+def _weights(path: Path, options: _Options) -> Model:
+    from penjing.loading.weights import read_weights
+
+    return read_weights(path, architecture=options.architecture, allow_code=options.allow_code)
+
+
+READERS: Mapping[str, Callable[[Path, _Options], Model]] = {
+    ".onnx": _onnx,
+    ".pt2": _pt2,
+    ".penjingnet": _penjingnet,
+    ".safetensors": _weights,
+    ".pt": _weights,
+    ".pth": _weights,
+}
+"""By suffix."""
+
+CONVERSIONS: Mapping[str, str] = {
+    ".h5": "load.keras",
+    ".keras": "load.keras",
+    ".pb": "load.keras",
+    ".tflite": "load.tflite",
+    ".pkl": "load.pickle",
+    ".pickle": "load.pickle",
+    ".joblib": "load.pickle",
+    ".pte": "load.tflite",
+}
+"""By suffix of formats that are not read: the message that says how to convert them."""

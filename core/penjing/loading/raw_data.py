@@ -3,17 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from penjing.loading.dataset import Split
+from penjing.loading.dataset import Split, SplitName
 
 
 @dataclass(frozen=True, kw_only=True)
 class RawData:
     """Splits by name; `whole` says that everything is under `train` and still has to be split."""
 
-    splits: Mapping[str, Split]
+    splits: Mapping[SplitName, Split]
     whole: bool = False
     classes: tuple[str, ...] = ()
     rule: str = ""
     """How it was split, in words."""
-    names: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[SplitName, str] = field(default_factory=dict)
     """What the file calls each split's examples, for messages."""

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penjing.errors import UserError
-from penjing.loading.dataset import SPLITS, Split
+from penjing.loading.dataset import SPLITS, Split, SplitName
 
 SHARES = (0.6, 0.2, 0.2)
 SEED = 0
@@ -12,7 +12,7 @@ RULE = "60 / 20 / 20 stratified by class, seed 0"
 RULE_GROUPS = "60 / 20 / 20 by group, seed 0"
 
 
-def stratified(whole: Split, *, seed: int = SEED) -> dict[str, Split]:
+def stratified(whole: Split, *, seed: int = SEED) -> dict[SplitName, Split]:
     """Three splits by name; examples keep their order inside each.
 
     With labels every class is shared out by itself; with groups whole groups go to one split, so that no recording
@@ -33,7 +33,7 @@ def stratified(whole: Split, *, seed: int = SEED) -> dict[str, Split]:
         for label in np.unique(labels):
             members = np.flatnonzero(labels == label)
             of_example[random.permutation(members)] = _places(len(members))
-    found = {}
+    found: dict[SplitName, Split] = {}
     for number, name in enumerate(SPLITS):
         chosen = np.flatnonzero(of_example == number)
         if len(chosen) == 0:

@@ -199,17 +199,11 @@ class Dropout(Elementwise):
         writer.result("Dropout", writer.inputs[0], writer.constant("ratio", np.array(attributes["p"], np.float32)))
 
 
-@register
-class Softmax(Elementwise):
-    """y = exp(x) / Σ exp(x) along one axis."""
+class _Normalised(Elementwise):
+    """Values weighed against each other along one axis."""
 
-    kind = "softmax"
-    modules = (nn.Softmax,)
-    reads = ("Softmax",)
-    reads_aten = ("softmax", "_softmax")
-    onnx: ClassVar[str] = "Softmax"
-    integer = integer_kernels.SOFTMAX
     in_place = False
+    onnx: ClassVar[str]
 
     def read(self, node: OnnxNode) -> Reading:
         """Along one axis; before opset 13 everything from `axis` on was one axis."""
@@ -249,12 +243,23 @@ class Softmax(Elementwise):
 
 
 @register
-class LogSoftmax(Softmax):
+class Softmax(_Normalised):
+    """y = exp(x) / Σ exp(x) along one axis."""
+
+    kind = "softmax"
+    modules = (nn.Softmax,)
+    reads = ("Softmax",)
+    reads_aten = ("softmax", "_softmax")
+    onnx = "Softmax"
+    integer = integer_kernels.SOFTMAX
+
+
+@register
+class LogSoftmax(_Normalised):
     """y = x - log Σ exp(x) along one axis."""
 
     kind = "log_softmax"
     modules = (nn.LogSoftmax,)
-    integer = None
     reads = ("LogSoftmax",)
     reads_aten = ("log_softmax", "_log_softmax")
     onnx = "LogSoftmax"

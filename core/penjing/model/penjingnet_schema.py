@@ -1,0 +1,74 @@
+"""What `network.json` in a `.penjingnet` file holds: the graph as data, and how each tensor is stored."""
+
+from typing import Any, Literal
+
+import msgspec
+
+SCHEMA_VERSION = 1
+
+
+class Version(msgspec.Struct, frozen=True):
+    """Only what says how to read the rest."""
+
+    schema_version: int
+
+
+class TensorEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One tensor: shape and encoding; `mask` says that it is pruned, `bitmap` that only kept values are stored."""
+
+    shape: tuple[int, ...]
+    encoding: str = "float32"
+    mask: bool = False
+    bitmap: bool = False
+
+
+class QuantizerEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One quantizer; its scales (float32) and, if `zeros` names a type, its zero points are in the weights."""
+
+    bits: int = 8
+    channels: int | None = None
+    """Number of scales; None: one for the whole tensor."""
+    axis: int | None = None
+    symmetric: bool = True
+    float16: bool = False
+    zeros: Literal["i1", "i2", "i4"] | None = None
+
+
+class InputEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One input of the network."""
+
+    name: str
+    source_name: str
+    shape: tuple[int, ...]
+    quantizer: QuantizerEntry | None = None
+
+
+class OutputEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One output of the network."""
+
+    source_name: str
+    layer: str
+
+
+class NodeEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One layer; `source_name` is left out where it is the name."""
+
+    name: str
+    kind: str
+    inputs: tuple[str, ...]
+    source_name: str | None = None
+    attributes: dict[str, Any] = {}
+    weight: QuantizerEntry | None = None
+    activation: QuantizerEntry | None = None
+    tensors: dict[str, TensorEntry] = {}
+
+
+class NetworkEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The whole network."""
+
+    schema_version: int
+    inputs: tuple[InputEntry, ...]
+    nodes: tuple[NodeEntry, ...]
+    outputs: tuple[OutputEntry, ...]
+    opset: int | None = None
+    warnings: tuple[str, ...] = ()
