@@ -1,0 +1,155 @@
+"""Device profiles: look-up, validation, and whether their throughput gives back the results it was fitted to."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from penjing.devices.profiles import Device, device, devices, read_device
+from penjing.errors import UserError
+
+PROMISED = ("nrf52840", "stm32l4r5", "stm32h7a3", "esp32-s3", "rp2040", "raspberry-pi-4")
+MINE = """
+name = "my-board"
+title = "My board"
+aliases = ["prototype 3"]
+kind = "microcontroller"
+core = "Cortex-M4F"
+clock_mhz = 80
+default_format = "onnx-int8"
+weight_bits = [8, 32]
+activation_bits = [8, 32]
+"""
+
+# MLPerf Tiny networks by operator class, in MMAC: conv, depthwise, dense (counted by hand from their definitions).
+NETWORKS = {
+    "resnet8": (12.50, 0.0, 0.00064),
+    "dscnn": (2.368, 0.288, 0.000768),
+    "mobilenet": (6.69, 0.798, 0.000512),
+    "autoencoder": (0.0, 0.0, 0.264),
+}
+# Published milliseconds: MLPerf Tiny v1.0 to v1.2 (EXPORT §5).
+PUBLISHED = {
+    "stm32l4r5": (390, 99.8, 301, 8.6),
+    "stm32u575": (111, 29.1, 59.3, 3.43),
+    "stm32h7a3": (40.8, 11.3, 23.8, 1.23),
+    "nrf5340": (318, 76.5, 233, 6.29),
+    "stm32g0b1": (1522, 475, 1414, 40.9),
+    "ra8d1": (8.48, 3.47, 13.4, 0.53),
+}
+
+
+@pytest.mark.parametrize("name", PROMISED)
+def test_that_the_promised_devices_are_there_with_sources(name: str) -> None:
+    found = device(name)
+    assert found.name == name
+    assert found.sources["throughput"] and found.sources["memory"]
+
+
+@pytest.mark.parametrize(
+    ("spelling", "name"),
+    [
+        ("nRF52840", "nrf52840"),
+        ("NRF_52840", "nrf52840"),
+        ("Raspberry Pi 4", "raspberry-pi-4"),
+        ("esp32s3", "esp32-s3"),
+        ("Pico", "rp2040"),
+    ],
+)
+def test_that_spelling_and_aliases_do_not_matter(spelling: str, name: str) -> None:
+    assert device(spelling).name == name
+
+
+def test_that_no_spelling_means_two_devices() -> None:
+    keys = [
+        spelling.replace("-", "").replace("_", "").replace(" ", "").casefold()
+        for found in devices()
+        for spelling in (found.name, *found.aliases)
+    ]
+    assert len(keys) == len(set(keys))
+
+
+def test_that_an_unknown_device_is_refused_with_near_names() -> None:
+    with pytest.raises(UserError) as refused:
+        device("nrf5284")
+    assert refused.value.code == "device.unknown"
+    assert "nrf52840" in refused.value.message() and "'nrf5284'" in refused.value.message()
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_that_throughput_gives_back_published_times_within_the_band(name: str) -> None:
+    found = device(name)
+    rates = found.rates("int8")
+    assert rates is not None and found.band is not None
+    for (conv, depthwise, dense), milliseconds in zip(NETWORKS.values(), PUBLISHED[name], strict=True):
+        predicted = 1e3 * (conv / rates.of("conv") + depthwise / rates.of("depthwise") + dense / rates.of("dense"))
+        assert predicted == pytest.approx(milliseconds, rel=min(found.band, 0.17))
+
+
+def test_that_scaled_profiles_follow_the_clock() -> None:
+    for name, source, ratio in (
+        ("nrf52840", "stm32l4r5", 64 / 120),
+        ("rp2040", "stm32g0b1", 133 / 64),
+        ("rp2350", "nrf5340", 150 / 128),
+    ):
+        scaled, measured = device(name).rates("int8"), device(source).rates("int8")
+        assert scaled is not None and measured is not None
+        assert scaled.conv == pytest.approx(measured.conv * ratio, rel=0.01)
+        assert "scaled by clock" in device(name).sources["throughput"]
+
+
+def test_that_a_width_is_stored_at_the_next_one_the_runtime_has() -> None:
+    assert [device("nrf52840").stored_bits(bits) for bits in (2, 3, 4, 5, 8, 16, 32)] == [2, 4, 4, 8, 8, 32, 32]
+
+
+def test_that_a_missing_rate_is_unknown_and_not_zero() -> None:
+    assert device("nrf52840").rates("float32") is None
+    assert device("nrf52840").power_mw is None
+    assert device("rp2040").flash_bytes is None
+
+
+def test_that_users_add_devices_and_replace_shipped_ones(penjing_home: Path) -> None:
+    folder = penjing_home / "devices"
+    folder.mkdir(parents=True)
+    (folder / "mine.toml").write_text(MINE)
+    (folder / "nrf.toml").write_text(MINE.replace("my-board", "nrf52840"))
+    assert device("Prototype-3").title == "My board"
+    assert device("nrf52840").clock_mhz == 80
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (("clock_mhz = 80", "clock_mhz = -80"), "clock_mhz"),
+        (("clock_mhz = 80", "clock = 80"), "clock"),
+        (("weight_bits = [8, 32]", "weight_bits = [32, 8]"), "weight_bits"),
+        (("weight_bits = [8, 32]", "weight_bits = []"), "weight_bits"),
+        (('"my-board"', '"My Board"'), "My Board"),
+        (('kind = "microcontroller"', 'kind = "toaster"'), "toaster"),
+        (("clock_mhz = 80", "clock_mhz = 80\npower_mw = 3"), "power_mw"),
+        (("clock_mhz = 80", 'clock_mhz = 80\nlibrary = "x"'), "library"),
+        (("clock_mhz = 80", "clock_mhz = 80\nsparse_storage = ['magic']"), "magic"),
+        (("name =", "name"), "line"),
+    ],
+)
+def test_that_a_profile_that_is_not_understood_is_refused_by_file_and_reason(
+    tmp_path: Path, change: tuple[str, str], told: str
+) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(MINE.replace(*change))
+    with pytest.raises(UserError) as refused:
+        read_device(path)
+    assert refused.value.code == "devices.invalid"
+    assert "mine.toml" in refused.value.message() and told in refused.value.message()
+
+
+def test_that_a_huge_profile_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "huge.toml"
+    path.write_text(MINE + "#" * 100_000)
+    with pytest.raises(UserError, match="65536"):
+        read_device(path)
+
+
+def test_that_every_profile_survives_json() -> None:
+    for found in devices():
+        assert msgspec.json.decode(msgspec.json.encode(found), type=Device) == found

@@ -1,0 +1,59 @@
+"""Sizes, times and energies as people write them."""
+
+import pytest
+
+from penjing.devices.units import parse_energy, parse_size, parse_time, size_text
+from penjing.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("65536", 65536),
+        (65536, 65536),
+        ("64KiB", 65536),
+        ("64 kib", 65536),
+        ("64K", 65536),
+        ("64kB", 64000),
+        ("1.5MiB", 1572864),
+        ("1GiB", 1073741824),
+        ("7b", 7),
+    ],
+)
+def test_that_sizes_are_read_as_bytes(text: str | int, expected: int) -> None:
+    assert parse_size(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("20ms", 20.0), ("0.02s", 20.0), ("500us", 0.5), ("500µs", 0.5), ("20", 20.0), (20, 20.0)]
+)
+def test_that_times_are_read_as_milliseconds(text: str | int, expected: float) -> None:
+    assert parse_time(text) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(("text", "expected"), [("1mJ", 1.0), ("500uJ", 0.5), ("0.001J", 1.0), ("2", 2.0)])
+def test_that_energies_are_read_as_millijoules(text: str, expected: float) -> None:
+    assert parse_energy(text) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "KiB", "-1", "0", "0KiB", "1e6", "nan", "inf", "64KiB/s", "64 KiB 1", "9" * 40, "64XB", "1TiB"]
+)
+def test_that_what_is_no_size_is_refused_and_quoted(text: str) -> None:
+    with pytest.raises(UserError) as refused:
+        parse_size(text)
+    assert refused.value.code == "units.size"
+    assert f"'{text}'" in refused.value.message()
+
+
+def test_that_units_of_one_kind_are_refused_as_another() -> None:
+    for parse, text in ((parse_time, "64KiB"), (parse_energy, "20ms"), (parse_size, "1mJ")):
+        with pytest.raises(UserError):
+            parse(text)
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"), [(0, "0 B"), (1023, "1023 B"), (49152, "48 KiB"), (1536, "1.5 KiB"), (3 * 2**20, "3 MiB")]
+)
+def test_that_sizes_are_told_in_binary_units(size: int, expected: str) -> None:
+    assert size_text(size) == expected
