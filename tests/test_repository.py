@@ -27,7 +27,7 @@ def test_that_tracked_files_name_no_machine_path_and_no_registry() -> None:
         for number, line in enumerate(text_of(path).splitlines(), start=1)
         if machine.search(line)
     ]
-    assert found == []
+    assert not found, "\n".join(found)
 
 
 def test_that_the_languages_have_the_same_messages_with_the_same_placeholders() -> None:
@@ -49,7 +49,7 @@ def test_that_every_error_has_a_message_and_gives_it_its_values() -> None:
         texts = english[code] + english.get(f"{code}.hint", "")
         if values is not None and (missing := placeholders(texts) - values):
             wrong.append(f"{where}: {code} needs {', '.join(sorted(missing))}")
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
 
 
 def test_that_every_package_init_is_empty() -> None:
@@ -87,9 +87,17 @@ def test_that_the_wheel_holds_both_packages_and_the_resources_and_nothing_else(t
     subprocess.run([*build, "--wheel-dir", str(tmp_path), str(ROOT)], check=True, timeout=120)
     (wheel,) = tmp_path.glob("penjing-*.whl")
     inside = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    expected = {str(path.relative_to(ROOT / path.relative_to(ROOT).parts[0])) for path in SOURCES}
-    resources = {f"penjing/{path.relative_to(ROOT)}" for path in (ROOT / "resources").rglob("*") if path.is_file()}
-    assert inside == expected | resources
+    expected = {
+        f"{place}{path.relative_to(ROOT / folder)}"
+        for folder, files, place in (
+            ("core", "penjing/**/*", ""),
+            ("gui", "penjing_gui/**/*", ""),
+            ("resources", "**/*", "penjing/resources/"),
+        )
+        for path in (ROOT / folder).glob(files)
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert inside == expected
 
 
 def tracked_files() -> list[Path]:
