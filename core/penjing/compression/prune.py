@@ -1,4 +1,4 @@
-"""The prune step: cuts filters with everything that shares their channels, then zeroes weights.
+"""The prune step: removes residual branches, cuts filters with all that share their channels, zeroes weights.
 
 >>> from penjing.compression.prune import prune
 >>> smaller = prune(model, graph, plan).model      # doctest: +SKIP
@@ -18,10 +18,13 @@ from penjing.compression.masks import weight_masks
 from penjing.errors import UserError
 from penjing.inspection.criteria.evidence import Evidence
 from penjing.inspection.graph import layer_graph
+from penjing.inspection.removal import remaining
 from penjing.inspection.saliency import filter_scores_from
 from penjing.inspection.selection import filter_criteria, selected_channels
-from penjing.layer_graph import LayerGraph
+from penjing.layer_graph import FIXED, LayerGraph
+from penjing.loading.build import build
 from penjing.model.model import Model
+from penjing.model.spec import spec_of
 from penjing.plan import Plan
 
 if TYPE_CHECKING:
@@ -56,23 +59,25 @@ def prune(
 
     Raises:
         UserError: `prune.nothing_removed` if the plan asks for a cut and none comes of it,
-            `prune.no_such_filter`, and those of `inspection.saliency.weight_scores_from`.
+            `prune.no_such_filter`, `prune.cannot_remove`, and those of `inspection.saliency.weight_scores_from`.
     """
-    asked = [settings for layer in graph.compressible if (settings := plan.settings(layer.name))]
-    evidence = Evidence(model, data, seed)
+    asked = [plan.settings(layer.name) for layer in graph.compressible]
+    left = remaining(graph, plan)
+    shorter = model if left is graph else remove_layers(model, left)
+    evidence = Evidence(shorter, data, seed)
     scores = {
         name: filter_scores_from(evidence, name, criterion).numpy()
-        for name, criterion in filter_criteria(graph, plan).items()
+        for name, criterion in filter_criteria(left, plan).items()
     }
-    kept = selected_channels(graph, plan, scores)
-    smaller, after = model, graph
-    if not kept.all():
-        smaller = cut_channels(model, graph, kept)
-        after = layer_graph(smaller)
+    kept = selected_channels(left, plan, scores)
+    smaller = shorter if kept.all() else cut_channels(shorter, left, kept)
+    after = graph if smaller is model else layer_graph(smaller)
     sparser = mask_weights(smaller, after, plan, data=data, seed=seed, progress=progress)
     zeroed = sum(int((~mask).sum()) for mask in sparser.masks.values())
-    if kept.all() and not zeroed and any(wish.prunes_weights or wish.cuts_filters for wish in asked):
+    if smaller is model and not zeroed and any(wish.prunes_weights or wish.cuts_filters for wish in asked):
         raise UserError("prune.nothing_removed")
+    if left is not graph:
+        kept &= _present(left)
     removed, weights = int(np.count_nonzero(~kept)), sum(layer.weights for layer in after.compressible)
     detail = f"{removed} of {len(kept)} channels cut, {zeroed} of {weights} weights set to zero"
     return Pruned(model=sparser, graph=after, kept_channels=kept, detail=detail)
@@ -93,6 +98,33 @@ def with_masks(model: Model, masks: dict[str, Tensor]) -> Model:
     for name, mask in masks.items():
         _zero(result.layer(name), mask)
     return result
+
+
+def remove_layers(model: Model, left: LayerGraph) -> Model:
+    """The model with only the layers that `inspection.removal.remaining` leaves."""
+    spec = spec_of(model)
+    nodes = tuple(
+        dataclasses.replace(node, inputs=left.by_name[node.name].inputs)
+        for node in spec.nodes
+        if node.name in left.by_name
+    )
+    shorter = build(dataclasses.replace(spec, nodes=nodes, outputs=left.outputs))
+    tensors = {entry.name for entry in left.inputs} | left.by_name.keys()
+    return dataclasses.replace(
+        shorter,
+        masks={name: mask for name, mask in model.masks.items() if name in tensors},
+        weight_quantizers={name: own for name, own in model.weight_quantizers.items() if name in tensors},
+        activation_quantizers={name: own for name, own in model.activation_quantizers.items() if name in tensors},
+    )
+
+
+def _present(graph: LayerGraph) -> NDArray[np.bool_]:
+    """Bool [channel_count]: whether any layer still has the channel."""
+    found = np.zeros(graph.channel_count, dtype=np.bool_)
+    for layer in graph.layers:
+        ids = np.array((*layer.output_channels, *layer.input_channels), dtype=np.int64)
+        found[ids[ids != FIXED]] = True
+    return found
 
 
 def _zero(module: nn.Module, mask: Tensor) -> None:

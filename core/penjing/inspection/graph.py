@@ -5,14 +5,15 @@
 >>> layer_graph(open_model("sample:digits")).groups[0].producers      # doctest: +SKIP
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from penjing.layer_graph import FIXED, CoupledGroup, Layer, LayerGraph, WeightKind
+from penjing.inspection.coupling import coupled_groups
+from penjing.layer_graph import FIXED, Layer, LayerGraph, WeightKind
 from penjing.loading.build import layer_shapes
 from penjing.model.model import Model
 from penjing.model.operators.channels import ChannelIds, Channels, Flow
@@ -21,7 +22,6 @@ from penjing.model.operators.table import operator_of
 Ids = NDArray[np.int64]
 
 _COMPRESSIBLE: tuple[WeightKind, ...] = ("dense", "depthwise", "grouped")
-_PRODUCING: tuple[WeightKind, ...] = ("dense", "grouped")
 _REASONS: Mapping[WeightKind, str] = {
     "none": "layer.no_weights",
     "affine": "layer.per_channel",
@@ -57,40 +57,6 @@ def layer_graph(model: Model) -> LayerGraph:
         channel_count=numbers.count,
         opset=model.opset,
         warnings=model.warnings,
-    )
-
-
-def coupled_groups(layers: Sequence[Layer]) -> tuple[CoupledGroup, ...]:
-    """Layers whose filters make the same channels, directly or through others, with those channels (DepGraph)."""
-    producers = [layer for layer in layers if layer.weight_kind in _PRODUCING]
-    root = list(range(len(producers)))
-
-    def find(index: int) -> int:
-        while root[index] != index:
-            root[index] = index = root[root[index]]
-        return index
-
-    owner: dict[int, int] = {}
-    for index, layer in enumerate(producers):
-        for channel in set(layer.output_channels) - {FIXED}:
-            low, high = sorted((find(owner.setdefault(channel, index)), find(index)))
-            root[high] = low
-    channels: dict[int, dict[int, None]] = {}
-    names: dict[int, list[str]] = {}
-    for index, layer in enumerate(producers):
-        cuttable = [channel for channel in layer.output_channels if channel != FIXED]
-        if cuttable:
-            channels.setdefault(find(index), {}).update(dict.fromkeys(cuttable))
-            names.setdefault(find(index), []).append(layer.name)
-    group_of = {channel: index for index, own in channels.items() for channel in own}
-    members: dict[int, list[str]] = {index: [] for index in channels}
-    for layer in layers:
-        held = {group_of.get(channel) for channel in {*layer.output_channels, *layer.input_channels}}
-        for group in sorted(index for index in held if index is not None):
-            members[group].append(layer.name)
-    return tuple(
-        CoupledGroup(producers=tuple(names[index]), channels=tuple(channels[index]), members=tuple(members[index]))
-        for index in sorted(channels)
     )
 
 

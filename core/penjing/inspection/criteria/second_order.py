@@ -9,6 +9,7 @@ from penjing.inspection.criteria.evidence import Evidence
 from penjing.inspection.criteria.registry import judges_filters, judges_weights
 from penjing.inspection.execution import execute, look_only
 from penjing.inspection.few_samples import FewSamples
+from penjing.model.model import Model
 from penjing.model.operators.table import operator_of
 
 PROBES = 32
@@ -27,7 +28,7 @@ def curvature(evidence: Evidence, layer: str) -> Tensor:
     name, samples = evidence.neurons[layer], _fewer(evidence.samples)
     with torch.enable_grad():
         values = samples.values.clone().requires_grad_()
-        found = execute(evidence.model, values, look_only, keep=frozenset({name}))
+        found = execute(_twice_differentiable(evidence.model), values, look_only, keep=frozenset({name}))
         loss = evidence.losses(found, samples).sum()
         # Samples do not meet in evaluation mode: one probe serves them all, each with its own second derivative.
         diagonal = _diagonal(loss, found[name], evidence.generator(layer), shared=1)
@@ -40,7 +41,7 @@ def obd(evidence: Evidence, layer: str) -> Tensor:
 
     An estimate below 0 says nothing but that h is small: it counts as 0.
     """
-    samples, model = _fewer(evidence.samples), evidence.model.copy()
+    samples, model = _fewer(evidence.samples), _twice_differentiable(evidence.model).copy()
     with torch.enable_grad():
         weight = model.layer(layer).get_parameter("weight").requires_grad_()
         loss = evidence.losses(execute(model, samples.values, look_only), samples).mean()
@@ -69,6 +70,19 @@ def obs(evidence: Evidence, layer: str) -> Tensor:
     rows = weight.reshape(len(moment), -1, moment.shape[1])  # [groups, filters of a group, columns]
     scores: Tensor = rows.square() / (2 * inverse.diagonal(dim1=1, dim2=2)[:, None])
     return scores.reshape(weight.shape)
+
+
+class _HardSigmoid(nn.Module):
+    """relu6(x + 3) / 6: torch differentiates its own hard sigmoid only once."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Of any shape."""
+        return F.relu6(values + 3) / 6
+
+
+def _twice_differentiable(model: Model) -> Model:
+    once = [name for name, module, _ in model.layers() if operator_of(module).kind == "hard_sigmoid"]
+    return model.replace_layers({name: _HardSigmoid() for name in once}) if once else model
 
 
 def _second_moment(module: nn.Module, values: Tensor) -> Tensor:
