@@ -143,7 +143,7 @@ class Training:
         return {"loss": loss.item(), **{name: term.item() for name, term in terms.items()}}
 
     def _batch(self, indices: Indices, values: Tensor, student: Tensor, ours: dict[str, Tensor]) -> Batch:
-        labels, chosen = self.data.train.y, torch.from_numpy(indices)
+        labels, chosen = self.data.train.y if self.data.has_labels else None, torch.from_numpy(indices)
         theirs: dict[str, Tensor] = {}
         if self.lesson.pairs and self.teacher is not None:
             _, theirs = self.teacher.watch(values, [pair[0] for pair in self.lesson.pairs])
@@ -189,7 +189,7 @@ class Training:
         if not len(self.data.val):
             return None
         predicted = self._predicted(simulate(model), self.data.val)
-        labels = self.data.val.y
+        labels = self.data.val.y if self.data.has_labels else None
         truth = self.reference if labels is None else torch.from_numpy(labels)
         assert truth is not None
         return float((predicted == truth).double().mean())
