@@ -248,6 +248,13 @@ METHODS: tuple[Method, ...] = (
         formula="S = (r_max - r_min) / (2^b - 1), Z = clip(round(q_min - r_min / S))",
         source="Jacob et al. 2018, arXiv:1712.05877",
     ),
+    Method(
+        kind="scheme",
+        id="float16",
+        title="Half precision",
+        formula="r̂ = r rounded to 11 significant bits, stored in 16",
+        source="IEEE 754-2008, binary16",
+    ),
     Method(kind="granularity", id="per_channel", title="Per channel", formula="one S for each output channel"),
     Method(kind="granularity", id="per_tensor", title="Per tensor", formula="one S for the whole tensor"),
     Method(kind="calibrator", id="minmax", title="Min-max", formula="r_min = min r, r_max = max r", needs=("data",)),

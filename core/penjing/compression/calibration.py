@@ -17,6 +17,9 @@ BATCH = 32
 VALUES_PER_BATCH = 1 << 15
 """Of each tensor and batch, this many values drawn at random stand for all; extremes are exact."""
 
+BINS = 2048
+SHARES = tuple(step / 64 for step in range(64, 0, -1))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Observed:
@@ -60,21 +63,24 @@ def _percentile(observed: Observed, bits: int) -> Range:
 
 
 def _mse(observed: Observed, bits: int) -> Range:
-    """The extremes scaled by the one of 64 factors whose rounding and clipping error is smallest."""
-    low, high = (min(observed.extremes[0], 0.0), max(observed.extremes[1], 0.0))
+    """The range with the smallest error of rounding and clipping: the best factor for both ends, then for each end."""
+    low, high = min(observed.extremes[0], 0.0), max(observed.extremes[1], 0.0)
     if low == high:
         return low, high
-    values = observed.all_values
-    levels = (1 << bits) - 1
+    counts, edges = np.histogram(observed.all_values, bins=BINS, range=(low, high))
+    centres, levels = (edges[:-1] + edges[1:]) / 2, (1 << bits) - 1
 
-    def error(share: float) -> float:
-        scale = (high - low) * share / levels
-        first = round(low * share / scale)
-        rounded = scale * np.clip(np.rint(values / scale), first, first + levels)
-        return float(np.mean(np.square(values - rounded, dtype=np.float64)))
+    def error(ends: Range) -> float:
+        scale = (ends[1] - ends[0]) / levels
+        first = np.rint(ends[0] / scale)
+        rounded = scale * np.clip(np.rint(centres / scale), first, first + levels)
+        return float(np.dot(counts, np.square(centres - rounded)))
 
-    best = min((step / 64 for step in range(64, 7, -1)), key=error)
-    return low * best, high * best
+    best = min(((low * share, high * share) for share in SHARES), key=error)
+    for _ in range(2):
+        best = min(((low * share, best[1]) for share in SHARES), key=error) if low < 0 else best
+        best = min(((best[0], high * share) for share in SHARES), key=error) if high > 0 else best
+    return best
 
 
 CALIBRATORS: Mapping[str, Calibrator] = {"minmax": _minmax, "percentile": _percentile, "mse": _mse}

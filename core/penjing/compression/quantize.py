@@ -7,7 +7,7 @@
 import copy
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,13 +19,11 @@ from penjing.compression.folding import fold_batch_norm
 from penjing.compression.placement import UNQUANTIZED, Placement, nodes_of, place
 from penjing.compression.quantizers import activation_quantizer, weight_quantizer
 from penjing.errors import UserError
+from penjing.loading.dataset import Dataset
 from penjing.model.model import Model, Quantizer
 from penjing.model.operators.table import parameter
 from penjing.plan import Plan, Settings
 from penjing.results import OnProgress, Progress, unheard
-
-if TYPE_CHECKING:
-    from penjing.loading.dataset import Dataset
 
 RANDOM_INPUTS = 64
 LARGEST_BIAS = 2.0**30
@@ -38,7 +36,7 @@ ROUNDINGS: Mapping[str, Rounding] = {"nearest": lambda weight, quantizer: quanti
 """By the catalogue's ids."""
 
 
-def quantize(model: Model, plan: Plan, data: "Dataset | None", *, on_progress: OnProgress = unheard) -> Model:
+def quantize(model: Model, plan: Plan, data: Dataset | None, *, on_progress: OnProgress = unheard) -> Model:
     """A network whose weights lie on grids and whose tensors carry quantizers, as the plan says.
 
     Batch norm is folded first. Activations are calibrated on at most 256 training samples; without data on 64
@@ -132,7 +130,7 @@ def _with_weight(model: Model, name: str, weight: Tensor) -> torch.nn.Module:
     return module  # type: ignore[no-any-return]
 
 
-def _calibration_batches(model: Model, data: "Dataset | None") -> Iterator[tuple[Tensor, ...]]:
+def _calibration_batches(model: Model, data: Dataset | None) -> Iterator[tuple[Tensor, ...]]:
     if data is None:
         generator = torch.Generator().manual_seed(0)
         shapes = [(RANDOM_INPUTS, *entry.shape[1:]) for entry in model.inputs]

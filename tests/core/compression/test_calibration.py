@@ -1,0 +1,64 @@
+"""Ranges of activations from what was observed."""
+
+import numpy as np
+import pytest
+import torch
+
+from penjing.catalogue.methods import methods
+from penjing.compression.calibration import CALIBRATORS, VALUES_PER_BATCH, Observed
+
+
+def observed(*batches: torch.Tensor) -> Observed:
+    found, generator = Observed(), torch.Generator().manual_seed(0)
+    for batch in batches:
+        found = found.with_batch(batch, generator)
+    return found
+
+
+def test_that_the_calibrators_are_those_of_the_catalogue() -> None:
+    assert set(CALIBRATORS) == set(methods("calibrator"))
+
+
+def test_that_minmax_takes_the_extremes_of_all_batches() -> None:
+    seen = observed(torch.tensor([1.0, -2.0]), torch.tensor([[0.5], [7.0]]))
+    assert CALIBRATORS["minmax"](seen, 8) == (-2.0, 7.0)
+
+
+def test_that_extremes_are_exact_though_only_a_sample_of_the_values_is_kept() -> None:
+    values = torch.zeros(4 * VALUES_PER_BATCH)
+    values[12345], values[54321] = -3.0, 9.0
+    seen = observed(values)
+    assert len(seen.all_values) == VALUES_PER_BATCH
+    assert seen.extremes == (-3.0, 9.0)
+
+
+def test_that_percentile_leaves_one_in_ten_thousand_out_on_either_side() -> None:
+    # 0, 1, …, 10 000: the quantiles at 0.0001 and 0.9999 are exactly 1 and 9 999.
+    low, high = CALIBRATORS["percentile"](observed(torch.arange(10_001.0)), 8)
+    assert (low, high) == (pytest.approx(1.0), pytest.approx(9_999.0))
+
+
+def test_that_mse_keeps_the_whole_range_of_evenly_spread_values_and_cuts_a_lone_outlier_off() -> None:
+    even = torch.linspace(-1, 1, 4_001)
+    low, high = CALIBRATORS["mse"](observed(even), 8)
+    assert high - low == pytest.approx(2.0, rel=0.05)
+    outlier = torch.cat([even, torch.tensor([8.0])])
+    low, high = CALIBRATORS["mse"](observed(outlier), 4)
+    assert high < 4.0
+
+
+def test_that_mse_is_as_good_as_trying_every_pair_of_ends_in_float64() -> None:
+    values = torch.randn(2_000, generator=torch.Generator().manual_seed(3)).double().numpy() ** 3
+    seen = observed(torch.from_numpy(values).float())
+
+    def error(low: float, high: float) -> float:
+        scale = (high - low) / 15
+        zero = np.rint(-8 - low / scale)
+        codes = np.clip(np.rint(values / scale) + zero, -8, 7)
+        return float(np.mean((values - scale * (codes - zero)) ** 2))
+
+    low, high = CALIBRATORS["minmax"](seen, 4)
+    shares = np.linspace(0.02, 1, 50)
+    best = min(error(low * one, high * other) for one in shares for other in shares)
+    assert best < 0.9 * error(low, high)
+    assert error(*CALIBRATORS["mse"](seen, 4)) < 1.03 * best
