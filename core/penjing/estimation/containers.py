@@ -3,12 +3,14 @@
 from collections.abc import Callable, Mapping
 
 from penjing.estimation.onnx_bytes import float_bytes, qdq_bytes
+from penjing.estimation.penjingnet_bytes import penjingnet_bytes
 from penjing.estimation.state import NetworkState
 from penjing.layer_graph import LayerGraph
 
 CONTAINERS: Mapping[str, Callable[[LayerGraph, NetworkState], int]] = {
     "onnx": float_bytes,
     "onnx-int8": qdq_bytes,
+    "penjingnet": penjingnet_bytes,
 }
 
 

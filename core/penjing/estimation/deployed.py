@@ -42,6 +42,12 @@ def stored_layers(graph: LayerGraph, state: NetworkState) -> Iterator[Stored]:
             yield Stored(layer, layer.weights, weight.kept, weight.bits, beside, weight.scales, state.is_integer(layer))
 
 
+def is_quantized(state: NetworkState) -> bool:
+    """Whether anything is; quantization folds batch norm in the network itself."""
+    widths = [*(weight.bits for weight in state.weights.values()), *state.tensor_bits.values()]
+    return any(bits < FLOAT_BITS for bits in widths)
+
+
 def fold(graph: LayerGraph) -> LayerGraph:
     """The graph without the batch norms that `compression.folding` folds: their layers gain a bias, names stay.
 

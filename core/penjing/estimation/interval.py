@@ -19,7 +19,8 @@ def wilson(share: float, n: float, *, z: float = Z) -> tuple[float, float]:
         return 0.0, 1.0
     spread = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     middle, scale = share + z * z / (2 * n), 1 + z * z / n
-    return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
+    # The interval holds the share itself; rounding must not push it out at 0 and 1.
+    return max(0.0, min(share, (middle - spread) / scale)), min(1.0, max(share, (middle + spread) / scale))
 
 
 def effective_samples(hits: NDArray[np.bool_], groups: NDArray[np.int64]) -> float:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from penjing.estimation.deployed import fold
+from penjing.estimation.deployed import fold, is_quantized
 from penjing.estimation.prediction import inner_tensors
 from penjing.estimation.state import FILTERED, FLOAT_BITS, NetworkState
 from penjing.layer_graph import Layer, LayerGraph
@@ -19,17 +19,12 @@ _STORED = (2, 4, 8, 16)
 
 def float_bytes(graph: LayerGraph, state: NetworkState) -> int:
     """An ONNX file in float32; a quantized network comes without the batch norms that were folded."""
-    return _Writer(fold(graph) if _quantized(state) else graph, NetworkState()).size()
+    return _Writer(fold(graph) if is_quantized(state) else graph, NetworkState()).size()
 
 
 def qdq_bytes(graph: LayerGraph, state: NetworkState) -> int:
     """An ONNX file with integers: codes, scales and pairs of QuantizeLinear and DequantizeLinear."""
-    return _Writer(fold(graph) if _quantized(state) else graph, state).size()
-
-
-def _quantized(state: NetworkState) -> bool:
-    widths = [*(weight.bits for weight in state.weights.values()), *state.tensor_bits.values()]
-    return any(bits < FLOAT_BITS for bits in widths)
+    return _Writer(fold(graph) if is_quantized(state) else graph, state).size()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +130,7 @@ class _Writer:
 
     def __init__(self, graph: LayerGraph, state: NetworkState) -> None:
         self._graph, self._state = graph, state
-        self._inner = inner_tensors(graph) if _quantized(state) else frozenset()
+        self._inner = inner_tensors(graph) if is_quantized(state) else frozenset()
         tensors = [*(entry.name for entry in graph.inputs), *(layer.name for layer in graph.layers)]
         self._codes = {name for name in tensors if state.bits(name) <= 8 and name not in self._inner}
         self._public = {entry.name: entry.source_name for entry in graph.inputs}
@@ -169,7 +164,9 @@ class _Writer:
             name = f"{layer.name}/{part}"
             shape = () if count == 1 and width == 4 else (count,)
             inputs.append(self._constant(name, shape, count * width))
-        axes = len(layer.weight_shape) - 2 if layer.kind == "conv" and layer.weight_shape else len(layer.output_shape) - 2
+        axes = (
+            len(layer.weight_shape) - 2 if layer.kind == "conv" and layer.weight_shape else len(layer.output_shape) - 2
+        )
         attributes, type_ = row.attributes(axes), row.type
         pools = layer.kind in ("global_avg_pool", "global_max_pool") and len(layer.output_shape) == 2
         if row.before is not None or pools:

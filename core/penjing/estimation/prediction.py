@@ -18,6 +18,7 @@ from penjing.estimation.cut import Keep, channel_arrays, cut, stays
 from penjing.estimation.deployed import fold
 from penjing.estimation.state import FILTERED, FLOAT_BITS, NetworkState, WeightState
 from penjing.estimation.tables import Scores, Tables
+from penjing.inspection.removal import remaining
 from penjing.inspection.selection import filter_criteria, selected_channels, zeros, zeros_together
 from penjing.layer_graph import Layer, LayerGraph
 from penjing.plan import Plan, Settings
@@ -53,6 +54,7 @@ def predict(graph: LayerGraph, plan: Plan, tables: Tables) -> Prediction:
     steps = {step.step for step in plan.steps}
     keep = np.ones(graph.channel_count, dtype=np.bool_)
     if "prune" in steps:
+        graph = remaining(graph, plan)
         scores = {name: tables.filter_scores[name, how] for name, how in filter_criteria(graph, plan).items()}
         keep = selected_channels(graph, plan, scores)
     after = cut(graph, keep)
