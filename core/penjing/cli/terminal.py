@@ -23,7 +23,9 @@ class Terminal:
     def __init__(self, *, json: bool, language: str) -> None:
         self.json = json
         self.language = language
-        self._out = Console(highlight=False, soft_wrap=True)
+        # What is read by a program or from a file is not folded to the width of a terminal that is not there.
+        width = None if sys.stdout.isatty() else 400
+        self._out = Console(highlight=False, soft_wrap=True, width=width)
         self._log = Console(stderr=True, highlight=False, soft_wrap=True)
 
     def text(self, code: str, **values: object) -> str:

@@ -15,7 +15,9 @@ def size(count: float | None) -> str:
         return UNKNOWN
     if abs(count) < 1024:
         return f"{count:.0f} B"
-    return f"{count / 1024:.1f} KiB" if abs(count) < 1024**2 else f"{count / 1024**2:.2f} MiB"
+    if abs(count) < 1024**2:
+        return f"{count / 1024:.1f} KiB"
+    return f"{count / 1024**2:.2f} MiB" if abs(count) < 1024**3 else f"{count / 1024**3:.2f} GiB"
 
 
 def count(number: float | None) -> str:

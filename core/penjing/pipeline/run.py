@@ -11,7 +11,7 @@ from penjing.model.model import Model
 from penjing.pipeline.steps import Context, State, require_step, validation_accuracy
 from penjing.plan import Plan
 from penjing.planning.check import require_known_layers
-from penjing.results import OnProgress, Progress, StepResult, unheard
+from penjing.results import OnProgress, StepResult, unheard
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +58,7 @@ def run_plan(
     )
     state = State(model=model, graph=graph, counted=graph)
     results = []
-    for index, step in enumerate(plan.steps):
-        on_progress(Progress(stage=step.step, done=0, total=1))
+    for step in plan.steps:
         started = time.monotonic()
         before = state.model
         state = require_step(step.step)(context, dataclasses.replace(state, detail=""), step)
@@ -68,5 +67,4 @@ def run_plan(
         accuracy = validation_accuracy(context, state.model) if worked and measuring else None
         if worked or state.detail:
             results.append(StepResult(step=step.step, seconds=seconds, accuracy=accuracy, detail=state.detail))
-        on_progress(Progress(stage=step.step, done=1, total=1, values={"step": index + 1.0}))
     return Finished(model=state.model, graph=state.counted, steps=tuple(results), warnings=state.warnings)

@@ -17,7 +17,7 @@ from penjing.layer_graph import LayerGraph
 from penjing.loading.dataset import Dataset
 from penjing.model.model import Model
 from penjing.plan import Plan, Step
-from penjing.results import Accuracy, OnProgress, unheard
+from penjing.results import Accuracy, OnProgress, Progress, unheard
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +34,10 @@ class Context:
     on_progress: OnProgress = unheard
     teacher: Model | None = None
     """None: the original."""
+
+    def announce(self, stage: str) -> None:
+        """Say that a step begins; one that has nothing to do says nothing."""
+        self.on_progress(Progress(stage=stage, done=0, total=1))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +86,7 @@ def _prune(context: Context, state: State, options: Step) -> State:
     settings = [context.plan.settings(layer.name) for layer in context.graph.compressible]
     if not any(entry.prunes_weights or entry.cuts_filters or entry.remove for entry in settings):
         return state
+    context.announce("prune")
     pruned = prune(state.model, state.graph, context.plan, data=context.data)
     return dataclasses.replace(
         state, model=pruned.model, graph=pruned.graph, counted=pruned.graph, detail=pruned.detail, changed=True
@@ -94,6 +99,7 @@ def _bn_reestimate(context: Context, state: State, options: Step) -> State:
         return state
     if not any(layer.kind == "batch_norm" for layer in state.graph.layers):
         return state
+    context.announce("bn_reestimate")
     candidate = reestimate(state.model, context.data, method=options.method, reference=context.original)
     before, after = validation_accuracy(context, state.model), validation_accuracy(context, candidate)
     # Few images can be worse than the statistics of the whole training: measure before keeping (BARS.md).
@@ -106,6 +112,7 @@ def _bn_reestimate(context: Context, state: State, options: Step) -> State:
 def _quantize(context: Context, state: State, options: Step) -> State:
     if not any(context.plan.settings(layer.name).quantizes for layer in context.graph.compressible):
         return state
+    context.announce("quantize")
     model = quantize(state.model, context.plan, context.data, on_progress=context.on_progress)
     return dataclasses.replace(state, model=model, graph=layer_graph(model), changed=True)
 
@@ -116,6 +123,7 @@ def _training(context: Context, state: State, *, kind: Kind, method: str | None 
         return state
     if context.data is None:
         return dataclasses.replace(state, warnings=(*state.warnings, "warning.no_data_to_train"))
+    context.announce(kind)
     trained = train(
         state.model,
         context.data,
