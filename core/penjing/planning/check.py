@@ -14,6 +14,7 @@ import msgspec
 
 from penjing.devices.profiles import Device
 from penjing.errors import UserError
+from penjing.inspection.removal import removable
 from penjing.inspection.selection import zeros
 from penjing.layer_graph import Layer, LayerGraph
 from penjing.plan import Override, Plan, Settings
@@ -75,6 +76,8 @@ def _layers(plan: Plan, graph: LayerGraph, steps: set[str], device: Device | Non
 
 def _pruning(plan: Plan, graph: LayerGraph, layer: Layer, device: Device | None) -> Iterator[Problem]:
     settings = plan.settings(layer.name)
+    if settings.remove and not settings.locked and layer.name not in removable(graph):
+        yield Problem(level="error", layer=layer.name, code="check.cannot_remove", values={"layer": layer.name})
     if settings.locked and (settings.sparsity or settings.threshold or settings.filters or settings.cut):
         yield _warning(layer, "check.locked")
     if settings.prunes_weights:
