@@ -53,6 +53,7 @@ def to_model(program: Program) -> Model:
     limits.check(len(program.calls), limits.MAX_NODES, what="nodes", where=program.where)
     assembly = Assembly(program.where)
     assembly.warnings.extend(program.warnings)
+    budget = limits.Budget(program.where)
     values: dict[str, Any] = dict(program.constants)
     for name, source_name, shape in program.inputs:
         values[name] = assembly.input(source_name, shape)
@@ -65,6 +66,7 @@ def to_model(program: Program) -> Model:
         if in_place and isinstance(target, Ref) and target.name in viewed:
             raise _node(call, arguments).unsupported("it changes a tensor that shares its memory with another")
         result = _result(call, arguments, assembly)
+        budget.spend(result.array.size if isinstance(result, Constant) else 0)
         values[call.results[0]] = result
         if isinstance(target, Ref):
             if in_place:

@@ -74,7 +74,9 @@ class Dataset:
         """Examples as the network takes them: float32, its layout, normalised; [n, …]."""
         stored = split.x[indices]
         moved = stored if self.moves is None else stored.transpose(self.moves)
-        values = torch.from_numpy(np.ascontiguousarray(moved, dtype=np.float32))
+        values = torch.from_numpy(
+            np.array(moved, dtype=np.float32, order="C")
+        )  # a copy: nobody may write into the data
         if self.shape is not None:
             values = values.reshape(len(values), *self.shape)
         if self.mean != (0.0,):

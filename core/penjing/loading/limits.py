@@ -10,6 +10,7 @@ MAX_FILE_BYTES = 2 << 30
 MAX_NODES = 20_000
 MAX_TENSORS = 100_000
 MAX_TENSOR_ELEMENTS = 1 << 28
+MAX_ALL_ELEMENTS = 1 << 29
 MAX_AXES = 8
 MAX_VALUES = 1 << 28
 """Values of one activation at batch 1."""
@@ -44,3 +45,15 @@ def check_shape(shape: Iterable[int], *, where: str, most: int = MAX_TENSOR_ELEM
         raise UserError("load.bad_shape", where=where, shape=list(extents))
     check(math.prod(extents), most, what="values", where=where)
     return extents
+
+
+class Budget:
+    """How many values a file's tensors may have together: the same bytes may be named many times."""
+
+    def __init__(self, where: str, *, most: int = MAX_ALL_ELEMENTS) -> None:
+        self.where, self.most, self.spent = where, most, 0
+
+    def spend(self, values: int) -> None:
+        """Raises `load.too_big` when it is used up."""
+        self.spent += values
+        check(self.spent, self.most, what="values in tensors", where=self.where)

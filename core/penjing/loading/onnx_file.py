@@ -40,6 +40,7 @@ class _Reader:
         self.example_shape = example_shape
         self.opset = _opset(proto, path.name)
         self.values: dict[str, Value] = {}
+        self.budget = limits.Budget(path.name)
         self.assembly = Assembly(path.name)
         self.names = LayerNames(self.graph.node, (entry.name for entry in self.graph.initializer))
 
@@ -123,6 +124,7 @@ class _Reader:
             for name, array in zip(
                 (name for name in node.output if name), folded(node, arrays, self.opset), strict=True
             ):
+                self.budget.spend(array.size)
                 self.values[name] = Constant(array, origin)
             return
         source = OnnxNode(
@@ -164,6 +166,7 @@ class _Reader:
 
     def _array(self, tensor: onnx.TensorProto) -> np.ndarray[Any, Any]:
         array = array_of(tensor, self.folder)
+        self.budget.spend(array.size)
         if array.dtype.kind not in "iub" and array.dtype != np.float32:
             self._warn_dtype(array.dtype.name)
             array = array.astype(np.float32)

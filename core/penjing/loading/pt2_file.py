@@ -1,0 +1,134 @@
+"""Reads `.pt2` files of torch.export: the program's JSON, never torch's own loader, becomes module form."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from penjing.errors import UserError
+from penjing.loading import limits
+from penjing.loading.aten import Call, Program, Ref, to_model
+from penjing.loading.module import scope
+from penjing.loading.pt2_archive import BAD_JSON, read_archive
+from penjing.model.model import Model
+from penjing.model.operators.reading import Constant
+
+
+def read_pt2(path: Path, *, example_shape: Sequence[int] | None = None) -> Model:
+    """The network of a `.pt2` file; `example_shape` (without the batch) fills extents that the file leaves open.
+
+    Raises:
+        UserError: what `read_archive` and `to_model` raise; `load.symbolic_shape`.
+    """
+    program, tensors, changed = read_archive(path)
+    notes = tuple(UserError("load.dtype_changed", dtype=dtype).message() for dtype in changed)
+    try:
+        read = _program(program, tensors, path.name, example_shape, notes)
+    except BAD_JSON as error:
+        detail = f"{type(error).__name__}: {error}"
+        raise UserError("load.bad_pt2", where=path.name, detail=detail) from error
+    return to_model(read)
+
+
+def _program(
+    program: Mapping[str, Any],
+    tensors: Mapping[str, Constant],
+    where: str,
+    example_shape: Sequence[int] | None,
+    notes: tuple[str, ...],
+) -> Program:
+    graph, signature = program["graph_module"]["graph"], program["graph_module"]["signature"]
+    limits.check(len(graph["nodes"]), limits.MAX_NODES, what="nodes", where=where)
+    inputs, constants = [], {}
+    for spec in signature["input_specs"]:
+        ((kind, entry),) = spec.items()
+        if kind == "user_input":
+            name = entry["arg"]["as_tensor"]["name"]
+            inputs.append((name, name, _shape(name, graph["tensor_values"][name]["sizes"], example_shape)))
+        elif kind in _STORED:
+            constants[entry["arg"]["name"]] = tensors[entry[_STORED[kind]]]
+        else:
+            raise UserError("load.bad_pt2", where=where, detail=f"an input of kind {kind}")
+    outputs = []
+    for spec in signature["output_specs"]:
+        if "user_output" in spec:
+            name = spec["user_output"]["arg"]["as_tensor"]["name"]
+            outputs.append((name, name))
+    return Program(
+        where=where,
+        inputs=tuple(inputs),
+        constants=constants,
+        calls=tuple(_call(node) for node in graph["nodes"]),
+        outputs=tuple(outputs),
+        warnings=notes,
+    )
+
+
+_STORED = {"parameter": "parameter_name", "buffer": "buffer_name", "tensor_constant": "tensor_constant_name"}
+"""By kind of input: what names its tensor."""
+
+
+def _shape(name: str, sizes: Sequence[Any], example_shape: Sequence[int] | None) -> tuple[int, ...]:
+    """The shape of an input: a batch that is left open is 1, other open extents come from the example."""
+    shape = [size.get("as_int", -1) for size in sizes]
+    if example_shape is not None and len(example_shape) + 1 == len(shape):
+        shape[1:] = [given if extent < 0 else extent for extent, given in zip(shape[1:], example_shape, strict=True)]
+    if shape and shape[0] < 0:
+        shape[0] = 1
+    if any(type(extent) is not int or extent < 1 for extent in shape):
+        raise UserError("load.symbolic_shape", input=name, shape=["?" if extent == -1 else extent for extent in shape])
+    return tuple(shape)
+
+
+def _call(node: Mapping[str, Any]) -> Call:
+    target = str(node["target"])
+    namespace, _, rest = target.removeprefix("torch.ops.").partition(".")
+    op = rest.partition(".")[0]
+    if not target.startswith("torch.ops.aten."):
+        op = rest if namespace in ("_operator", "operator") else target
+    stack = str(node.get("metadata", {}).get("nn_module_stack", "")).split(";")[-1].split(",")
+    scopes = [(",".join(stack[1:-1]), stack[-1])] if len(stack) > 2 else []
+    arguments = {}
+    for place, entry in enumerate(node["inputs"]):
+        name = str(entry["name"])
+        arguments[name if name and name not in arguments else str(place)] = _argument(entry["arg"])
+    if op == "getitem":
+        arguments = dict(zip(("self", "index"), arguments.values(), strict=True))
+    results = tuple(_result(entry) for entry in node["outputs"])
+    return Call(
+        op=op,
+        name=str(node.get("name") or results[0]),
+        wanted=scope(scopes, op),
+        arguments=arguments,
+        results=results,
+    )
+
+
+def _argument(argument: Mapping[str, Any]) -> Any:
+    ((kind, value),) = argument.items()
+    if kind == "as_tensor":
+        return Ref(str(value["name"]))
+    if kind in ("as_tensors", "as_optional_tensors"):
+        return tuple(
+            _argument(entry) if "as_tensor" in entry or "as_none" in entry else Ref(str(entry["name"]))
+            for entry in value
+        )
+    if kind == "as_sym_int":
+        return _symbolic(value)
+    if kind == "as_sym_ints":
+        return tuple(_symbolic(entry) for entry in value)
+    if kind in ("as_int", "as_float", "as_bool", "as_string"):
+        return float(value) if kind == "as_float" else value
+    if kind in ("as_ints", "as_floats", "as_bools", "as_strings"):
+        return tuple(value)
+    if kind in ("as_none", "as_device", "as_scalar_type", "as_memory_format", "as_layout"):
+        return None  # module form has one device, one type and one order in memory
+    raise ValueError(f"an argument of kind {kind}")
+
+
+def _symbolic(entry: Mapping[str, Any]) -> Any:
+    return Ref(str(entry["as_name"])) if "as_name" in entry else entry["as_int"]
+
+
+def _result(entry: Mapping[str, Any]) -> str:
+    ((kind, value),) = entry.items()
+    return str(value["name"] if kind == "as_tensor" else value["as_name"])
