@@ -14,7 +14,7 @@ from penjing.errors import UserError
 from penjing.model.model import Model
 from penjing.results import ExportedFile
 
-_MODULES = ("onnx_float", "onnx_qdq", "pt2")
+_MODULES = ("onnx_float", "onnx_qdq", "penjingnet", "pt2")
 _MAX_NAME = 48
 
 

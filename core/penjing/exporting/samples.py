@@ -1,18 +1,20 @@
 """Real inputs and the answers that were on screen, written beside an export so that anyone can try the files."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from penjing.compression.simulation import simulate
 from penjing.model.model import Model
 
 FILE = "samples.npz"
 COUNT = 16
-
-Predict = Callable[..., Tensor | tuple[Tensor, ...]]
 
 
 def random_inputs(model: Model, count: int, *, seed: int = 0) -> tuple[Tensor, ...]:
@@ -21,28 +23,57 @@ def random_inputs(model: Model, count: int, *, seed: int = 0) -> tuple[Tensor, .
     return tuple(torch.randn(count, *entry.shape[1:], generator=generator) for entry in model.inputs)
 
 
-def write_samples(folder: Path, predict: Predict, inputs: Sequence[Tensor]) -> Path:
-    """`samples.npz`: float32 arrays `input_K` and `output_K`, one for each input and output of the network.
+@dataclass(frozen=True, kw_only=True)
+class Samples:
+    """Inputs and the answers that were on screen, and what the float network with quantized weights answers."""
+
+    inputs: tuple[Tensor, ...]
+    screen: tuple[Tensor, ...]
+    float_network: tuple[Tensor, ...]
+    steps: tuple[float | None, ...]
+    """By output: the quantization step of the screen's answers, if they lie on a grid."""
+
+
+def write_samples(folder: Path, model: Model, inputs: Sequence[Tensor]) -> Path:
+    """`samples.npz`: float32 arrays `input_K`, `output_K`, `float_K` and `step_K` (nan: none) by input and output.
 
     Args:
         folder: The export's folder.
-        predict: What was on screen, for example `compression.simulation.simulate(model)`.
+        model: What was on screen.
         inputs: One tensor a network input, in the network's layout, normalised; the first 16 rows are taken.
     """
     taken = [tensor[:COUNT] for tensor in inputs]
-    answer = predict(*taken)
-    outputs = answer if isinstance(answer, tuple) else (answer,)
-    arrays = {f"input_{k}": tensor.numpy() for k, tensor in enumerate(taken)}
-    arrays |= {f"output_{k}": tensor.detach().numpy() for k, tensor in enumerate(outputs)}
+    arrays = _numbered("input", taken)
+    arrays |= _numbered("output", _tuple(simulate(model)(*taken))) | _numbered("float", _tuple(model(*taken)))
+    steps = [model.activation_quantizers.get(output.layer) for output in model.outputs]
+    arrays |= _numbered("step", [torch.tensor(float("nan")) if step is None else step.scale for step in steps])
     path = folder / FILE
     np.savez_compressed(path, allow_pickle=False, **arrays)
     return path
 
 
-def read_samples(folder: Path) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-    """Inputs and recorded outputs; raises OSError, ValueError or KeyError for a file that is not one of ours."""
+def read_samples(folder: Path) -> Samples:
+    """The samples of an export.
+
+    Raises:
+        OSError, ValueError, KeyError, zipfile.BadZipFile: For a file that is missing or not one of ours.
+    """
     with np.load(folder / FILE, allow_pickle=False) as archive:
-        found = {name: torch.from_numpy(archive[name].astype(np.float32)) for name in archive.files}
-    inputs = tuple(found[f"input_{k}"] for k in range(sum(name.startswith("input_") for name in found)))
-    outputs = tuple(found[f"output_{k}"] for k in range(sum(name.startswith("output_") for name in found)))
-    return inputs, outputs
+        arrays = {name: torch.from_numpy(archive[name].astype(np.float32)) for name in archive.files}
+
+    def listed(part: str) -> tuple[Tensor, ...]:
+        return tuple(arrays[f"{part}_{k}"] for k in range(sum(name.startswith(f"{part}_") for name in arrays)))
+
+    steps = tuple(float(step) if torch.isfinite(step) else None for step in listed("step"))
+    found = Samples(inputs=listed("input"), screen=listed("output"), float_network=listed("float"), steps=steps)
+    if not found.inputs or not found.screen or not len(found.screen) == len(found.float_network) == len(steps):
+        raise ValueError("the samples are incomplete")
+    return found
+
+
+def _tuple(answer: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return answer if isinstance(answer, tuple) else (answer,)
+
+
+def _numbered(part: str, tensors: Sequence[Tensor]) -> dict[str, NDArray[Any]]:
+    return {f"{part}_{k}": tensor.detach().numpy() for k, tensor in enumerate(tensors)}

@@ -1,0 +1,91 @@
+"""Compares two networks' outputs batch by batch and remembers only what the verdict needs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from penjing.estimation.measured import classes_of
+
+RELATIVE, ABSOLUTE = 1e-4, 1e-6
+"""Parity in float32: max|a - b| ≤ 1e-4 · max|b| + 1e-6."""
+LEAST_AGREEMENT = 0.999
+MOST_TIES = 0.01
+"""Share of integer results that may lie one step beside the screen's: roundings of exact ties."""
+
+
+@dataclass(kw_only=True)
+class Comparison:
+    """What is known so far about one file against what was on screen.
+
+    `steps` holds, by output, the quantization step of its grid; None where the output is float.
+    """
+
+    steps: Sequence[float | None]
+    largest_difference: float = 0.0
+    largest_value: float = 0.0
+    close: bool = True
+    agreeing: int = 0
+    samples: int = 0
+    values: int = 0
+    beside: int = 0
+    """Integer results that differ by one step, …"""
+    beyond: int = 0
+    """… and by more."""
+    finite: bool = True
+    chosen: list[NDArray[np.int64]] = field(default_factory=list)
+
+    def add(self, got: Sequence[Tensor], wanted: Sequence[Tensor]) -> None:
+        """One batch: the file's outputs and the screen's."""
+        if len(got) != len(wanted) or any(a.shape != b.shape for a, b in zip(got, wanted, strict=True)):
+            shapes = [[list(tensor.shape) for tensor in side] for side in (got, wanted)]
+            raise ValueError(f"outputs of shapes {shapes[0]} instead of {shapes[1]}")
+        for one, other, step in zip(got, wanted, self.steps, strict=True):
+            self._add_values(one, other, step)
+        self.chosen.append(classes_of(got[0]))
+        self.agreeing += int(_same_choice(self.chosen[-1], wanted[0]).sum())
+        self.samples += len(got[0])
+
+    @property
+    def agreement(self) -> float:
+        """Share of samples on which both choose the same class; either class of an exact tie counts."""
+        return self.agreeing / self.samples if self.samples else 0.0
+
+    @property
+    def within_float_bound(self) -> bool:
+        """Parity of float networks."""
+        bound = RELATIVE * self.largest_value + ABSOLUTE
+        return self.finite and self.samples > 0 and self.largest_difference <= bound
+
+    @property
+    def within_integer_bound(self) -> bool:
+        """Parity of integer networks: the same choices, and no more than rare ties one step apart."""
+        on_grid = any(step is not None for step in self.steps)
+        ties = self.beyond == 0 and self.beside <= MOST_TIES * self.values
+        values = ties if on_grid else self.within_float_bound
+        return self.finite and self.agreement >= LEAST_AGREEMENT and values
+
+    def _add_values(self, one: Tensor, other: Tensor, step: float | None) -> None:
+        if not one.numel():
+            return
+        if not bool(torch.isfinite(one).all()):
+            self.finite = False
+        difference = (one.double() - other.double()).abs().nan_to_num(nan=float("inf"))
+        self.largest_difference = max(self.largest_difference, float(difference.max()))
+        self.largest_value = max(self.largest_value, float(other.abs().max()))
+        if step is not None:
+            apart = torch.round(difference / step)
+            self.values += one.numel()
+            self.beside += int((apart == 1).sum())
+            self.beyond += int((apart > 1).sum())
+
+
+def _same_choice(chosen: NDArray[np.int64], wanted: Tensor) -> NDArray[np.bool_]:
+    flat = wanted.detach().reshape(wanted.shape[0], -1)
+    if flat.shape[1] == 1:
+        return np.asarray(chosen == classes_of(wanted))
+    mine = flat.gather(1, torch.from_numpy(chosen)[:, None])[:, 0]
+    return np.asarray((mine == flat.amax(dim=1)).numpy())

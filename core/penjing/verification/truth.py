@@ -1,0 +1,75 @@
+"""What files are compared with: the network that was on screen, or the answers that were recorded beside an export."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from penjing.compression.simulation import simulate
+from penjing.estimation.measured import classes_of
+from penjing.exporting.samples import Samples, random_inputs
+from penjing.loading.dataset import Dataset
+from penjing.model.model import Model
+from penjing.verification.runtimes import Promise, running
+
+RANDOM_SAMPLES = 64
+BATCH = 128
+
+Classes = NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Test inputs and everything that is known about the right answers."""
+
+    inputs: tuple[Tensor, ...]
+    wanted: Mapping[Promise, tuple[Tensor, ...]]
+    labels: Classes | None = None
+    before: Classes | None = None
+    """What the network chose before compression."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Truth:
+    """Where the right answers come from."""
+
+    batches: Callable[[], Iterator[Batch]]
+    total: int
+    steps: tuple[float | None, ...]
+    """By output: the quantization step of the screen's answers, if they lie on a grid."""
+    model: Model | None = None
+    """What was on screen, if there is more of it than answers."""
+    data: Dataset | None = None
+
+
+def truth_of_model(model: Model, data: Dataset | None, *, baseline: Model | None = None) -> Truth:
+    """The network itself, on the whole test split, or on 64 seeded random inputs without data."""
+    data = data if data is not None and len(data.test) else None
+    screen, plain = running(simulate(model)), running(model)
+
+    def batch(inputs: tuple[Tensor, ...], labels: Classes | None) -> Batch:
+        before = None if baseline is None else classes_of(baseline(*inputs))
+        return Batch(
+            inputs=inputs, wanted={"screen": screen(inputs), "float": plain(inputs)}, labels=labels, before=before
+        )
+
+    def batches() -> Iterator[Batch]:
+        if data is None:
+            yield batch(random_inputs(model, RANDOM_SAMPLES), None)
+            return
+        labelled = data.metric == "top1"
+        for inputs, labels in data.batches(data.test, BATCH):
+            yield batch((inputs,), labels.numpy() if labelled and labels is not None else None)
+
+    quantizers = [model.activation_quantizers.get(output.layer) for output in model.outputs]
+    steps = tuple(None if quantizer is None else float(quantizer.scale) for quantizer in quantizers)
+    total = RANDOM_SAMPLES if data is None else len(data.test)
+    return Truth(batches=batches, total=total, steps=steps, model=model, data=data)
+
+
+def truth_of_samples(samples: Samples) -> Truth:
+    """The recorded answers."""
+    batch = Batch(inputs=samples.inputs, wanted={"screen": samples.screen, "float": samples.float_network})
+    return Truth(batches=lambda: iter([batch]), total=len(samples.inputs[0]), steps=samples.steps)

@@ -1,0 +1,127 @@
+"""Reopens what was exported, runs it on the test data and compares it with what was on screen."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from penjing.loading.dataset import Dataset
+from penjing.model.model import Model
+from penjing.results import ExportedFile, OnProgress, Progress, Rung, Verdict, unheard
+from penjing.verification.comparison import Comparison
+from penjing.verification.divergence import Divergence, first_divergence
+from penjing.verification.rungs import Seen, Texts, accuracy_rung, bytes_rung, parity_rung
+from penjing.verification.runtimes import FORMATS, OpenFile, open_exported
+from penjing.verification.trial import Trial, excused
+from penjing.verification.truth import Batch, Truth, truth_of_model
+
+DIVERGENCE_SAMPLES = 8
+
+
+def verify_files(
+    model: Model,
+    files: Sequence[ExportedFile],
+    folder: Path,
+    data: Dataset | None,
+    *,
+    baseline: Model | None = None,
+    predicted: Mapping[str, int] | None = None,
+    on_progress: OnProgress = unheard,
+    language: str = "en",
+) -> Verdict:
+    """The verdict on files that were written just now.
+
+    Args:
+        model: What was on screen, with its quantizers.
+        files: What `export_model` returned.
+        folder: Where they lie.
+        data: Its test split is run in full; without it (or with an empty one) 64 seeded random inputs.
+        baseline: The network before compression, for the question whether a drop is real.
+        predicted: Bytes that the estimate said, by format.
+        on_progress: Told before each batch; may raise `Cancelled`.
+        language: Of the rungs' details.
+    """
+    truth = truth_of_model(model, data, baseline=baseline)
+    return verify_against(
+        truth, files, folder, predicted=predicted or {}, on_progress=on_progress, texts=Texts(language)
+    )
+
+
+def verify_against(
+    truth: Truth,
+    files: Sequence[ExportedFile],
+    folder: Path,
+    *,
+    texts: Texts,
+    predicted: Mapping[str, int],
+    on_progress: OnProgress = unheard,
+    open_file: OpenFile = open_exported,
+) -> Verdict:
+    """The verdict on files, given the right answers; `open_file` says how a file is reopened."""
+    carriers = [file for file in files if file.format in FORMATS]
+    trials, rungs = _open(truth, carriers, folder, open_file, texts)
+    seen = _run(truth, trials, on_progress)
+    divergence: Divergence | None = None
+    for trial in trials:
+        found = None
+        if truth.model is not None and trial.error is None and not trial.passed and not excused(trial, trials):
+            found = first_divergence(truth.model, trial.path, seen.first, trial)
+        divergence = divergence or found
+        rungs.append(parity_rung(trial, trials, found, texts))
+    rungs += [bytes_rung(file, predicted.get(file.format), texts) for file in carriers]
+    ran = [trial for trial in trials if trial.error is None and not excused(trial, trials)]
+    accuracy = None
+    if ran and truth.data is not None:
+        shown = min(ran, key=lambda trial: list(FORMATS).index(trial.format))
+        accuracy, told = accuracy_rung(shown, seen, truth.data, texts)
+        rungs += [] if told is None else [told]
+    sizes = [file.bytes / predicted[file.format] - 1 for file in carriers if predicted.get(file.format)]
+    return Verdict(
+        passed=bool(ran) and all(rung.passed is not False for rung in rungs),
+        agreement=min((trial.comparison.agreement for trial in ran), default=None),
+        accuracy=accuracy,
+        max_abs_diff=max((trial.comparison.largest_difference for trial in ran), default=None),
+        size_error=max(sizes, key=abs, default=None),
+        first_divergent_layer=divergence.layer if divergence else None,
+        rungs=tuple(rungs),
+    )
+
+
+def _open(
+    truth: Truth, files: Sequence[ExportedFile], folder: Path, open_file: OpenFile, texts: Texts
+) -> tuple[list[Trial], list[Rung]]:
+    trials: list[Trial] = []
+    rungs: list[Rung] = []
+    for file in files:
+        steps = truth.steps if FORMATS[file.format].promise == "screen" else (None,) * len(truth.steps)
+        try:
+            runtimes = open_file(file.format, folder / file.path)
+        except Exception as error:
+            # Whatever a runtime raises, it means that the file cannot be run: that is the finding.
+            rungs.append(Rung(name=f"{file.format}: opens", passed=False, detail=texts("not_opened", error=error)))
+            continue
+        for runtime in runtimes:
+            compared = Comparison(steps=steps)
+            trials.append(Trial(format=file.format, path=folder / file.path, runtime=runtime, comparison=compared))
+    return trials, rungs
+
+
+def _run(truth: Truth, trials: Sequence[Trial], on_progress: OnProgress) -> Seen:
+    seen = Seen()
+    done = 0
+    on_progress(Progress(stage="verify", done=done, total=truth.total))
+    for batch in truth.batches():
+        for trial in trials:
+            if trial.error is None:
+                _try(trial, batch)
+        seen.add(batch)
+        seen.first = seen.first or tuple(tensor[:DIVERGENCE_SAMPLES] for tensor in batch.inputs)
+        done += len(batch.inputs[0])
+        on_progress(Progress(stage="verify", done=done, total=truth.total))
+    return seen
+
+
+def _try(trial: Trial, batch: Batch) -> None:
+    try:
+        trial.comparison.add(trial.runtime.run(batch.inputs), batch.wanted[trial.promise])
+    except Exception as error:
+        # As above: a file that its runtime cannot run is a finding, not a bug of ours.
+        trial.error = f"{type(error).__name__}: {error}"
