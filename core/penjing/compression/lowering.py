@@ -14,6 +14,7 @@ from torch import Tensor
 from penjing.compression.fixed_point import common_fixed_point, fixed_point
 from penjing.compression.integer_graph import Codes, FloatNode, IntegerGraph, IntegerNode, Weight
 from penjing.compression.placement import fusible, nodes_of
+from penjing.compression.quantizers import LARGEST_BIAS, SMALLEST_SCALE
 from penjing.loading.build import layer_shapes
 from penjing.model.model import Model, Quantizer
 from penjing.model.operators.integer_kernels import EXPONENTIAL_BITS, IntegerKernel
@@ -22,7 +23,8 @@ from penjing.model.operators.table import operators
 from penjing.model.spec import NodeSpec, spec_of
 
 LARGEST_ACCUMULATOR = (1 << 31) - 1
-CHANNEL_BITS = 8
+CHANNEL_BITS = 28
+"""A single weight a channel and the codes it meets have this many bits together, so that int32 holds the product."""
 
 
 def lower(model: Model) -> IntegerGraph:
@@ -116,7 +118,9 @@ def _with_weights(
     if found is None:
         return None
     real, real_bias = found
-    quantizer = _channel_quantizer(real) if kernel.lossless else model.weight_quantizers.get(node.name)
+    quantizer = model.weight_quantizers.get(node.name)
+    if kernel.lossless:
+        quantizer = _channel_quantizer(real, real_bias, source)
     if quantizer is None or quantizer.float16:
         return None
     weight = Weight(
@@ -140,12 +144,14 @@ def _with_weights(
     return dataclasses.replace(result, weight=weight, bias=bias, multiplier=multiplier, shift=shift, bound=bound)
 
 
-def _channel_quantizer(weight: Tensor) -> Quantizer:
-    """One weight a channel is ±127 times a scale of its own: exact. A weight of 0 takes the largest scale."""
-    size = weight.abs()
-    largest = size.max() if bool(size.max() > 0) else torch.tensor(1.0)
-    scale = torch.where(size > 0, size, largest) / ((1 << (CHANNEL_BITS - 1)) - 1)
-    return Quantizer(bits=CHANNEL_BITS, scale=scale, zero_point=torch.zeros_like(scale, dtype=torch.int32), axis=0)
+def _channel_quantizer(weight: Tensor, bias: Tensor | None, source: Codes) -> Quantizer:
+    """A scale of its own for the one weight of each channel: precise, and coarse enough for the bias to fit int32."""
+    bits = CHANNEL_BITS - source.bits
+    scale = weight.abs() / ((1 << (bits - 1)) - 1)
+    if bias is not None:
+        scale = torch.maximum(scale, bias.abs() / (float(source.scale) * LARGEST_BIAS))
+    scale = torch.where(scale > SMALLEST_SCALE, scale, torch.ones_like(scale))  # weight and bias are 0
+    return Quantizer(bits=bits, scale=scale, zero_point=torch.zeros_like(scale, dtype=torch.int32), axis=0)
 
 
 def _bound(weight: IntArray, bias: IntArray | None, source: Codes) -> int:

@@ -17,7 +17,7 @@ from penjing import assets
 from penjing.compression.calibration import BATCH, CALIBRATORS, MOST_SAMPLES, Observed
 from penjing.compression.folding import fold_batch_norm
 from penjing.compression.placement import UNQUANTIZED, Placement, nodes_of, place
-from penjing.compression.quantizers import activation_quantizer, weight_quantizer
+from penjing.compression.quantizers import LARGEST_BIAS, activation_quantizer, weight_quantizer
 from penjing.errors import UserError
 from penjing.loading.dataset import Dataset
 from penjing.model.model import Model, Quantizer
@@ -26,8 +26,6 @@ from penjing.plan import Plan, Settings
 from penjing.results import OnProgress, Progress, unheard
 
 RANDOM_INPUTS = 64
-LARGEST_BIAS = 2.0**30
-"""Codes of a bias stay below it, so that int32 holds the sum of bias and products."""
 
 Rounding = Callable[[Tensor, Quantizer], Tensor]
 """(weight, quantizer) → the weight on the quantizer's grid."""

@@ -12,6 +12,8 @@ from penjing.model.model import Quantizer
 
 SMALLEST_SCALE = 2.0**-100
 """Scales below it are raised to it: their products with other scales would leave float32."""
+LARGEST_BIAS = 2.0**30
+"""Codes of a bias stay below it, so that int32 holds the sum of bias and products."""
 
 Scheme = Callable[[Tensor, Tensor, int], Quantizer]
 """(smallest values, largest values, bits) → a quantizer without axis; ranges already contain 0."""

@@ -43,7 +43,7 @@ class IntegerKernel:
     weights: Affine | None = None
     """Where it has them: the weight, and the bias that is added along `channel_axis`."""
     lossless: bool = False
-    """One weight per channel: any weight has a code by choosing the channel's scale."""
+    """One weight per channel, which needs no quantizer: it gets a fine scale of its own."""
     channel_axis: int = 1
     divisor: Divisor | None = None
     clamp: Clamp | None = None
