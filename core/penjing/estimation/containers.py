@@ -4,12 +4,14 @@ from collections.abc import Callable, Mapping
 
 from penjing.estimation.onnx_bytes import float_bytes, qdq_bytes
 from penjing.estimation.penjingnet_bytes import penjingnet_bytes
+from penjing.estimation.pt2_bytes import pt2_bytes
 from penjing.estimation.state import NetworkState
 from penjing.layer_graph import LayerGraph
 
 CONTAINERS: Mapping[str, Callable[[LayerGraph, NetworkState], int]] = {
     "onnx": float_bytes,
     "onnx-int8": qdq_bytes,
+    "pt2": pt2_bytes,
     "penjingnet": penjingnet_bytes,
 }
 
