@@ -1,8 +1,8 @@
 """Which weights a plan sets to zero: by threshold, by sparsity (alone or with other layers), N of each M.
 
 >>> from penjing.compression.masks import scheduled
->>> round(scheduled(0.9, 0.25), 6)
-0.520313
+>>> round(scheduled(0.9, 0.25), 4)
+0.5203
 """
 
 from collections.abc import Iterable, Mapping

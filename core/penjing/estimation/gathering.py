@@ -5,7 +5,8 @@ from torch import Tensor
 
 from penjing.estimation.state import FILTERED
 from penjing.estimation.tables import FIT_BITS, FIT_CRITERION, Tables, wanted
-from penjing.inspection.saliency import filter_scores, weight_scores
+from penjing.inspection.criteria.evidence import Evidence
+from penjing.inspection.saliency import filter_scores, filter_scores_from, weight_scores_from
 from penjing.layer_graph import LayerGraph
 from penjing.loading.dataset import Dataset
 from penjing.model.model import Model
@@ -15,13 +16,10 @@ from penjing.plan import Plan
 def tables_for(model: Model, graph: LayerGraph, plan: Plan, *, data: Dataset | None = None) -> Tables:
     """The scores that the estimate of `plan` asks for."""
     asked = wanted(graph, plan)
+    evidence = Evidence(model, data)  # shared, so that all layers are scored from one look at the data
     return Tables(
-        filter_scores={
-            (layer, how): filter_scores(model, layer, how, data=data).numpy() for layer, how in asked.filters
-        },
-        weight_scores={
-            (layer, how): weight_scores(model, layer, how, data=data).numpy() for layer, how in asked.weights
-        },
+        filter_scores={(layer, how): filter_scores_from(evidence, layer, how).numpy() for layer, how in asked.filters},
+        weight_scores={(layer, how): weight_scores_from(evidence, layer, how).numpy() for layer, how in asked.weights},
     )
 
 

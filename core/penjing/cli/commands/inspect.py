@@ -20,7 +20,7 @@ EXAMPLE = "penjing inspect network.onnx --saliency l1 --json"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Model, data, criterion."""
     add_model(parser)
-    criteria = tuple(dict.fromkeys((*methods("criterion"), *methods("filter_criterion"))))
+    criteria = tuple(methods("filter_criterion"))
     parser.add_argument(
         "--saliency", choices=criteria, metavar="CRITERION", help=f"scores of every filter: {', '.join(criteria)}"
     )
@@ -82,14 +82,9 @@ def _as_json(layer: Layer, terminal: Terminal) -> dict[str, Any]:
 
 
 def _saliency(opened: "Opened", graph: "LayerGraph", criterion: str) -> dict[str, Any]:
-    from penjing.inspection.saliency import filter_scores, weight_scores
+    from penjing.inspection.criteria.evidence import Evidence
+    from penjing.inspection.saliency import filter_scores_from
 
-    layers = {}
-    for layer in graph.compressible:
-        if criterion in methods("filter_criterion"):
-            scores = filter_scores(opened.model, layer.name, criterion, data=opened.data)
-        else:
-            # A criterion of single weights, told per filter: the mean over the filter.
-            scores = weight_scores(opened.model, layer.name, criterion, data=opened.data).flatten(1).mean(dim=1)
-        layers[layer.name] = [float(score) for score in scores]
+    evidence = Evidence(opened.model, opened.data)  # shared, so that all layers are scored from one look at the data
+    layers = {layer.name: filter_scores_from(evidence, layer.name, criterion).tolist() for layer in graph.compressible}
     return {"criterion": criterion, "layers": layers}
