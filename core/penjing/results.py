@@ -101,6 +101,19 @@ class StepResult(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
 
 
+class Epoch(msgspec.Struct, frozen=True, kw_only=True):
+    """What one epoch of training came to; epoch 0 is the student before training."""
+
+    number: int
+    val_accuracy: float | None
+    """Top-1, or agreement with the teacher where there are no labels; None without a validation split."""
+    loss: float | None = None
+    """Mean over the epoch's samples, as `terms`."""
+    terms: dict[str, float] = {}
+    """Unweighted value of each term of the loss."""
+    seconds: float = 0.0
+
+
 class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome of `compress` and `export`, as their JSON says it."""
 

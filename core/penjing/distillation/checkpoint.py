@@ -15,19 +15,7 @@ from torch import Tensor
 
 from penjing.errors import UserError
 from penjing.plan import Distillation
-
-
-class Epoch(msgspec.Struct, frozen=True, kw_only=True):
-    """What one epoch came to; epoch 0 is the student before training."""
-
-    number: int
-    val_accuracy: float | None
-    """Top-1, or agreement with the teacher where there are no labels; None without a validation split."""
-    loss: float | None = None
-    """Mean over the epoch's samples, as `terms`."""
-    terms: dict[str, float] = {}
-    """Unweighted value of each term of the loss."""
-    seconds: float = 0.0
+from penjing.results import Epoch
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,6 @@ from pathlib import Path
 import torch
 
 from penjing.compression.folding import fold_batch_norm
-from penjing.distillation.checkpoint import Epoch
 from penjing.distillation.lesson import Kind, prepare
 from penjing.distillation.network import Method
 from penjing.distillation.training import Training
@@ -18,7 +17,7 @@ from penjing.errors import UserError
 from penjing.loading.dataset import Dataset
 from penjing.model.model import Model
 from penjing.plan import Distillation
-from penjing.results import OnProgress, unheard
+from penjing.results import Epoch, OnProgress, unheard
 
 
 class StopAndKeepBest(Exception):  # noqa: N818 (an outcome that the user asked for)

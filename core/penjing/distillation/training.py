@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from penjing.compression.simulation import Predict, simulate
-from penjing.distillation.checkpoint import Epoch, Standing, fingerprint, read_checkpoint, write_checkpoint
+from penjing.distillation.checkpoint import Standing, fingerprint, read_checkpoint, write_checkpoint
 from penjing.distillation.lesson import Lesson
 from penjing.distillation.losses.feature import fitted_regressor
 from penjing.distillation.losses.table import Batch, mixture
@@ -18,7 +18,7 @@ from penjing.distillation.pace import Indices, batches, optimizer, rate, shuffle
 from penjing.errors import UserError
 from penjing.loading.dataset import Dataset, Split
 from penjing.model.model import Model
-from penjing.results import OnProgress, Progress
+from penjing.results import Epoch, OnProgress, Progress
 
 _EVALUATION_BATCH = 256
 
