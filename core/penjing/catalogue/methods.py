@@ -9,7 +9,9 @@ from typing import Literal
 
 import msgspec
 
-Kind = Literal["criterion", "filter_criterion", "scheme", "granularity", "calibrator", "rounding", "step", "format"]
+Kind = Literal[
+    "criterion", "filter_criterion", "scheme", "granularity", "calibrator", "rounding", "loss", "step", "format"
+]
 Need = Literal["data", "labels", "gradients", "batch_norm"]
 
 
@@ -278,6 +280,37 @@ METHODS: tuple[Method, ...] = (
         title="Nearest, ties to even",
         formula="q = clip(round(r / S) + Z)",
         source="ONNX QuantizeLinear",
+    ),
+    Method(
+        kind="loss",
+        id="soft_label",
+        title="Soft labels",
+        formula="T² KL(p_t(T) ‖ p_s(T)), weighted α",
+        source="Hinton et al. 2015, arXiv:1503.02531",
+        needs=("data", "gradients"),
+    ),
+    Method(
+        kind="loss",
+        id="cross_entropy",
+        title="Hard labels",
+        formula="CE(y, p_s(1)), weighted 1 - α",
+        needs=("data", "labels", "gradients"),
+    ),
+    Method(
+        kind="loss",
+        id="feature",
+        title="Feature maps",
+        formula="½ ‖F_t - r(F_s)‖²; r a 1×1 regressor where the channels differ",
+        source="Romero et al. 2015, arXiv:1412.6550",
+        needs=("data", "gradients"),
+    ),
+    Method(
+        kind="loss",
+        id="attention",
+        title="Attention",
+        formula="β/2 Σ ‖Q_s/‖Q_s‖₂ - Q_t/‖Q_t‖₂‖₂, Q = vec(Σ_c |A_c|²)",
+        source="Zagoruyko & Komodakis 2017, arXiv:1612.03928",
+        needs=("data", "gradients"),
     ),
     Method(kind="step", id="prune", title="Prune"),
     Method(kind="step", id="bn_reestimate", title="Re-estimate batch norm", needs=("data", "batch_norm")),
