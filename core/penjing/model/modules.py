@@ -168,3 +168,11 @@ class Pad(nn.Module):
             return F.pad(values, sides, value=self.value)
         # torch reflects and repeats positions only: the sides of the channels, which are 0, are left out.
         return F.pad(values, sides[:-2], mode=self.mode)
+
+
+class Erf(nn.Module):
+    """y = erf x, of which exporters make GELU."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Elementwise."""
+        return values.erf()

@@ -1,4 +1,4 @@
-"""Nonlinearities with a number or a tensor of their own: clip, leaky ReLU, PReLU, GELU, SiLU."""
+"""Nonlinearities with a number or a tensor of their own, and smooth ones: clip, leaky ReLU, PReLU, GELU, SiLU, erf."""
 
 import copy
 import math
@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from penjing.layer_graph import WeightKind
-from penjing.model.modules import Clip
+from penjing.model.modules import Clip, Erf
 from penjing.model.operators import integer_kernels
 from penjing.model.operators.onnx_writer import OnnxWriter
 from penjing.model.operators.reading import Activation, Array, AtenNode, Draft, OnnxNode, Reading, tensor
@@ -225,6 +225,32 @@ class Silu(Elementwise):
     def write(self, attributes: Attributes, writer: OnnxWriter) -> None:
         """The product of x and its sigmoid."""
         writer.result("Mul", writer.inputs[0], writer.part("Sigmoid", writer.inputs[0]))
+
+
+@register
+class ErfRow(Elementwise):
+    """y = erf x."""
+
+    kind = "erf"
+    modules = (Erf,)
+    reads = ("Erf",)
+    reads_aten = ("erf",)
+
+    def build(self, attributes: Attributes, tensors: Mapping[str, Tensor]) -> nn.Module:
+        """Nothing to set."""
+        return Erf()
+
+    def read(self, node: OnnxNode) -> Reading:
+        """One layer."""
+        return (Draft(kind=self.kind, inputs=(node.activation().name,)),)
+
+    def read_aten(self, node: AtenNode) -> Reading:
+        """One layer."""
+        return (Draft(kind=self.kind, inputs=(node.activation().name,)),)
+
+    def write(self, attributes: Attributes, writer: OnnxWriter) -> None:
+        """One node."""
+        writer.result("Erf", writer.inputs[0])
 
 
 _FLOAT_MAX = 3.4e38

@@ -53,11 +53,11 @@ class Convolution(Operator):
 
     def absorb_bias(self, tensors: Mapping[str, Tensor], bias: Tensor) -> Mapping[str, Tensor] | None:
         """One value a filter, the same at every position."""
-        filters, rank = tensors["weight"].shape[0], tensors["weight"].dim() - 1
-        aligned = bias.reshape((1,) * (rank - bias.dim()) + tuple(bias.shape)) if bias.dim() <= rank else bias
-        if aligned.dim() != rank or aligned.shape[0] not in (1, filters) or aligned.numel() != aligned.shape[0]:
+        filters, axes = tensors["weight"].shape[0], tensors["weight"].dim()
+        aligned = (1,) * (axes - bias.dim()) + tuple(bias.shape)  # as [n, filters, …]
+        if len(aligned) != axes or aligned not in ((1, filters) + (1,) * (axes - 2), (1,) * axes):
             return None
-        return {**tensors, "bias": tensors.get("bias", 0) + aligned.reshape(-1).expand(filters)}
+        return {**tensors, "bias": tensors.get("bias", 0) + bias.reshape(-1).expand(filters)}
 
     def build(self, attributes: Attributes, tensors: Mapping[str, Tensor]) -> nn.Module:
         """Attributes: stride, padding, dilation (a number an axis), groups."""

@@ -74,7 +74,7 @@ class Operator:
         return None
 
     def absorb_bias(self, tensors: Mapping[str, Tensor], bias: Tensor) -> Mapping[str, Tensor] | None:
-        """The layer's tensors with `bias`, shaped like its result without the batch axis, added; None if it cannot."""
+        """The layer's tensors with `bias`, which broadcasts to its result, added; None if it cannot take it."""
         return None
 
     def build(self, attributes: Attributes, tensors: Mapping[str, Tensor]) -> nn.Module:

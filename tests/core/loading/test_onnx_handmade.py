@@ -1,0 +1,358 @@
+"""ONNX networks made by hand, node by node: forms that exporters of other tools write, and older opsets."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from numpy.typing import NDArray
+from onnx import helper
+from torch import nn
+
+from penjing.errors import UserError
+from penjing.loading.open import open_model
+from penjing.model.model import Model
+from tests.core.loading.networks import assert_parity, graph, outputs, runtime
+
+RANDOM = np.random.default_rng(3)
+
+
+def values(*shape: int) -> NDArray[np.float32]:
+    return RANDOM.standard_normal(shape).astype(np.float32)
+
+
+def load(proto: onnx.ModelProto, folder: Path, **options: Any) -> Model:
+    path = folder / "made.onnx"
+    path.write_bytes(proto.SerializeToString())
+    return open_model(path, **options)
+
+
+def node(op: str, inputs: str, **attributes: Any) -> onnx.NodeProto:
+    return helper.make_node(op, inputs.split(), ["y"], name=f"the_{op}", **attributes)
+
+
+IMAGE = (2, 4, 9, 7)
+W = values(6, 4, 3, 3)
+INT = np.int64
+
+CASES: Mapping[str, tuple[onnx.NodeProto, tuple[int, ...], dict[str, NDArray[Any]], int]] = {
+    "conv with one-sided padding": (node("Conv", "x w b", pads=[0, 1, 2, 0]), IMAGE, {"w": W, "b": values(6)}, 17),
+    "conv, SAME_UPPER with stride 2": (node("Conv", "x w", auto_pad="SAME_UPPER", strides=[2, 2]), IMAGE, {"w": W}, 11),
+    "conv, SAME_LOWER with stride 2": (
+        node("Conv", "x w", auto_pad="SAME_LOWER", strides=[2, 2], kernel_shape=[4, 2]),
+        IMAGE,
+        {"w": values(6, 4, 4, 2)},
+        11,
+    ),
+    "conv, VALID": (node("Conv", "x w", auto_pad="VALID"), IMAGE, {"w": W}, 7),
+    "grouped, dilated conv": (
+        node("Conv", "x w", group=2, dilations=[2, 1], pads=[2, 1, 2, 1]),
+        IMAGE,
+        {"w": values(6, 2, 3, 3)},
+        17,
+    ),
+    "conv with a depth multiplier": (node("Conv", "x w", group=4), IMAGE, {"w": values(8, 1, 3, 3)}, 17),
+    "conv over one axis": (node("Conv", "x w", strides=[2], pads=[2, 1]), (2, 3, 10), {"w": values(5, 3, 4)}, 17),
+    "gemm with factors": (
+        node("Gemm", "x w b", alpha=0.5, beta=2.0),
+        (2, 5),
+        {"w": values(5, 3), "b": values(1, 3)},
+        11,
+    ),
+    "gemm, transB, scalar bias": (node("Gemm", "x w b", transB=1), (2, 5), {"w": values(3, 5), "b": values(1)}, 13),
+    "gemm without bias": (node("Gemm", "x w"), (2, 5), {"w": values(5, 3)}, 13),
+    "matmul on three axes": (node("MatMul", "x w"), (2, 4, 5), {"w": values(5, 3)}, 13),
+    "clip as attributes": (node("Clip", "x", min=-0.5, max=0.25), IMAGE, {}, 7),
+    "clip as inputs": (node("Clip", "x lo hi"), IMAGE, {"lo": np.float32(0), "hi": np.float32(6)}, 13),
+    "clip with one bound": (node("Clip", "x lo"), IMAGE, {"lo": np.float32(-0.1)}, 13),
+    "leaky relu": (node("LeakyRelu", "x"), IMAGE, {}, 16),
+    "prelu of a channel": (node("PRelu", "x s"), IMAGE, {"s": values(4, 1, 1)}, 16),
+    "prelu of all": (node("PRelu", "x s"), IMAGE, {"s": values(1)}, 16),
+    "hard sigmoid of Keras": (node("HardSigmoid", "x"), IMAGE, {}, 17),
+    "hard sigmoid of torch": (node("HardSigmoid", "x", alpha=1 / 6, beta=0.5), IMAGE, {}, 17),
+    "hard swish": (node("HardSwish", "x"), IMAGE, {}, 17),
+    "sigmoid": (node("Sigmoid", "x"), IMAGE, {}, 13),
+    "tanh": (node("Tanh", "x"), IMAGE, {}, 13),
+    "neg": (node("Neg", "x"), IMAGE, {}, 13),
+    "gelu": (node("Gelu", "x"), IMAGE, {}, 20),
+    "gelu with tanh": (node("Gelu", "x", approximate="tanh"), IMAGE, {}, 20),
+    "softmax before opset 13": (node("Softmax", "x"), (2, 5), {}, 11),
+    "softmax along an axis": (node("Softmax", "x", axis=1), IMAGE, {}, 13),
+    "log softmax": (node("LogSoftmax", "x", axis=-1), (2, 5), {}, 13),
+    "constant minus x": (node("Sub", "c x"), IMAGE, {"c": values(4, 1, 1)}, 13),
+    "x minus constant": (node("Sub", "x c"), IMAGE, {"c": values(1, 4, 1, 1)}, 13),
+    "x over constant": (node("Div", "x c"), IMAGE, {"c": np.float32(3)}, 13),
+    "constant times x": (node("Mul", "c x"), IMAGE, {"c": values(9, 7)}, 13),
+    "max pool, ceil mode": (node("MaxPool", "x", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1), IMAGE, {}, 12),
+    "max pool, one-sided padding": (node("MaxPool", "x", kernel_shape=[3, 2], pads=[1, 0, 0, 1]), IMAGE, {}, 12),
+    "max pool, SAME_UPPER": (
+        node("MaxPool", "x", kernel_shape=[2, 2], strides=[2, 2], auto_pad="SAME_UPPER"),
+        IMAGE,
+        {},
+        8,
+    ),
+    "average pool without the padding": (
+        node("AveragePool", "x", kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
+        IMAGE,
+        {},
+        11,
+    ),
+    "average pool with the padding": (
+        node("AveragePool", "x", kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=1, strides=[2, 2]),
+        IMAGE,
+        {},
+        19,
+    ),
+    "average pool, one-sided padding": (
+        node("AveragePool", "x", kernel_shape=[2, 2], pads=[0, 0, 1, 1], count_include_pad=1),
+        IMAGE,
+        {},
+        11,
+    ),
+    "average pool over one axis": (node("AveragePool", "x", kernel_shape=[4], strides=[2]), (2, 3, 10), {}, 11),
+    "global average": (node("GlobalAveragePool", "x"), IMAGE, {}, 7),
+    "global maximum": (node("GlobalMaxPool", "x"), IMAGE, {}, 7),
+    "mean, axes as attribute": (node("ReduceMean", "x", axes=[2, 3], keepdims=0), IMAGE, {}, 11),
+    "mean, axes as input": (node("ReduceMean", "x a", keepdims=1), IMAGE, {"a": np.array([-1, 2], INT)}, 18),
+    "mean over the channels": (node("ReduceMean", "x", axes=[1], keepdims=1), IMAGE, {}, 13),
+    "maximum over the positions": (node("ReduceMax", "x", axes=[2, 3], keepdims=0), IMAGE, {}, 13),
+    "transpose": (node("Transpose", "x", perm=[0, 2, 3, 1]), IMAGE, {}, 13),
+    "flatten": (node("Flatten", "x"), IMAGE, {}, 13),
+    "reshape with 0 and -1": (node("Reshape", "x s"), IMAGE, {"s": np.array([0, 2, -1, 7], INT)}, 13),
+    "reshape to the file's batch": (node("Reshape", "x s"), IMAGE, {"s": np.array([2, -1], INT)}, 5 + 8),
+    "squeeze, axes as attribute": (node("Squeeze", "x", axes=[3]), (2, 3, 4, 1), {}, 11),
+    "squeeze, axes as input": (node("Squeeze", "x a"), (2, 3, 4, 1), {"a": np.array([-1], INT)}, 13),
+    "unsqueeze, axes as attribute": (node("Unsqueeze", "x", axes=[1]), (2, 5), {}, 11),
+    "unsqueeze, axes as input": (node("Unsqueeze", "x a"), (2, 5), {"a": np.array([-1, 2], INT)}, 13),
+    "pad, sides as attribute": (node("Pad", "x", pads=[0, 1, 2, 0, 0, 0, 1, 3], value=1.5), IMAGE, {}, 10),
+    "pad, sides as input": (
+        node("Pad", "x p v"),
+        IMAGE,
+        {"p": np.array([0, 0, 1, 2, 0, 0, 0, 3], INT), "v": np.float32(-2)},
+        13,
+    ),
+    "pad of some axes": (
+        helper.make_node("Pad", ["x", "p", "", "a"], ["y"]),
+        IMAGE,
+        {"p": np.array([1, 2], INT), "a": np.array([-1], INT)},
+        18,
+    ),
+    "pad by reflection": (
+        node("Pad", "x p", mode="reflect"),
+        IMAGE,
+        {"p": np.array([0, 0, 1, 2, 0, 0, 3, 1], INT)},
+        13,
+    ),
+    "pad by the edge": (node("Pad", "x p", mode="edge"), IMAGE, {"p": np.array([0, 0, 1, 2, 0, 0, 3, 1], INT)}, 13),
+    "upsample": (node("Upsample", "x s"), IMAGE, {"s": np.array([1, 1, 2, 3], np.float32)}, 9),
+    "resize, asymmetric": (
+        helper.make_node(
+            "Resize",
+            ["x", "", "s"],
+            ["y"],
+            mode="nearest",
+            coordinate_transformation_mode="asymmetric",
+            nearest_mode="floor",
+        ),
+        IMAGE,
+        {"s": np.array([1, 1, 2, 2], np.float32)},
+        13,
+    ),
+    "resize to sizes": (
+        helper.make_node("Resize", ["x", "", "", "s"], ["y"], mode="nearest"),
+        IMAGE,
+        {"s": np.array([2, 4, 27, 14], INT)},
+        13,
+    ),
+    "identity of a sum": (node("Sum", "x x x"), IMAGE, {}, 13),
+    "batch norm": (
+        node("BatchNormalization", "x g b m v", epsilon=1e-3),
+        IMAGE,
+        {"g": values(4), "b": values(4), "m": values(4), "v": np.abs(values(4))},
+        15,
+    ),
+    "dropout": (node("Dropout", "x r"), IMAGE, {"r": np.float32(0.4)}, 13),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_that_one_node_computes_what_onnxruntime_computes(case: str, tmp_path: Path) -> None:
+    made, shape, tensors, opset = CASES[case]
+    proto = graph([made], list(shape), tensors=tensors, opset=opset)
+    x = values(*shape)
+    assert_parity(outputs(load(proto, tmp_path), x), runtime(proto.SerializeToString(), x))
+
+
+REFUSED: Mapping[str, tuple[onnx.NodeProto, tuple[int, ...], dict[str, NDArray[Any]], int]] = {
+    "a reshape that mixes the batch": (node("Reshape", "x s"), (2, 6), {"s": np.array([3, 4], INT)}, 13),
+    "a transposition that moves the batch": (node("Transpose", "x", perm=[1, 0]), (2, 3), {}, 13),
+    "a concatenation along the batch": (node("Concat", "x x", axis=0), (2, 3), {}, 13),
+    "a constant that differs by example": (node("Add", "x c"), (2, 3), {"c": values(2, 1)}, 13),
+    "a weight that is computed": (node("MatMul", "x x"), (3, 3), {}, 13),
+    "an average with one-sided padding that does not count": (
+        node("AveragePool", "x", kernel_shape=[2, 2], pads=[0, 0, 1, 1]),
+        IMAGE,
+        {},
+        11,
+    ),
+    "a cast to whole numbers": (node("Cast", "x", to=onnx.TensorProto.INT64), (2, 3), {}, 13),
+    "softmax over everything": (node("Softmax", "x"), IMAGE, {}, 11),
+    "a window that does not fit its attributes": (
+        node("MaxPool", "x", kernel_shape=[2, 2], strides=[1]),
+        IMAGE,
+        {},
+        11,
+    ),
+    "strides that are words": (node("MaxPool", "x", kernel_shape=[2, 2], strides="ab"), IMAGE, {}, 11),
+    "a division by zero": (node("Div", "x c"), (2, 3), {"c": np.zeros(3, np.float32)}, 13),
+    "weights that are not finite": (node("Gemm", "x w"), (2, 1), {"w": np.full((1, 2), np.nan, np.float32)}, 13),
+    "a convolution that needs more channels": (node("Conv", "x w"), IMAGE, {"w": values(6, 5, 3, 3)}, 13),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_that_what_module_form_cannot_say_is_refused_with_the_layer_s_name(case: str, tmp_path: Path) -> None:
+    made, shape, tensors, opset = REFUSED[case]
+    with pytest.raises(UserError) as refusal:
+        load(graph([made], list(shape), tensors=tensors, opset=opset), tmp_path)
+    assert refusal.value.code.startswith(("load.", "model."))
+    assert made.name in str(refusal.value)
+
+
+def test_that_shape_arithmetic_is_computed_while_loading(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Shape", ["x"], ["s"]),
+        helper.make_node("Gather", ["s", "zero"], ["n"], axis=0),
+        helper.make_node("Slice", ["s", "from", "to"], ["rest"]),
+        helper.make_node("ReduceProd", ["rest"], ["size"], keepdims=1),
+        helper.make_node("Unsqueeze", ["n", "front"], ["n1"]),
+        helper.make_node("Cast", ["size"], ["wide"], to=onnx.TensorProto.INT64),
+        helper.make_node("Concat", ["n1", "wide"], ["target"], axis=0),
+        helper.make_node("Reshape", ["x", "target"], ["flat"]),
+        helper.make_node("Identity", ["w"], ["w2"]),
+        helper.make_node("Transpose", ["w2"], ["w3"]),
+        helper.make_node("MatMul", ["flat", "w3"], ["product"]),
+        helper.make_node("Add", ["product", "b"], ["y"]),
+    ]
+    tensors = {
+        "zero": np.array(0, INT),
+        "from": np.array([1], INT),
+        "to": np.array([4], INT),
+        "front": np.array([0], INT),
+        "w": values(3, 24),
+        "b": values(3),
+    }
+    for batch in ("n", 1, 4):
+        proto = graph(nodes, [batch, 2, 3, 4], tensors=tensors, opset=13)
+        model = load(proto, tmp_path)
+        assert [type(module) for _, module, _ in model.layers()] == [nn.Flatten, nn.Linear]
+        x = values(4 if batch != 1 else 1, 2, 3, 4)
+        assert_parity(outputs(model, x), runtime(proto.SerializeToString(), x))
+
+
+def test_that_a_network_that_keeps_channels_last_loads(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Transpose", ["x"], ["t"], perm=[0, 3, 1, 2], name="transpose_in"),
+        helper.make_node("Pad", ["t", "pads"], ["p"], name="model/pad/Pad"),
+        helper.make_node("Conv", ["p", "model/conv/kernel"], ["c"], name="model/conv/Conv2D", strides=[2, 2]),
+        helper.make_node("Add", ["c", "bias"], ["a"], name="model/conv/BiasAdd"),
+        helper.make_node("Relu", ["a"], ["r"], name="model/relu/Relu"),
+        helper.make_node("Transpose", ["r"], ["u"], perm=[0, 2, 3, 1], name="transpose_out"),
+        helper.make_node("Reshape", ["u", "flat"], ["f"], name="model/flatten/Reshape"),
+        helper.make_node("MatMul", ["f", "dense"], ["m"], name="model/dense/MatMul"),
+        helper.make_node("Add", ["m", "dense_bias"], ["y"], name="model/dense/BiasAdd"),
+    ]
+    tensors = {
+        "pads": np.array([0, 0, 0, 0, 0, 0, 1, 1], INT),
+        "model/conv/kernel": values(5, 3, 3, 3),
+        "bias": values(1, 5, 1, 1),
+        "flat": np.array([-1, 4 * 4 * 5], INT),
+        "dense": values(80, 2),
+        "dense_bias": values(2),
+    }
+    proto = graph(nodes, ["batch", 8, 8, 3], tensors=tensors, opset=13)
+    model = load(proto, tmp_path)
+    convolution = next(module for _, module, _ in model.layers() if isinstance(module, nn.Conv2d))
+    assert convolution.bias is not None
+    assert [name for name, _, _ in model.layers()] == [
+        "transpose_in",
+        "model.pad",
+        "model.conv.Conv2D",
+        "model.relu",
+        "transpose_out",
+        "model.flatten",
+        "model.dense",
+    ]
+    x = values(3, 8, 8, 3)
+    assert_parity(outputs(model, x), runtime(proto.SerializeToString(), x))
+
+
+def test_that_half_precision_becomes_single_with_a_warning(tmp_path: Path) -> None:
+    w = values(5, 3).astype(np.float16)
+    proto = graph([node("MatMul", "x w")], ["n", 5], tensors={"w": w}, elem_type=onnx.TensorProto.FLOAT16)
+    model = load(proto, tmp_path)
+    x = values(2, 5)
+    assert_parity(outputs(model, x), [x @ w.astype(np.float32)])
+    assert any("float16" in warning for warning in model.warnings)
+
+
+def test_that_a_weight_that_two_layers_share_is_copied_with_a_warning(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("MatMul", ["x", "shared.weight"], ["h"]),
+        helper.make_node("MatMul", ["h", "shared.weight"], ["y"]),
+    ]
+    model = load(graph(nodes, ["n", 4], tensors={"shared.weight": values(4, 4)}), tmp_path)
+    assert [name for name, _, _ in model.layers()] == ["shared", "shared_2"]
+    assert any("shared.weight" in warning for warning in model.warnings)
+
+
+def test_that_an_open_extent_comes_from_the_example_or_is_an_error(tmp_path: Path) -> None:
+    proto = graph([node("Relu", "x")], ["n", 3, "height", "width"])
+    with pytest.raises(UserError) as refusal:
+        load(proto, tmp_path)
+    assert refusal.value.code == "load.symbolic_shape"
+    assert "height" in str(refusal.value)
+    assert load(proto, tmp_path, example_shape=(3, 8, 6)).inputs[0].shape == (1, 3, 8, 6)
+
+
+def test_that_all_unknown_operators_are_named_at_once(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Relu", ["x"], ["a"]),
+        helper.make_node("NonZero", ["a"], ["b"], name="first"),
+        helper.make_node("Det", ["b"], ["c"]),
+        helper.make_node("Swirl", ["c"], ["y"], domain="my.own"),
+    ]
+    with pytest.raises(UserError) as refusal:
+        load(graph(nodes, ["n", 3]), tmp_path)
+    assert refusal.value.code == "load.unknown_operator"
+    assert refusal.value.values == {"operator": "Det, NonZero, my.own.Swirl", "layer": "first"}
+
+
+def test_that_networks_with_several_inputs_and_outputs_load(tmp_path: Path) -> None:
+    inputs = [helper.make_tensor_value_info(name, 1, ["n", 4]) for name in ("left", "right")]
+    results = [helper.make_tensor_value_info(name, 1, None) for name in ("sum", "product")]
+    nodes = [
+        helper.make_node("Add", ["left", "right"], ["sum"]),
+        helper.make_node("Mul", ["sum", "right"], ["product"]),
+    ]
+    proto = helper.make_model(
+        helper.make_graph(nodes, "two", inputs, results), opset_imports=[helper.make_opsetid("", 13)], ir_version=8
+    )
+    model = load(proto, tmp_path)
+    assert [entry.source_name for entry in model.inputs] == ["left", "right"]
+    assert [entry.source_name for entry in model.outputs] == ["sum", "product"]
+    import torch
+
+    left, right = torch.rand(3, 4), torch.rand(3, 4)
+    first, second = model(left, right)
+    assert torch.equal(first, left + right)
+    assert torch.equal(second, (left + right) * right)
+
+
+@pytest.mark.parametrize("opset", [6, 999])
+def test_that_an_opset_out_of_reach_is_refused(opset: int, tmp_path: Path) -> None:
+    with pytest.raises(UserError) as refusal:
+        load(graph([node("Relu", "x")], ["n", 3], opset=opset), tmp_path)
+    assert refusal.value.code == "load.opset"
