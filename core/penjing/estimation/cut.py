@@ -21,23 +21,34 @@ Ids = NDArray[np.int64]
 def cut(graph: LayerGraph, keep: Keep) -> LayerGraph:
     """The graph that is left of `graph` when only the channels of `keep`, bool [channel_count], stay.
 
-    Counts and shapes are those of the really cut network; channel ids keep their numbers, groups are left out.
+    Counts and shapes are those of the really cut network; channel ids and groups are left out.
     """
     if keep.all():
         return graph
+    counts: dict[int, int] = {}  # many layers share their channels, and so the very same array
+
+    def count(ids: Ids) -> int:
+        if id(ids) not in counts:
+            counts[id(ids)] = int(np.count_nonzero(stays(ids, keep)))
+        return counts[id(ids)]
+
     ids = channel_arrays(graph)
-    layers = tuple(_cut(layer, *ids[layer.name], keep) for layer in graph.layers)
-    return msgspec.structs.replace(graph, layers=layers, groups=())
+    layers = tuple(_cut(layer, count(ids[layer.name][0]), count(ids[layer.name][1])) for layer in graph.layers)
+    return msgspec.structs.replace(graph, layers=layers, groups=(), channel_count=0)
 
 
 def channel_arrays(graph: LayerGraph) -> dict[str, tuple[Ids, Ids]]:
     """By layer, (output, input) channel ids as arrays, kept with the graph as its cached properties are."""
     found: dict[str, tuple[Ids, Ids]] | None = graph.__dict__.get("_channel_arrays")
     if found is None:
-        found = {
-            layer.name: (np.array(layer.output_channels, np.int64), np.array(layer.input_channels, np.int64))
-            for layer in graph.layers
-        }
+        known: dict[tuple[int, ...], Ids] = {}
+
+        def array(ids: tuple[int, ...]) -> Ids:
+            if ids not in known:
+                known[ids] = np.array(ids, np.int64)
+            return known[ids]
+
+        found = {layer.name: (array(layer.output_channels), array(layer.input_channels)) for layer in graph.layers}
         graph.__dict__["_channel_arrays"] = found
     return found
 
@@ -50,16 +61,15 @@ def stays(ids: Ids, keep: Keep) -> Keep:
     return kept
 
 
-def _cut(layer: Layer, output_ids: Ids, input_ids: Ids, keep: Keep) -> Layer:
-    outputs, inputs = stays(output_ids, keep), stays(input_ids, keep)
-    if outputs.all() and inputs.all():
+def _cut(layer: Layer, made: int, taken: int) -> Layer:
+    """A layer with so many result and weight-input channels left."""
+    whole = len(layer.output_channels)
+    if made == whole and taken == len(layer.input_channels):
         return layer
-    made, taken = int(outputs.sum()), int(inputs.sum())
     shape = list(layer.output_shape)
-    if not outputs.all():
+    if made != whole:
         shape[layer.channel_axis] = made
-    weight_shape = layer.weight_shape
-    bias = layer.bias
+    weight_shape, bias = layer.weight_shape, layer.bias
     if weight_shape is not None and layer.weight_kind != "other":
         bias = made if layer.bias else 0
         if layer.weight_kind in ("dense", "grouped"):
@@ -70,8 +80,8 @@ def _cut(layer: Layer, output_ids: Ids, input_ids: Ids, keep: Keep) -> Layer:
     return msgspec.structs.replace(
         layer,
         output_shape=tuple(shape),
-        output_channels=tuple(output_ids[outputs].tolist()),
-        input_channels=tuple(input_ids[inputs].tolist()),
+        output_channels=(),
+        input_channels=(),
         weight_shape=weight_shape,
         bias=bias,
         params=layer.params - (layer.weights + layer.bias) + weights + bias,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from penjing.devices.profiles import Device
-from penjing.estimation.state import FILTERED, FLOAT_BITS, NetworkState
+from penjing.estimation.state import FILTERED, FLOAT_BITS, NetworkState, WeightState
 from penjing.estimation.storage import BIAS_BYTES, stored_bytes
 from penjing.layer_graph import Layer, LayerGraph
 
@@ -37,9 +37,13 @@ def stored_layers(graph: LayerGraph, state: NetworkState) -> Iterator[Stored]:
     """Every layer that has constants, batch norm folded."""
     for layer in fold(graph).layers:
         if layer.params:
-            weight = state.weight(layer)
-            beside = layer.params - layer.weights  # a bias, or β
-            yield Stored(layer, layer.weights, weight.kept, weight.bits, beside, weight.scales, state.is_integer(layer))
+            yield stored_layer(layer, state.weight(layer), integer=state.is_integer(layer))
+
+
+def stored_layer(layer: Layer, weight: WeightState, *, integer: bool) -> Stored:
+    """The constants of one layer of a folded graph; what is not its weight is a bias, or a batch norm's β."""
+    beside = layer.params - layer.weights
+    return Stored(layer, layer.weights, weight.kept, weight.bits, beside, weight.scales, integer)
 
 
 def is_quantized(state: NetworkState) -> bool:
@@ -84,18 +88,23 @@ def _fold(graph: LayerGraph) -> LayerGraph:
 
 def size_bytes(graph: LayerGraph, state: NetworkState, device: Device | None) -> int:
     """Bytes of weights and biases under the device's storage; without a device densely packed at their exact bits."""
-    total = 0
-    for stored in stored_layers(graph, state):
-        bits = stored.bits if device is None else device.stored_bits(stored.bits)
-        formats = () if device is None else device.sparse_storage
-        total += stored_bytes(stored.weights, kept=stored.kept, bits=bits, formats=formats) + BIAS_BYTES * stored.bias
-    return total
+    return sum(stored_size(stored, device) for stored in stored_layers(graph, state))
 
 
 def scale_bytes(graph: LayerGraph, state: NetworkState, device: Device) -> int:
     """Bytes of what the runtime needs beside weights and biases: multipliers and shifts, or scales."""
-    total = 0
-    for stored in stored_layers(graph, state):
-        if device.stored_bits(stored.bits) < FLOAT_BITS:
-            total += stored.scales * (REQUANTIZATION_BYTES if stored.integer else SCALE_BYTES)
-    return total
+    return sum(stored_scales(stored, device) for stored in stored_layers(graph, state))
+
+
+def stored_size(stored: Stored, device: Device | None) -> int:
+    """Bytes of one layer's weight and bias."""
+    bits = stored.bits if device is None else device.stored_bits(stored.bits)
+    formats = () if device is None else device.sparse_storage
+    return stored_bytes(stored.weights, kept=stored.kept, bits=bits, formats=formats) + BIAS_BYTES * stored.bias
+
+
+def stored_scales(stored: Stored, device: Device) -> int:
+    """Bytes of one layer's scales."""
+    if device.stored_bits(stored.bits) == FLOAT_BITS:
+        return 0
+    return stored.scales * (REQUANTIZATION_BYTES if stored.integer else SCALE_BYTES)

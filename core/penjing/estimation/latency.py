@@ -1,5 +1,8 @@
 """Time and energy of one inference from a device's throughput by operator class (EXPORT §5)."""
 
+import math
+from collections.abc import Sequence
+
 from penjing.devices.profiles import Device, OperatorClass
 from penjing.estimation.state import NetworkState
 from penjing.layer_graph import Layer, LayerGraph
@@ -10,14 +13,20 @@ def latency_ms(graph: LayerGraph, state: NetworkState, device: Device) -> float 
 
     None where the profile has no rate for a layer's precision, or where nothing is multiplied at all.
     """
-    total = 0.0
-    for layer in graph.layers:
-        if layer.macs:
-            rates = device.rates("int8" if state.is_integer(layer) else "float32")
-            if rates is None:
-                return None
-            total += layer.macs / (rates.of(operator_class(layer)) * 1e3)
-    return total or None
+    times = [layer_ms(layer, device, integer=state.is_integer(layer)) for layer in graph.layers if layer.macs]
+    return total_ms(times)
+
+
+def total_ms(times: Sequence[float | None]) -> float | None:
+    """The sum, None as soon as one is unknown; exact, so that no order of adding matters."""
+    known = [time for time in times if time is not None]
+    return math.fsum(known) if known and len(known) == len(times) else None
+
+
+def layer_ms(layer: Layer, device: Device, *, integer: bool) -> float | None:
+    """Milliseconds of one layer that multiplies."""
+    rates = device.rates("int8" if integer else "float32")
+    return None if rates is None else layer.macs / (rates.of(operator_class(layer)) * 1e3)
 
 
 def energy_mj(latency: float | None, device: Device) -> float | None:

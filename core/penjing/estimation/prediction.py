@@ -19,6 +19,7 @@ from penjing.estimation.deployed import fold
 from penjing.estimation.state import FILTERED, FLOAT_BITS, NetworkState, WeightState
 from penjing.estimation.tables import Scores, Tables
 from penjing.inspection.removal import remaining
+from penjing.inspection.removal import remaining
 from penjing.inspection.selection import filter_criteria, selected_channels, zeros, zeros_together
 from penjing.layer_graph import Layer, LayerGraph
 from penjing.plan import Plan, Settings
@@ -50,6 +51,7 @@ def predict(graph: LayerGraph, plan: Plan, tables: Tables) -> Prediction:
 
     Raises:
         KeyError: The tables lack a score that `tables.wanted` names.
+        UserError: `prune.no_such_filter`, `prune.cannot_remove`.
     """
     steps = {step.step for step in plan.steps}
     keep = np.ones(graph.channel_count, dtype=np.bool_)
@@ -86,14 +88,9 @@ def _kept(before: LayerGraph, after: LayerGraph, plan: Plan, tables: Tables, kee
         settings = plan.settings(layer.name)
         if not settings.prunes_weights:
             continue
-        count = layer.weights
-        left = count if settings.nm is None else _left_of_each(layer, *settings.nm)
-        if settings.threshold is None and settings.scope == "layer":
-            kept[layer.name] = min(left, count - zeros(settings.sparsity, count))
-            continue
-        if settings.threshold is not None and settings.nm is None and count == before.by_name[layer.name].weights:
-            ordered = tables.sorted_scores(layer.name, settings.criterion)
-            kept[layer.name] = count - int(np.searchsorted(ordered, np.float32(settings.threshold), side="left"))
+        alone = kept_alone(layer, settings, tables, whole=layer.weights == before.by_name[layer.name].weights)
+        if alone is not None:
+            kept[layer.name] = alone
             continue
         scores = _of_kept(before, layer, tables.weight_scores[layer.name, settings.criterion], keep)
         mask = np.ones(scores.shape, np.bool_) if settings.nm is None else largest_of_each(scores, *settings.nm)
@@ -105,6 +102,18 @@ def _kept(before: LayerGraph, after: LayerGraph, plan: Plan, tables: Tables, kee
             kept[layer.name] = int(np.count_nonzero(mask))
     kept.update(_kept_together(together))
     return kept
+
+
+def kept_alone(layer: Layer, settings: Settings, tables: Tables, *, whole: bool) -> int | None:
+    """How many weights a pruned layer keeps, where counting or one look into sorted scores (if it is `whole`) tells."""
+    count = layer.weights
+    if settings.threshold is None and settings.scope == "layer":
+        left = count if settings.nm is None else _left_of_each(layer, *settings.nm)
+        return min(left, count - zeros(settings.sparsity, count))
+    if settings.threshold is not None and settings.nm is None and whole:
+        ordered = tables.sorted_scores(layer.name, settings.criterion)
+        return count - int(np.searchsorted(ordered, np.float32(settings.threshold), side="left"))
+    return None
 
 
 def _kept_together(layers: dict[str, tuple[Settings, Scores, NDArray[np.bool_]]]) -> dict[str, int]:

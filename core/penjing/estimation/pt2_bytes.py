@@ -80,7 +80,7 @@ def pt2_bytes(graph: LayerGraph, state: NetworkState) -> int:
     entries["data/weights/model_weights_config.json"] = _WITHIN_CONFIG + sum(_config(tensor) for tensor in tensors)
     entries["models/model.json"] = _model(graph, tensors)
     entries["data/sample_inputs/model.pt"] = _SAMPLE_INPUTS + inputs
-    return _archive(entries | _SMALL_FILES)
+    return _archive({**entries, **_SMALL_FILES})
 
 
 def _archive(entries: Mapping[str, int]) -> int:

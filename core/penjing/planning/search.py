@@ -140,7 +140,7 @@ class Search:
 def share_of(removed: int, size: int) -> float:
     """The shortest decimal fraction f with floor(f · size) = removed, as plans mean it."""
     for digits in range(1, 17):
-        share = math.ceil(removed / size * 10**digits) / 10**digits
+        share: float = math.ceil(removed / size * 10.0**digits) / 10.0**digits
         if math.floor(share * size) == removed:
             return share
     return (removed + 0.5) / size

@@ -1,0 +1,149 @@
+"""Exact figures while one slider moves: prepared once for a plan, then a few microseconds a move.
+
+>>> from penjing.layer_graph import LayerGraph
+>>> from penjing.plan import Plan
+>>> prepare(LayerGraph(inputs=(), outputs=(), layers=()), Plan(), Tables()).figures.params
+0
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from penjing.devices.profiles import Device
+from penjing.estimation.deployed import fold, stored_layer, stored_scales, stored_size
+from penjing.estimation.exact import figures_of
+from penjing.estimation.latency import energy_mj, layer_ms
+from penjing.estimation.prediction import kept_alone, predict, weight_bits
+from penjing.estimation.state import FLOAT_BITS, NetworkState, WeightState
+from penjing.estimation.tables import Tables
+from penjing.layer_graph import Layer, LayerGraph
+from penjing.plan import Plan, Settings
+from penjing.results import Figures
+
+MOVABLE = frozenset(
+    {"sparsity", "threshold", "criterion", "nm", "weight_bits", "scheme", "granularity", "rounding", "locked"}
+)
+"""Settings that `moved` follows; every other one changes channels or activations: `exact.figures` tells those."""
+
+
+@dataclass(frozen=True)
+class _Share:
+    """What one layer adds to the figures."""
+
+    kept: int
+    size: int
+    scales: int
+    milliseconds: float | None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A plan's figures and every layer's share of them."""
+
+    figures: Figures
+    plan: Plan
+    device: Device | None
+    tables: Tables
+    state: NetworkState
+    layers: Mapping[str, tuple[Layer, bool]]
+    """By compressible layer: as deployed, and whether no filter or input of it is cut."""
+    shares: Mapping[str, _Share]
+    rest_ms: Mapping[str, float]
+    """By layer with a weight, the time that all others take together; missing where that is unknown."""
+    prunes: bool
+    quantizes: bool
+
+    def moved(self, name: str, settings: Settings) -> Figures | None:
+        """The figures of the plan in which one layer has these settings; `file_bytes` is left out.
+
+        None where other layers change with it (scores compared over layers) or where more than `MOVABLE` differs:
+        then `exact.figures` tells.
+        """
+        before = self.plan.settings(name)
+        if any(getattr(settings, field) != getattr(before, field) for field in _FIXED_FIELDS):
+            return None
+        layer, whole = self.layers[name]
+        kept: int | None = layer.weights
+        if self.prunes and (settings.prunes_weights or before.prunes_weights):
+            if settings.scope == "global" and before.threshold is None:
+                return None
+            kept = kept_alone(layer, settings, self.tables, whole=whole) if settings.prunes_weights else layer.weights
+        if kept is None:
+            return None
+        bits, scales = weight_bits(layer, settings) if self.quantizes else (FLOAT_BITS, 0)
+        return self._with(name, self.shares[name], self._share(layer, WeightState(kept=kept, bits=bits, scales=scales)))
+
+    def _share(self, layer: Layer, weight: WeightState) -> _Share:
+        return _share(layer, weight, self.state, self.device)
+
+    def _with(self, name: str, old: _Share, new: _Share) -> Figures:
+        was, device = self.figures, self.device
+        latency = None
+        if name in self.rest_ms and new.milliseconds is not None:
+            latency = self.rest_ms[name] + new.milliseconds
+        flash = None
+        if was.flash_bytes is not None:
+            flash = was.flash_bytes + (new.size + new.scales) - (old.size + old.scales)
+        return msgspec.structs.replace(
+            was,
+            nonzero=was.nonzero + new.kept - old.kept,
+            size_bytes=was.size_bytes + new.size - old.size,
+            file_bytes=None,
+            flash_bytes=flash,
+            latency_ms=latency,
+            energy_mj=None if device is None else energy_mj(latency, device),
+            latency_band=None if device is None or latency is None else device.band,
+        )
+
+
+_FIXED_FIELDS = tuple(field for field in Settings.__struct_fields__ if field not in MOVABLE)
+
+
+def prepare(graph: LayerGraph, plan: Plan, tables: Tables, *, device: Device | None = None) -> Prepared:
+    """Everything that a move of a slider reads; takes as long as `exact.figures`.
+
+    For thresholds the tables need the weight scores of every layer that may move.
+    """
+    prediction = predict(graph, plan, tables)
+    state = prediction.state
+    deployed = fold(prediction.graph).by_name
+    names = [layer.name for layer in prediction.graph.compressible]
+    layers = {name: (deployed[name], deployed[name].weights == graph.by_name[name].weights) for name in names}
+    shares = {name: _share(layer, state.weight(layer), state, device) for name, (layer, _) in layers.items()}
+    times: dict[str, float | None] = {}
+    if device is not None:
+        multiplying = [layer for layer in deployed.values() if layer.macs]
+        times = {one.name: layer_ms(one, device, integer=state.is_integer(one)) for one in multiplying}
+    steps = {step.step for step in plan.steps}
+    return Prepared(
+        figures=figures_of(prediction.graph, state, device=device, format=""),
+        plan=plan,
+        device=device,
+        tables=tables,
+        state=state,
+        layers=layers,
+        shares=shares,
+        rest_ms={name: rest for name in names if (rest := _rest(times, name)) is not None},
+        prunes="prune" in steps,
+        quantizes=bool(steps & {"quantize", "qat"}),
+    )
+
+
+def _share(layer: Layer, weight: WeightState, state: NetworkState, device: Device | None) -> _Share:
+    integer = weight.bits <= 8 and all(state.bits(feed) <= 8 for feed in layer.inputs)
+    stored = stored_layer(layer, weight, integer=integer)
+    return _Share(
+        kept=weight.kept,
+        size=stored_size(stored, device),
+        scales=0 if device is None else stored_scales(stored, device),
+        milliseconds=None if device is None or not layer.macs else layer_ms(layer, device, integer=integer),
+    )
+
+
+def _rest(times: Mapping[str, float | None], name: str) -> float | None:
+    others = [time for other, time in times.items() if other != name]
+    known = [time for time in others if time is not None]
+    return math.fsum(known) if len(known) == len(others) else None
