@@ -32,8 +32,12 @@ def write_checkpoint(path: Path, standing: Standing, tensors: Mapping[str, Tenso
     new = path.with_name(f".{path.name}.new")
     path.parent.mkdir(parents=True, exist_ok=True)
     owned = {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
-    save_file(owned, new, metadata={"standing": msgspec.json.encode(standing).decode()})
-    os.replace(new, path)
+    try:
+        save_file(owned, new, metadata={"standing": msgspec.json.encode(standing).decode()})
+        os.replace(new, path)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
 
 
 def read_checkpoint(path: Path, fingerprint: str) -> tuple[Standing, dict[str, Tensor]] | None:

@@ -67,8 +67,11 @@ class Training:
         found = None if checkpoint is None else read_checkpoint(checkpoint, self.fingerprint)
         if found is None:
             self.history.append(Epoch(number=0, val_accuracy=self._accuracy(self.best)))
-        else:
+            return
+        try:
             self._resume(*found)
+        except (KeyError, ValueError, RuntimeError) as error:  # a header that fits, tensors that do not
+            raise UserError("distillation.bad_checkpoint", path=checkpoint, detail=error) from error
 
     def next_epoch(self) -> None:
         """One pass over the training split, then the validation."""

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from penjing.catalogue.methods import methods
 from penjing.distillation.losses.attention import attention_distance, attention_map
 from penjing.distillation.losses.feature import Regressor, feature_distance, fitted_regressor
 from penjing.distillation.losses.soft_label import soft_label
@@ -59,6 +60,10 @@ def test_that_repeating_a_sample_in_the_batch_changes_no_term() -> None:
 
     assert parts(5) == pytest.approx(parts(1), rel=1e-12)
     assert set(parts(1)) == set(terms())
+
+
+def test_that_every_loss_of_the_catalogue_is_there_and_no_other() -> None:
+    assert set(terms()) == set(methods("loss"))
 
 
 def test_that_a_weight_of_zero_leaves_a_term_out() -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import nn
 
 from penjing.distillation.pace import batches, rate
@@ -209,7 +211,13 @@ def test_that_a_checkpoint_of_another_training_or_a_damaged_one_is_refused(teach
     with pytest.raises(UserError, match=r"belongs to another training") as caught:
         train(convolutional(), DATA, options=other, teacher=None, kind="finetune", checkpoint=file)
     assert caught.value.code == "distillation.other_checkpoint"
-    file.write_bytes(file.read_bytes()[:200])
+    with safe_open(file, framework="pt") as opened:
+        header = opened.metadata()
+    save_file({"module.conv1.weight": torch.zeros(3)}, file, metadata=header)
+    with pytest.raises(UserError) as caught:
+        train(convolutional(), DATA, options=QUICK, teacher=None, kind="finetune", checkpoint=file)
+    assert caught.value.code == "distillation.bad_checkpoint"
+    file.write_bytes(file.read_bytes()[:100])
     with pytest.raises(UserError) as caught:
         train(convolutional(), DATA, options=QUICK, teacher=None, kind="finetune", checkpoint=file)
     assert caught.value.code == "distillation.bad_checkpoint"
