@@ -1,5 +1,6 @@
 """What the command line says and where: results on stdout, everything else on stderr."""
 
+import itertools
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -36,13 +37,11 @@ class Terminal:
         """Print one JSON document on stdout."""
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
 
-    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Print a table on stdout; a column whose cells start with digits stands to the right."""
-        table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False, header_style="bold")
-        for index, column in enumerate(columns):
-            cells = [row[index] for row in rows if row[index] not in ("", "–")]
-            numeric = bool(cells) and all(cell.lstrip("-−")[:1].isdigit() for cell in cells)
-            table.add_column(Text(column), justify="right" if numeric else "left", overflow="fold")
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: str = "") -> None:
+        """Print a table on stdout; `right` marks the columns of numbers, a character a column, `r` for right."""
+        table = Table(title=Text(title) if title else None, title_justify="left", box=None, pad_edge=False)
+        for column, mark in itertools.zip_longest(columns, right[: len(columns)], fillvalue=""):
+            table.add_column(Text(column, style="bold"), justify="right" if mark == "r" else "left", overflow="fold")
         for row in rows:
             table.add_row(*(Text(cell) for cell in row))  # Text: names are data, never markup
         self._out.print(table)

@@ -60,7 +60,9 @@ def figures_table(terminal: Terminal, baseline: Figures, compressed: Figures) ->
         elif name == "accuracy" and before is not None and after is not None:
             gain = f"{100 * (after.value - before.value):+.1f} pp"
         cells.append((terminal.text(f"figure.{name}"), show(before), show(after), gain))
-    terminal.table("", [terminal.text(f"cli.column.{key}") for key in ("figure", "before", "after", "gain")], cells)
+    terminal.table(
+        "", [terminal.text(f"cli.column.{key}") for key in ("figure", "before", "after", "gain")], cells, right=" rrr"
+    )
 
 
 def verdict_table(terminal: Terminal, verdict: Verdict) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 import torch
+from torch import Tensor
 
 from penjing import assets
 from penjing.compression.simulation import simulate
@@ -14,6 +15,7 @@ from penjing.estimation.finished import state_of
 from penjing.estimation.measured import measure
 from penjing.exporting.export import export_model
 from penjing.exporting.folder import new_folder
+from penjing.exporting.samples import random_inputs, write_samples
 from penjing.inspection.graph import layer_graph
 from penjing.layer_graph import LayerGraph
 from penjing.loading.dataset import Dataset
@@ -23,10 +25,13 @@ from penjing.plan import Plan, checked
 from penjing.planning.check import require_known_layers
 from penjing.report.html import write_report
 from penjing.results import Accuracy, ExportedFile, Figures, OnProgress, Progress, RunResult, unheard
+from penjing.verification.record import write_record
 from penjing.verification.verify import verify_files
 
 INTEGER_FORMATS = frozenset({"onnx-int8"})
 """Formats that store integers: a plan that keeps every layer in float32 is set to 8 bits for them."""
+
+SAMPLES = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +82,7 @@ def compress_job(job: Job, folder: Path, *, on_progress: OnProgress = unheard) -
                 predicted[name] = expected
             on_progress(Progress(stage="export", done=index + 1, total=len(formats)))
         (temporary / "plan.json").write_text(plan.to_json(), encoding="utf-8")
+        write_samples(temporary, finished.model, _sample_inputs(finished.model, job.data))
         verdict = verify_files(
             finished.model,
             tuple(files),
@@ -103,6 +109,7 @@ def compress_job(job: Job, folder: Path, *, on_progress: OnProgress = unheard) -
             ),
         )
         _report(temporary, job, plan, finished, result)
+        write_record(temporary, verdict, result.files, predicted=predicted, data_source=job.data_source)
     return result
 
 
@@ -132,6 +139,12 @@ def _test_accuracy(model: Model, data: Dataset | None, reference: Model) -> Accu
     if data is None:
         return None
     return measure(simulate(model), data, "test", reference=simulate(reference))
+
+
+def _sample_inputs(model: Model, data: Dataset | None) -> tuple[Tensor, ...]:
+    if data is None or not len(data.test):
+        return random_inputs(model, SAMPLES)
+    return (data.batch(data.test, slice(0, SAMPLES)),)
 
 
 def _with(figures: Figures, accuracy: Accuracy | None) -> Figures:

@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 from penjing.compression.batch_norm import reestimate
 from penjing.compression.prune import prune
 from penjing.compression.quantize import quantize
@@ -123,7 +125,6 @@ def _training(context: Context, state: State, *, kind: Kind, method: str | None 
         return state
     if context.data is None:
         return dataclasses.replace(state, warnings=(*state.warnings, "warning.no_data_to_train"))
-    context.announce(kind)
     trained = train(
         state.model,
         context.data,
@@ -131,7 +132,7 @@ def _training(context: Context, state: State, *, kind: Kind, method: str | None 
         teacher=(context.teacher or context.original) if kind != "finetune" else None,
         kind=kind,
         method=method,
-        on_progress=context.on_progress,
+        on_progress=lambda progress: context.on_progress(msgspec.structs.replace(progress, stage=kind)),
     )
     detail = f"epoch {trained.best_epoch} of {plan.distillation.epochs} kept"
     return dataclasses.replace(state, model=trained.model, detail=detail)

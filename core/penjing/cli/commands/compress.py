@@ -80,7 +80,7 @@ def show_result(terminal: Terminal, result: RunResult, folder: Path) -> None:
     rows = [(file.path, file.format, size(file.bytes)) for file in result.files]
     columns = [terminal.text(f"cli.column.{key}") for key in ("file", "format", "bytes")]
     terminal.say("")
-    terminal.table(terminal.text("cli.files_in", folder=folder), columns, rows)
+    terminal.table(terminal.text("cli.files_in", folder=folder), columns, rows, right="  r")
     terminal.say("")
     verdict_table(terminal, result.verdict)
 

@@ -33,5 +33,5 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         for entry in found
     ]
     columns = [terminal.text(f"cli.column.{key}") for key in ("name", "title", "clock", "flash", "ram")]
-    terminal.table("", columns, rows)
+    terminal.table("", columns, rows, right="  rrr")
     return 0

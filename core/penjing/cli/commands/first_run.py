@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         ]
         columns = [terminal.text(f"cli.column.{key}") for key in ("step", "accuracy", "time")]
         terminal.say("")
-        terminal.table("", columns, rows)
+        terminal.table("", columns, rows, right=" rr")
         terminal.say("")
     show_result(terminal, result, Path(arguments.output))
     if not terminal.json:

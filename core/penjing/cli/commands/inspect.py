@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         for layer in graph.layers
     ]
     names = ("layer", "type", "weight", "params", "macs", "activation")
-    terminal.table("", [terminal.text(f"cli.column.{key}") for key in names], rows)
+    terminal.table("", [terminal.text(f"cli.column.{key}") for key in names], rows, right="   rrr")
     total = (sum(layer.params for layer in graph.layers), sum(layer.macs for layer in graph.layers))
     terminal.say(terminal.text("cli.totals", params=count(total[0]), macs=count(total[1])))
     for name, scores in (saliency or {"layers": {}})["layers"].items():

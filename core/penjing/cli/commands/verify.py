@@ -20,7 +20,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     from penjing.verification.folder import verify_folder
 
     with terminal.progress() as on_progress:
-        verdict, changed = verify_folder(Path(arguments.folder), on_progress=on_progress)
+        verdict, changed = verify_folder(Path(arguments.folder), on_progress=on_progress, language=terminal.language)
     if terminal.json:
         terminal.document({"verdict": verdict, "changed_files": list(changed)})
     else:
