@@ -19,7 +19,6 @@ from penjing.estimation.deployed import fold
 from penjing.estimation.state import FILTERED, FLOAT_BITS, NetworkState, WeightState
 from penjing.estimation.tables import Scores, Tables
 from penjing.inspection.removal import remaining
-from penjing.inspection.removal import remaining
 from penjing.inspection.selection import filter_criteria, selected_channels, zeros, zeros_together
 from penjing.layer_graph import Layer, LayerGraph
 from penjing.plan import Plan, Settings
