@@ -1,0 +1,251 @@
+"""One self-contained page that tells a run: printable, no scripts, nothing loaded from elsewhere.
+
+Names come from files and are data: the template escapes everything.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+import numpy as np
+
+from penjing import assets
+from penjing.devices.profiles import Device
+from penjing.estimation.deployed import stored_layers
+from penjing.estimation.finished import state_of
+from penjing.estimation.state import NetworkState
+from penjing.estimation.storage import BIAS_BYTES, stored_bytes
+from penjing.inspection.distribution import histogram, sorted_values
+from penjing.layer_graph import LayerGraph
+from penjing.model.model import Model
+from penjing.plan import Plan
+from penjing.report import words
+from penjing.report.command import command_line
+from penjing.results import Accuracy, Figures, RunResult
+
+TEMPLATE = Path(__file__).with_name("report.html.j2")
+MOST_HISTOGRAMS = 60
+BINS = 61
+BAR_WIDTH = 110.0
+FLOAT_BYTES = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class FigureRow:
+    """One figure before and after, with where it comes from."""
+
+    title: str
+    before: str
+    after: str
+    change: str
+    kind: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerRow:
+    """One layer before and after."""
+
+    name: str
+    type: str
+    params: tuple[str, str]
+    macs: tuple[str, str]
+    bits: str
+    zeros: str
+    size: str
+    bar_before: float
+    bar_after: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """The histogram of one layer's weights: bars as (x, height) in 0..1."""
+
+    name: str
+    bars: tuple[tuple[float, float], ...]
+    low: str
+    high: str
+
+
+def write_report(
+    path: Path,
+    *,
+    result: RunResult,
+    plan: Plan,
+    before: LayerGraph,
+    after: LayerGraph,
+    model: Model,
+    device: Device | None = None,
+    model_source: str = "",
+    data_source: str | None = None,
+    training: bool = True,
+    language: str = "en",
+) -> None:
+    """Write the page.
+
+    Args:
+        path: The file to write.
+        result: What the run told.
+        plan: The plan that was really run.
+        before: The network as loaded.
+        after: The network that was exported.
+        model: The same, with its weights.
+        device: For which device; its facts are listed with their sources.
+        model_source: The network as the user named it.
+        data_source: The data as the user named it.
+        training: Whether the training steps ran (`compress`) or not (`export`).
+        language: `en` or `zh_CN`.
+    """
+
+    def text(code: str, **values: object) -> str:
+        return assets.text(f"report.{code}", language=language, **values)
+
+    page = _environment().from_string(TEMPLATE.read_text(encoding="utf-8"))
+    content = page.render(
+        text=text,
+        language=language.replace("_", "-"),
+        words=words,
+        result=result,
+        model_source=words.shown(Path(model_source).name if "/" in model_source else model_source),
+        data_source=None if data_source is None else words.shown(Path(data_source).name),
+        device=device,
+        device_facts=() if device is None else tuple(_device_facts(device, text)),
+        figures=tuple(_figure_rows(result.baseline, result.compressed, device, text, language)),
+        layers=tuple(_layer_rows(before, after, model, device)),
+        pictures=tuple(_pictures(after, model)),
+        plan_lines=tuple(words.plan_lines(plan, text)),
+        step_titles=words.step_titles(plan),
+        teaching=words.teaching_words(plan, text),
+        command=command_line(
+            model_source=model_source,
+            data_source=data_source,
+            device=device,
+            formats=tuple(dict.fromkeys(file.format for file in result.files)),
+            training=training,
+        ),
+        bar_width=BAR_WIDTH,
+    )
+    path.write_text(content, encoding="utf-8")
+
+
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def _figure_rows(
+    before: Figures, after: Figures, device: Device | None, text: words.Text, language: str
+) -> Iterator[FigureRow]:
+    exact = text("exact")
+    if before.accuracy is not None or after.accuracy is not None:
+        yield _accuracy_row(before.accuracy, after.accuracy, text, language)
+    for name, show in (
+        ("params", words.count),
+        ("nonzero", words.count),
+        ("macs", words.count),
+        ("size_bytes", words.size),
+        ("file_bytes", words.size),
+        ("flash_bytes", words.size),
+        ("ram_bytes", words.size),
+    ):
+        old, new = getattr(before, name), getattr(after, name)
+        kind = text("predicted_bytes") if name == "file_bytes" else exact
+        yield FigureRow(
+            title=_title(name, language), before=show(old), after=show(new), change=_ratio(old, new), kind=kind
+        )
+    for name, unit in (("latency_ms", "ms"), ("energy_mj", "mJ")):
+        old, new = getattr(before, name), getattr(after, name)
+        if device is None:
+            continue
+        band = text("predicted_band", band=f"{100 * after.latency_band:.0f}") if after.latency_band else text("unknown")
+        yield FigureRow(
+            title=_title(name, language),
+            before=_measure(old, unit),
+            after=_measure(new, unit),
+            change=_ratio(old, new),
+            kind=band if new is not None else text("no_source"),
+        )
+
+
+def _accuracy_row(old: Accuracy | None, new: Accuracy | None, text: words.Text, language: str) -> FigureRow:
+    change = words.points(new.value - old.value) if old is not None and new is not None else words.UNKNOWN
+    known = new or old
+    assert known is not None
+    return FigureRow(
+        title=_title("accuracy", language),
+        before=words.UNKNOWN if old is None else f"{words.percent(old.value)} ({words.interval(old)})",
+        after=words.UNKNOWN if new is None else f"{words.percent(new.value)} ({words.interval(new)})",
+        change=change,
+        kind=text(f"accuracy_{known.kind}", metric=known.metric, split=known.split),
+    )
+
+
+def _title(name: str, language: str) -> str:
+    return assets.text(f"figure.{name}", language=language)
+
+
+def _ratio(old: float | None, new: float | None) -> str:
+    return f"{old / new:.1f}×" if old and new else words.UNKNOWN
+
+
+def _measure(value: float | None, unit: str) -> str:
+    return words.UNKNOWN if value is None else f"{value:.3g} {unit}"
+
+
+def _layer_rows(before: LayerGraph, after: LayerGraph, model: Model, device: Device | None) -> Iterator[LayerRow]:
+    state = state_of(model, after)
+    sizes = _stored_sizes(after, state, device)
+    largest = max((FLOAT_BYTES * layer.params for layer in before.layers), default=0) or 1
+    for layer in before.layers:
+        new = after.by_name.get(layer.name)
+        if not layer.params and not layer.macs:
+            continue
+        weight = state.weight(new) if new is not None else None
+        quantized = weight is not None and weight.bits < 32
+        masked = new is not None and weight is not None and new.weights and weight.kept < new.weights
+        stored = sizes.get(layer.name)
+        yield LayerRow(
+            name=words.shown(layer.source_name),
+            type=layer.type,
+            params=(words.count(layer.params), words.UNKNOWN if new is None else words.count(new.params)),
+            macs=(words.count(layer.macs), words.UNKNOWN if new is None else words.count(new.macs)),
+            bits=words.UNKNOWN if new is None else str(weight.bits) if weight is not None and quantized else "32",
+            zeros=words.percent(1 - weight.kept / new.weights) if masked and weight is not None and new else "",
+            size=words.size(stored),
+            bar_before=BAR_WIDTH * FLOAT_BYTES * layer.params / largest,
+            bar_after=BAR_WIDTH * (stored or 0) / largest,
+        )
+
+
+def _stored_sizes(graph: LayerGraph, state: NetworkState, device: Device | None) -> dict[str, int]:
+    sizes = {}
+    for stored in stored_layers(graph, state):
+        bits = stored.bits if device is None else device.stored_bits(stored.bits)
+        formats = () if device is None else device.sparse_storage
+        weights = stored_bytes(stored.weights, kept=stored.kept, bits=bits, formats=formats)
+        sizes[stored.layer.name] = weights + BIAS_BYTES * stored.bias
+    return sizes
+
+
+def _pictures(graph: LayerGraph, model: Model) -> Iterator[Picture]:
+    for layer in graph.compressible[:MOST_HISTOGRAMS]:
+        ordered = sorted_values(model.weight(layer.name).numpy())
+        edge = float(max(abs(ordered[0]), abs(ordered[-1]))) or 1.0
+        counts = histogram(ordered, bins=BINS, span=(-edge, edge)).counts.astype(np.float64)
+        # Roots keep the tails visible beside a peak at 0.
+        heights = np.sqrt(counts / max(counts.max(), 1.0))
+        bars = tuple((place / BINS, float(height)) for place, height in enumerate(heights) if height > 0)
+        yield Picture(name=words.shown(layer.source_name), bars=bars, low=f"{-edge:.3g}", high=f"{edge:.3g}")
+
+
+def _device_facts(device: Device, text: words.Text) -> Iterator[tuple[str, str]]:
+    yield text("fact_core"), f"{device.core}, {device.clock_mhz:g} MHz × {device.cores}"
+    yield text("fact_memory"), f"{words.size(device.flash_bytes)} / {words.size(device.ram_bytes)}"
+    yield text("fact_bits"), ", ".join(str(bits) for bits in device.weight_bits)
+    for fact, source in device.sources.items():
+        yield text("fact_source", fact=fact), source

@@ -1,0 +1,140 @@
+"""The report: whole, escaped, in both languages, printable without anything from elsewhere."""
+
+import dataclasses
+import html.parser
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from penjing.compression.quantize import quantize
+from penjing.devices.profiles import device
+from penjing.estimation.exact import figures_of
+from penjing.estimation.finished import state_of
+from penjing.exporting.export import export_model
+from penjing.inspection.graph import layer_graph
+from penjing.model.model import Model
+from penjing.plan import Plan
+from penjing.report.html import write_report
+from penjing.results import Accuracy, RunResult, StepResult
+from penjing.verification.verify import verify_files
+from tests.core.exporting.networks import residual
+
+HOSTILE = '</title><script>alert("1")</script>*/' + "名" * 10_000
+
+
+class Page(html.parser.HTMLParser):
+    """The tags, attributes and text of a page."""
+
+    def __init__(self, content: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.open: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.texts: list[str] = []
+        self.feed(content)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag not in {"meta", "rect", "path"}:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join("".join(self.texts).split())
+
+
+def write(folder: Path, *, language: str = "en", name: str | None = None, original: Model | None = None) -> str:
+    original = residual() if original is None else original
+    if name is not None:
+        sources = {layer: f"{name}{index}" for index, layer in enumerate(original.source_names)}
+        original = dataclasses.replace(original, source_names=sources)
+    chip = device("nrf52840")
+    plan = Plan().with_defaults(weight_bits=8, activation_bits=8).with_layer("conv1", weight_bits=4)
+    model = quantize(original, plan, None)
+    files = export_model(model, folder, format="onnx-int8")
+    verdict = verify_files(model, files, folder, None, predicted={"onnx-int8": files[0].bytes}, language=language)
+    before, after = layer_graph(original), layer_graph(model)
+    accuracy = Accuracy(value=0.91, low=0.88, high=0.934, n=500, split="test")
+    compressed = figures_of(after, state_of(model, after), device=chip, format="onnx-int8")
+    result = RunResult(
+        baseline=msgspec.structs.replace(figures_of(before, device=chip, format="onnx"), accuracy=accuracy),
+        compressed=msgspec.structs.replace(
+            compressed, accuracy=Accuracy(value=0.9, low=0.87, high=0.925, n=500, split="test")
+        ),
+        plan_hash=plan.hash,
+        files=files,
+        verdict=verdict,
+        steps=(StepResult(step="quantize", seconds=1.25, accuracy=accuracy, detail="<b>8 bits</b>"),),
+        warnings=("<i>careful</i>",),
+    )
+    path = folder / "report.html"
+    write_report(
+        path,
+        result=result,
+        plan=plan,
+        before=before,
+        after=after,
+        model=model,
+        device=chip,
+        model_source=name or "/home/somebody/nets/net.onnx",
+        data_source="/home/somebody/data.npz",
+        language=language,
+    )
+    return path.read_text(encoding="utf-8")
+
+
+def test_that_the_page_is_well_formed_and_loads_nothing(tmp_path: Path) -> None:
+    page = Page(write(tmp_path))
+    assert not page.open
+    assert not {"script", "link", "img", "iframe", "object"}.intersection(page.tags)
+    assert not {"src", "href", "onclick", "onload"}.intersection(key for key, _ in page.attributes)
+    assert "url(" not in " ".join(page.texts)
+
+
+def test_that_it_tells_figures_with_kind_and_interval(tmp_path: Path) -> None:
+    text = Page(write(tmp_path)).text
+    assert "90.0 % (87.0 % – 92.5 %, n = 500)" in text
+    assert "−1.0 pp" in text
+    assert "measured, top1, test split, 95 % interval" in text
+    assert "predicted, ± 35 %" in text
+    assert "onnx-int8: parity without optimisation" in text
+    assert "weights in 4 bits (Symmetric, Per channel, Nearest, ties to even)" in text
+    assert "The files compute what the plan promised" in text
+    assert "Nordic nRF52840" in text and "scaled by clock" in text
+    assert (
+        "penjing compress net.onnx --plan plan.json --data data.npz --device nrf52840 --format onnx-int8 -o out" in text
+    )
+
+
+def test_that_it_names_no_place_of_the_machine(tmp_path: Path) -> None:
+    content = write(tmp_path)
+    assert "/home/somebody" not in content and str(tmp_path) not in content
+
+
+def test_that_hostile_names_are_text(tmp_path: Path) -> None:
+    content = write(tmp_path, name=HOSTILE)
+    page = Page(content)
+    assert "script" not in page.tags and not page.open
+    assert 'alert("1")' in page.text
+    assert len(content) < 200_000
+    assert "<b>8 bits</b>" in page.text and "<i>careful</i>" in page.text
+
+
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+def test_that_every_text_has_a_translation(tmp_path: Path, language: str) -> None:
+    text = Page(write(tmp_path, language=language)).text
+    assert "report." not in text and "figure." not in text and "verify." not in text
+    assert ("压缩前后" in text) is (language == "zh_CN")
