@@ -8,7 +8,15 @@ from torch import nn
 from penjing.layer_graph import NetworkInput, NetworkOutput
 from penjing.loading.build import build
 from penjing.model.model import Model
-from penjing.model.modules import Add, Concat, GlobalAveragePool, Multiply
+from penjing.model.modules import (
+    Add,
+    AddConstant,
+    Concat,
+    GlobalAveragePool,
+    GlobalMaxPool,
+    Multiply,
+    MultiplyConstant,
+)
 from penjing.model.operators.table import operator_of
 from penjing.model.spec import NetworkSpec, NodeSpec
 
@@ -194,6 +202,28 @@ def signal(seed: int = 0) -> Model:
     )
 
 
+def constants(seed: int = 0) -> Model:
+    """Slopes and constants of each channel's own, constants for all, padding and positions that are moved."""
+    return network(
+        (3, 8, 8),
+        [
+            ("scale", MultiplyConstant(torch.ones(1, 3, 1, 1)), ""),
+            ("conv1", nn.Conv2d(3, 8, 3), ""),
+            ("shift", AddConstant(torch.ones(8, 1, 1)), ""),
+            ("prelu", nn.PReLU(8), ""),
+            ("grow", nn.Upsample(scale_factor=(2.0, 2.0), mode="nearest"), ""),
+            ("dw", nn.Conv2d(8, 8, 3, groups=8, stride=2), ""),
+            ("halve", MultiplyConstant(torch.ones(())), ""),
+            ("gelu", nn.GELU(), ""),
+            ("pool", GlobalMaxPool(keepdim=False), ""),
+            ("fc1", nn.Linear(8, 6), ""),
+            ("silu", nn.SiLU(), ""),
+            ("fc2", nn.Linear(6, 4), ""),
+        ],
+        seed=seed,
+    )
+
+
 NETWORKS: dict[str, Callable[[int], Model]] = {
     "plain": plain,
     "residual": residual,
@@ -201,6 +231,7 @@ NETWORKS: dict[str, Callable[[int], Model]] = {
     "concat": concatenated,
     "grouped": grouped,
     "1-D": signal,
+    "constants": constants,
 }
 """Every kind of coupling by name."""
 

@@ -50,7 +50,7 @@ def mask_channels(model: Model, graph: LayerGraph, keep: Keep) -> Model:
     masks = dict(model.masks)
     for layer in graph.layers:
         outputs, inputs = _gone(layer.output_channels, keep), _gone(layer.input_channels, keep)
-        if layer.weight_kind == "none" or not (outputs.any() or inputs.any()):
+        if layer.weight_kind in ("none", "other") or not (outputs.any() or inputs.any()):
             continue
         module = modules[layer.name] = copy.deepcopy(model.layer(layer.name))
         _silence(module, outputs, inputs)
@@ -61,10 +61,10 @@ def mask_channels(model: Model, graph: LayerGraph, keep: Keep) -> Model:
 
 
 def _silence(module: nn.Module, outputs: Tensor, inputs: Tensor) -> None:
-    weight, bias = module.weight, module.bias
-    assert isinstance(weight, Tensor)
+    weight, bias = getattr(module, "weight", None), getattr(module, "bias", None)
     with torch.no_grad():
-        _without(weight, outputs, inputs)
+        if isinstance(weight, Tensor):
+            _without(weight, outputs, inputs)
         if isinstance(bias, Tensor):
             bias[outputs] = 0
 

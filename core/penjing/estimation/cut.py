@@ -77,6 +77,9 @@ def _cut(layer: Layer, made: int, taken: int) -> Layer:
         else:
             weight_shape = (made, *weight_shape[1:])
     weights = math.prod(weight_shape) if weight_shape is not None else 0
+    params = layer.params - (layer.weights + layer.bias) + weights + bias
+    if weight_shape is None and layer.params == whole:
+        params = made  # a constant for each channel
     return msgspec.structs.replace(
         layer,
         output_shape=tuple(shape),
@@ -84,6 +87,6 @@ def _cut(layer: Layer, made: int, taken: int) -> Layer:
         input_channels=(),
         weight_shape=weight_shape,
         bias=bias,
-        params=layer.params - (layer.weights + layer.bias) + weights + bias,
+        params=params,
         macs=layer.positions * weights if layer.positions else layer.macs,
     )

@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from penjing.compression.channels import cut_channels
 from penjing.inspection.graph import layer_graph
 from penjing.layer_graph import FIXED
-from penjing.model.modules import Concat, GlobalAveragePool
+from penjing.model.modules import AddConstant, Concat, GlobalAveragePool
 from tests.support.networks import NETWORKS, depthwise, grouped, network, plain, residual, sample_input, signal
 
 
@@ -107,6 +107,14 @@ def test_that_a_softmax_over_the_channels_fixes_them() -> None:
     assert layer_graph(network((3, 4, 4), nodes)).groups == ()
     over_positions = [("a", nn.Conv2d(3, 4, 1), ""), ("soft", nn.Softmax(dim=3), ""), ("b", nn.Conv2d(4, 2, 1), "")]
     assert len(layer_graph(network((3, 4, 4), over_positions)).groups) == 1
+
+
+@pytest.mark.parametrize(("shape", "cuttable"), [((8, 1, 1), True), ((), True), ((8,), False), ((1, 1, 8), False)])
+def test_that_a_constant_passes_channels_on_unless_it_differs_by_position(
+    shape: tuple[int, ...], cuttable: bool
+) -> None:
+    nodes = [("a", nn.Conv2d(3, 8, 1), ""), ("c", AddConstant(torch.ones(shape)), ""), ("b", nn.Conv2d(8, 2, 1), "")]
+    assert bool(layer_graph(network((3, 8, 8), nodes)).groups) is cuttable
 
 
 def test_that_features_along_another_axis_do_not_pass_for_channels() -> None:

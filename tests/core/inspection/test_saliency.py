@@ -121,9 +121,15 @@ def test_that_random_scores_depend_on_the_seed_and_the_layer() -> None:
 def test_that_every_criterion_scores_every_layer_of_every_network(name: str, criterion: str) -> None:
     model = NETWORKS[name](0)
     data = few_data(model.inputs[0].shape[1:], 6)
-    layer = {"plain": "fc1", "residual": "a1", "depthwise": "dw", "concat": "right", "grouped": "grouped", "1-D": "dw"}[
-        name
-    ]
+    layer = {
+        "plain": "fc1",
+        "residual": "a1",
+        "depthwise": "dw",
+        "concat": "right",
+        "grouped": "grouped",
+        "1-D": "dw",
+        "constants": "dw",
+    }[name]
     filters, weights = (
         filter_scores(model, layer, criterion, data=data),
         weight_scores(model, layer, criterion, data=data),

@@ -48,7 +48,7 @@ class _WithConstant(Operator):
         return "other"
 
     def channels(self, module: nn.Module, flow: Flow) -> Channels:
-        """Its input's, if the constant is the same for every channel or differs only by channel."""
+        """Its input's, if the constant is one number or differs only by channel."""
         (value,) = module.parameters()
         channels, rank = flow.inputs[0], len(flow.input_shapes[0])
         if flow.output_shape != flow.input_shapes[0]:
@@ -56,9 +56,8 @@ class _WithConstant(Operator):
         place = channels.axis - (rank - value.dim())
         if value.numel() == 1 or (place >= 0 and value.shape[place] == value.numel()):
             return channels
-        if place >= 0 and value.shape[place] > 1:
-            return super().channels(module, flow)
-        return channels
+        # A constant that differs along positions: `select` could not tell its axes apart.
+        return super().channels(module, flow)
 
     def select(self, module: nn.Module, *, outputs: Tensor | None, inputs: Tensor | None) -> nn.Module:
         """Fewer channels along the one axis on which the constant differs."""
