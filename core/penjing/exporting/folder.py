@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
+
 from penjing.errors import UserError
 
-MARKS = ("plan.json", "verdict.json")
-"""Files by which an earlier export is known: only such a folder may be replaced."""
+RECORD = "verdict.json"
+"""The file by which an earlier export is known; its `manifest` names the files that belong to it."""
 
 
 @contextmanager
@@ -41,7 +43,7 @@ def new_folder(destination: Path) -> Iterator[Path]:
 
 
 def check_destination(destination: Path) -> None:
-    """Refuse a place that holds something other than an export of Penjing.
+    """Refuse a place that holds anything but an export of Penjing: replacing it would take that away.
 
     Raises:
         UserError: `export.not_a_folder`, `export.folder_not_empty`, `export.cannot_write`.
@@ -51,11 +53,24 @@ def check_destination(destination: Path) -> None:
             return
         if not destination.is_dir():
             raise UserError("export.not_a_folder", folder=destination)
-        held = {entry.name for entry in os.scandir(destination)}
+        held = {path.relative_to(destination).as_posix() for path in destination.rglob("*") if not path.is_dir()}
     except OSError as error:
         raise _cannot_write(destination, error) from error
-    if held and not held.issuperset(MARKS):
-        raise UserError("export.folder_not_empty", folder=destination, found=min(held))
+    foreign = held - _own_files(destination)
+    if foreign:
+        raise UserError("export.folder_not_empty", folder=destination, found=min(foreign))
+
+
+class _Manifest(msgspec.Struct):
+    manifest: dict[str, str]
+
+
+def _own_files(folder: Path) -> set[str]:
+    """What an earlier export wrote, as its record says."""
+    try:
+        return {RECORD, *msgspec.json.decode((folder / RECORD).read_bytes(), type=_Manifest).manifest}
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return set()
 
 
 def _put_in_place(temporary: Path, target: Path) -> None:

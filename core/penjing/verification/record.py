@@ -8,9 +8,9 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from penjing.errors import UserError
+from penjing.exporting.folder import RECORD as FILE
 from penjing.results import ExportedFile, Verdict
 
-FILE = "verdict.json"
 SAMPLE_PREFIX = "sample:"
 LARGEST = 16 * 1024 * 1024
 _CHUNK = 1024 * 1024

@@ -14,12 +14,13 @@ from penjing.exporting.folder import new_folder
 
 def earlier_export(place: Path) -> None:
     place.mkdir()
-    for name in ("plan.json", "verdict.json", "model.onnx"):
+    (place / "verdict.json").write_text('{"passed": true, "manifest": {"plan.json": "", "model.onnx": "", "gone": ""}}')
+    for name in ("plan.json", "model.onnx"):
         (place / name).write_text("old")
 
 
 def held(place: Path) -> dict[str, str]:
-    return {entry.name: entry.read_text() for entry in place.iterdir()}
+    return {entry.name: entry.read_text() for entry in place.iterdir() if entry.name != "verdict.json"}
 
 
 def test_that_a_finished_folder_appears_whole_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
@@ -66,7 +67,7 @@ def test_that_trouble_leaves_the_earlier_export_and_no_temporaries(tmp_path: Pat
     if isinstance(caught.value, UserError):
         assert caught.value.code == "export.cannot_write"
         assert "No space left" in caught.value.message()
-    assert held(tmp_path / "out") == dict.fromkeys(("plan.json", "verdict.json", "model.onnx"), "old")
+    assert held(tmp_path / "out") == {"plan.json": "old", "model.onnx": "old"}
     assert not any(entry.name.startswith(".penjing") for entry in tmp_path.iterdir())
 
 
@@ -77,6 +78,17 @@ def test_that_a_folder_with_other_things_is_refused_and_left(tmp_path: Path) -> 
     assert caught.value.code == "export.folder_not_empty"
     assert "thesis.txt" in caught.value.message()
     assert held(tmp_path) == {"thesis.txt": "years of work"}
+
+
+def test_that_a_note_put_into_an_export_is_not_taken_away(tmp_path: Path) -> None:
+    earlier_export(tmp_path / "out")
+    (tmp_path / "out" / "notes").mkdir()
+    (tmp_path / "out" / "notes" / "mine.txt").write_text("mine")
+    with pytest.raises(UserError) as caught, new_folder(tmp_path / "out"):
+        pytest.fail("must not begin")
+    assert caught.value.code == "export.folder_not_empty"
+    assert "notes/mine.txt" in caught.value.message()
+    assert (tmp_path / "out" / "notes" / "mine.txt").read_text() == "mine"
 
 
 def test_that_a_file_in_the_way_is_refused(tmp_path: Path) -> None:
