@@ -24,6 +24,7 @@ from penjing.pipeline.run import Finished, run_plan
 from penjing.plan import Plan, checked
 from penjing.planning.check import require_known_layers
 from penjing.report.html import write_report
+from penjing.report.script import write_script
 from penjing.results import Accuracy, ExportedFile, Figures, OnProgress, Progress, RunResult, unheard
 from penjing.verification.record import write_record
 from penjing.verification.verify import verify_files
@@ -162,5 +163,14 @@ def _report(folder: Path, job: Job, plan: Plan, finished: Finished, result: RunR
         device=job.device,
         model_source=job.model_source,
         data_source=job.data_source,
+        training=job.training,
         language=job.language,
+    )
+    write_script(
+        folder,
+        model_source=job.model_source,
+        data_source=job.data_source,
+        device=job.device,
+        formats=tuple(file.format for file in result.files),
+        training=job.training,
     )
