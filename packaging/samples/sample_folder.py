@@ -10,10 +10,11 @@ import numpy as np
 import tomli_w
 import torch
 from numpy.typing import NDArray
-from penjing.layer_graph import NetworkInput, NetworkOutput
-from penjing.model.model import Model
-from safetensors.torch import save_file
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
+
+from penjing.loading.module import from_module
+from penjing.loading.penjingnet import from_bytes
+from penjing.model.penjingnet_format import encode
 
 SAMPLES = Path(__file__).resolve().parents[2] / "resources" / "samples"
 
@@ -53,21 +54,13 @@ def write_card(folder: Path, card: Mapping[str, object]) -> None:
     (folder / "dataset.toml").write_text(tomli_w.dumps(card), encoding="utf-8")
 
 
-def write_weights(path: Path, network: nn.Module) -> None:
-    """The trained tensors by name, without batch norm's counters."""
-    tensors = {name: tensor for name, tensor in network.state_dict().items() if tensor.is_floating_point()}
-    save_file(tensors, path)
-
-
-def as_model(network: nn.Module, *, shape: tuple[int, ...], classes: int) -> Model:
-    """The network in module form; every step of its `forward` is a module already."""
-    module = fx.symbolic_trace(network.eval())
-    last = next(node for node in reversed(module.graph.nodes) if node.op == "call_module")
-    return Model(
-        module=module,
-        inputs=(NetworkInput(name="x", source_name="x", shape=shape),),
-        outputs=(NetworkOutput(source_name="logits", layer=str(last.target), shape=(1, classes)),),
-    )
+def write_network(folder: Path, network: nn.Module, *, example: Tensor, input_name: str) -> None:
+    """model.penjingnet, read back and compared before anyone relies on it."""
+    model = from_module(network, example, input_names=(input_name,))
+    packed = encode(model)
+    if not torch.equal(from_bytes(packed)(example), network(example).detach()):
+        raise SystemExit(f"{folder.name}: the network that was written is not the one that was trained")
+    (folder / "model.penjingnet").write_bytes(packed)
 
 
 def clustered_interval(

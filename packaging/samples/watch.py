@@ -6,14 +6,14 @@ Example:
 """
 
 import argparse
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from penjing.model.modules import Add, GlobalAveragePool
-from sample_folder import SAMPLES, Split, clustered_interval, say, write_card, write_data, write_weights
+from sample_folder import SAMPLES, Split, clustered_interval, say, write_card, write_data, write_network
 from seglearn.datasets import load_watch
 from torch import Tensor, nn
 from training import Batch, Recipe, predict, train
@@ -33,7 +33,7 @@ CLASSES = {
     "TRAP": "trapezius extension",
     "ROW": "upright row",
 }
-RECIPE = Recipe(steps=2000)
+RECIPE = Recipe(steps=4000)
 
 
 class Residual(nn.Module):
@@ -50,20 +50,19 @@ class Residual(nn.Module):
         if self.projected:
             self.conv3 = nn.Conv1d(channels_in, channels_out, 1, stride, bias=False)
             self.norm3 = nn.BatchNorm1d(channels_out)
-        self.add = Add()
         self.relu2 = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
         """[n, in, time] → [n, out, time / stride]."""
         inner = self.norm2(self.conv2(self.relu1(self.norm1(self.conv1(x)))))
         outer = self.norm3(self.conv3(x)) if self.projected else x
-        return self.relu2(self.add(inner, outer))
+        return self.relu2(inner + outer)
 
 
 class WatchNet(nn.Module):
     """A small 1-D residual network; [n, 6, 100] → [n, 7]."""
 
-    def __init__(self, *, widths: tuple[int, int, int, int] = (48, 48, 64, 96), kernel: int = 5) -> None:
+    def __init__(self, *, widths: tuple[int, int, int, int] = (64, 64, 80, 96), kernel: int = 3) -> None:
         super().__init__()
         stem, first, second, third = widths
         self.conv = nn.Conv1d(6, stem, 7, 2, 3, bias=False)
@@ -72,13 +71,12 @@ class WatchNet(nn.Module):
         self.block1 = Residual(stem, first, kernel=kernel, stride=1)
         self.block2 = Residual(first, second, kernel=kernel, stride=2)
         self.block3 = Residual(second, third, kernel=kernel, stride=2)
-        self.pool = GlobalAveragePool(keepdim=False)
         self.fc = nn.Linear(third, len(CLASSES))
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of normalised windows."""
         x = self.relu(self.norm(self.conv(x)))
-        return self.fc(self.pool(self.block3(self.block2(self.block1(x)))))
+        return self.fc(self.block3(self.block2(self.block1(x))).mean(-1))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,14 +106,25 @@ def main() -> None:
     torch.manual_seed(0)
     seen = [recording for recording in recordings if recording.subject in SUBJECTS["train"]]
     network = train(WatchNet(), RECIPE, draw=Augmentation(seen, mean=mean, std=std).draw)
+    finish(network, splits, mean, std)
+
+
+def finish(network: nn.Module, splits: dict[str, Split], mean: list[float], std: list[float]) -> None:
+    """Figures on validation and test, then the network and its card."""
     figures: dict[str, object] = {}
     for name in ("val", "test"):
         examples, truth = splits[name].normalised(mean, std)
         correct = (predict(network, examples).argmax(1) == truth).numpy()
         low, high = clustered_interval(correct, splits[name].group)
-        figures[name] = {"accuracy": round(float(correct.mean()), 4), "n": len(correct), "low": low, "high": high}
+        figures[name] = {
+            "accuracy": round(float(correct.mean()), 4),
+            "n": len(correct),
+            "recordings": len(np.unique(splits[name].group)),
+            "low": round(low, 4),
+            "high": round(high, 4),
+        }
         say(f"{name}: {correct.mean():.2%} of {len(correct)} windows (95 % by recording {low:.2%} … {high:.2%})")
-    write_weights(FOLDER / "weights.safetensors", network)
+    write_network(FOLDER, network, example=splits["val"].normalised(mean, std)[0][:2], input_name="motion")
     write_card(FOLDER, card(mean, std, figures))
 
 
@@ -154,7 +163,10 @@ def windows(recordings: list[Recording], split: str) -> Split:
 class Augmentation:
     """Draws windows from anywhere in the training recordings as another wearer might have made them."""
 
-    TEMPO, ANGLE, GAIN, NOISE = 0.2, np.radians(10), 0.1, 0.03
+    TEMPO, ANGLE, GAIN, NOISE = 0.2, math.radians(10), 0.1, 0.03
+    # The other arm is a mirror image across the watch's x axis; angular velocity is an axial vector, so it flips the
+    # other two components.
+    OTHER_ARM = (-1.0, 1.0, 1.0, 1.0, -1.0, -1.0)
 
     def __init__(self, recordings: list[Recording], *, mean: list[float], std: list[float]) -> None:
         lengths = [len(recording.samples) for recording in recordings]
@@ -170,17 +182,14 @@ class Augmentation:
         """`count` normalised windows; every recording is as likely as any other, so the exercises are balanced."""
         chosen = torch.randint(len(self.length), (count,), generator=self.random)
         tempo = self._factor(count, self.TEMPO)
-        # A faster exercise turns faster, too: angular velocity grows with the tempo.
-        gain = torch.cat(
-            [
-                self._factor((count, 1), self.GAIN).expand(-1, 3),
-                (self._factor((count, 1), self.GAIN) * tempo[:, None]).expand(-1, 3),
-            ],
-            dim=1,
-        )
         values = self._read(chosen, tempo) / self.unit[:, None]
+        # A faster exercise turns faster, too: angular velocity grows with the tempo.
+        acceleration = values[:, :3] * self._factor(count, self.GAIN)[:, None, None]
+        velocity = values[:, 3:] * (self._factor(count, self.GAIN) * tempo)[:, None, None]
         turn = self._rotation(count)
-        values = torch.cat([turn @ values[:, :3], turn @ values[:, 3:]], dim=1) * gain[:, :, None]
+        values = torch.cat([turn @ acceleration, turn @ velocity], dim=1)
+        mirrored = torch.rand(count, generator=self.random) < 0.5
+        values[mirrored] *= torch.tensor(self.OTHER_ARM)[:, None]
         values = (values * self.unit[:, None] - self.mean) / self.std
         return values + torch.randn(values.shape, generator=self.random) * self.NOISE, self.labels[chosen]
 
@@ -202,9 +211,8 @@ class Augmentation:
         angle = (torch.randn(count, generator=self.random) * self.ANGLE)[:, None, None]
         return torch.eye(3) + angle.sin() * cross + (1 - angle.cos()) * cross @ cross
 
-    def _factor(self, shape: int | tuple[int, int], spread: float) -> Tensor:
-        size = (shape,) if isinstance(shape, int) else shape
-        return torch.exp(torch.randn(size, generator=self.random).clamp(-2.5, 2.5) * spread)
+    def _factor(self, count: int, spread: float) -> Tensor:
+        return torch.exp(torch.randn(count, generator=self.random).clamp(-2.5, 2.5) * spread)
 
 
 def card(mean: list[float], std: list[float], figures: dict[str, object]) -> dict[str, object]:
