@@ -13,6 +13,7 @@ from penjing.layer_graph import NetworkInput, NetworkOutput
 from penjing.loading import limits
 from penjing.loading.build import build, layer_shapes
 from penjing.loading.names import SafeNames
+from penjing.loading.reasons import reason
 from penjing.model.model import Model
 from penjing.model.operators.reading import PREVIOUS, Activation, Draft, Reading, SourceNode
 from penjing.model.operators.table import Operator, operators
@@ -96,7 +97,7 @@ class Assembly:
             try:
                 drafts = reading(row)
             except _BAD_DATA as error:
-                detail = f"{type(error).__name__}: {error}"
+                detail = f"{type(error).__name__}: {reason(error)}"
                 raise UserError("load.bad_node", layer=node.name or node.op, operator=node.op, detail=detail) from error
             if drafts is not None:
                 return drafts
@@ -133,7 +134,7 @@ class Assembly:
                 shape = tuple(module(*feeds).shape)
         except _BAD_DATA as error:
             shapes = ", ".join(str(list(self._shapes[name])) for name in spec.inputs)
-            detail = str(error).splitlines()[0] if str(error) else type(error).__name__
+            detail = reason(error)
             raise UserError("model.bad_shape", layer=spec.source_name, shapes=shapes, detail=detail) from error
         if shape[:1] != feeds[0].shape[:1] or min(shape) < 1:
             raise node.unsupported(f"its result has the shape {list(shape)}")

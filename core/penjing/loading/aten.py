@@ -10,6 +10,7 @@ import torch
 from penjing.errors import UserError
 from penjing.loading import limits
 from penjing.loading.assembly import Assembly, known
+from penjing.loading.reasons import reason
 from penjing.model.model import Model
 from penjing.model.operators.reading import Activation, AtenNode, Constant, Value
 
@@ -149,7 +150,7 @@ def _folded(op: str, node: AtenNode, arguments: Mapping[str, Any]) -> Constant:
         limits.check_shape(shape, where=node.name)
         result = function(**_tensors(arguments, "cpu"))
     except (RuntimeError, TypeError, ValueError, IndexError) as error:
-        raise UserError("load.bad_node", layer=node.name, operator=op, detail=str(error).splitlines()[0]) from error
+        raise UserError("load.bad_node", layer=node.name, operator=op, detail=reason(error)) from error
     return Constant(result.detach().contiguous().numpy(), origins[0] if len(origins) == 1 else "")
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, fx, nn
 from penjing.errors import UserError
 from penjing.layer_graph import NetworkInput
 from penjing.loading.names import is_safe
+from penjing.loading.reasons import reason
 from penjing.model.model import Model
 from penjing.model.operators.table import operators
 from penjing.model.spec import NetworkSpec, NodeSpec
@@ -73,7 +74,7 @@ def layer_shapes(model: Model) -> dict[str, Shape]:
         except (RuntimeError, TypeError, ValueError, IndexError) as error:
             got = ", ".join(str(list(shapes[feed])) for feed in feeds)
             layer = model.source_names.get(name, name)
-            detail = str(error).splitlines()[0] if str(error) else type(error).__name__
+            detail = reason(error)
             raise UserError("model.bad_shape", layer=layer, shapes=got, detail=detail) from error
         values[name], shapes[name] = result, tuple(result.shape)
     return shapes
@@ -102,7 +103,7 @@ def _module(node: NodeSpec) -> nn.Module:
     try:
         return row.build(node.attributes, node.tensors)
     except (KeyError, TypeError, ValueError, IndexError, RuntimeError, OverflowError) as error:
-        detail = f"{type(error).__name__}: {error}"
+        detail = f"{type(error).__name__}: {reason(error)}"
         raise UserError("model.bad_node", layer=node.source_name, operator=node.kind, detail=detail) from error
 
 

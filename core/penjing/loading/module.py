@@ -20,6 +20,7 @@ from torch.export import ExportedProgram
 
 from penjing.errors import UserError
 from penjing.loading.aten import Call, Program, Ref, to_model
+from penjing.loading.reasons import reason
 from penjing.model.model import Model
 from penjing.model.operators.reading import Constant
 
@@ -47,7 +48,7 @@ def from_module(
             warnings.simplefilter("ignore")
             program = torch.export.export(traced, tuple(tensor.to(torch.float32) for tensor in given))
     except Exception as error:  # whatever a tracer meets in someone else's code
-        detail = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        detail = reason(error)
         raise UserError("load.not_traced", where=where, detail=detail) from error
     return to_model(_program(program, input_names, where, notes))
 

@@ -33,16 +33,20 @@ class SafeNames:
 
 def safe(wanted: str) -> str:
     """`wanted` with every character that module form does not allow replaced; at most 188 characters."""
-    parts = [re.sub(r"[^A-Za-z0-9_]+", "_", part).strip("_") for part in re.split(r"[./:]+", wanted[:4000])]
-    parts = [part for part in parts if part] or ["layer"]
-    parts = [f"{part}_" if _reserved(part) else part for part in parts]
-    name = ".".join(parts)[:_BUDGET].rstrip(".")
-    return name if SAFE_NAME.fullmatch(name) else f"n_{name}"[:_BUDGET].rstrip(".")
+    return _cleaned(wanted, _BUDGET)
 
 
 def is_safe(name: str) -> bool:
     """Whether a name may stand in module form as it is."""
-    return len(name) <= MAX_LENGTH and SAFE_NAME.fullmatch(name) is not None and safe(name) == name
+    return len(name) <= MAX_LENGTH and SAFE_NAME.fullmatch(name) is not None and _cleaned(name, MAX_LENGTH) == name
+
+
+def _cleaned(wanted: str, length: int) -> str:
+    parts = [re.sub(r"[^A-Za-z0-9_]+", "_", part).strip("_") for part in re.split(r"[./:]+", wanted[:4000])]
+    parts = [part for part in parts if part] or ["layer"]
+    parts = [f"{part}_" if _reserved(part) else part for part in parts]
+    name = ".".join(parts)[:length].rstrip(".")
+    return name if SAFE_NAME.fullmatch(name) else f"n_{name}"[:length].rstrip(".")
 
 
 def _reserved(part: str) -> bool:

@@ -12,6 +12,7 @@ from penjing.errors import UserError
 from penjing.loading import limits
 from penjing.loading.dataset import SPLITS, Split, SplitName
 from penjing.loading.raw_data import RawData
+from penjing.loading.reasons import reason
 from penjing.loading.splitting import RULE, RULE_GROUPS
 
 MAX_BYTES = 4 << 30
@@ -97,5 +98,5 @@ def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str) -> NDArr
             content = file.read(math.prod(shape) * dtype.itemsize)
         array = np.frombuffer(content, dtype, count=math.prod(shape))
     except (ValueError, EOFError, TypeError, OverflowError, SyntaxError, zipfile.BadZipFile) as error:
-        raise UserError("data.array", where=where, array=name, detail=str(error).splitlines()[0]) from error
+        raise UserError("data.array", where=where, array=name, detail=reason(error)) from error
     return array.reshape(shape, order="F" if fortran else "C")

@@ -11,6 +11,7 @@ from onnx import helper
 
 from penjing.errors import UserError
 from penjing.loading import limits
+from penjing.loading.reasons import reason
 
 Array = NDArray[Any]
 
@@ -36,7 +37,7 @@ def folded(node: onnx.NodeProto, inputs: Sequence[Array | None], opset: int) -> 
     except UserError:
         raise
     except Exception as error:  # the reference implementation meets hostile attributes with any exception
-        detail = str(error).splitlines()[0] if str(error) else type(error).__name__
+        detail = reason(error)
         raise UserError("load.bad_node", layer=where, operator=node.op_type, detail=detail) from error
     for result in results:
         limits.check_shape(result.shape, where=where)

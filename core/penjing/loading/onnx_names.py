@@ -37,13 +37,17 @@ def _stripped(node: onnx.NodeProto) -> str:
     parts = [part for part in node.name.split("/") if part]
     if len(parts) > 1 or node.name.startswith("/"):
         last = parts.pop() if parts else ""
-        if last.rstrip("0123456789").rstrip("_") != node.op_type:
+        if last.rstrip("0123456789").rstrip("_") not in (node.op_type, *_KERAS_OPERATORS):
             parts.append(last)
     # The exporter repeats the name of a list before its elements: layer1, layer1.0, conv1.
     kept = [
         part for place, part in enumerate(parts) if not "".join(parts[place + 1 : place + 2]).startswith(f"{part}.")
     ]
     return ".".join(kept).removeprefix("node_")
+
+
+_KERAS_OPERATORS = ("BiasAdd", "Conv2D", "Conv1D", "depthwise")
+"""What Keras calls operators inside a layer, where ONNX calls them otherwise."""
 
 
 def _scopes(node: onnx.NodeProto) -> list[str] | None:

@@ -11,6 +11,7 @@ from onnx import numpy_helper
 
 from penjing.errors import UserError
 from penjing.loading import limits
+from penjing.loading.reasons import reason
 
 Array = NDArray[Any]
 
@@ -28,7 +29,7 @@ def array_of(tensor: onnx.TensorProto, folder: Path) -> Array:
     try:
         array: Array = np.asarray(numpy_helper.to_array(tensor))
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RuntimeError) as error:
-        raise UserError("load.bad_tensor", tensor=name, detail=str(error).splitlines()[0] or "unreadable") from error
+        raise UserError("load.bad_tensor", tensor=name, detail=reason(error)) from error
     if array.shape != shape or (array.dtype.kind not in "fiub" and array.dtype.name != "bfloat16"):
         raise UserError("load.bad_tensor", tensor=name, detail=f"type {array.dtype}, shape {list(array.shape)}")
     return array

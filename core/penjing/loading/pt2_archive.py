@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from penjing.errors import UserError
 from penjing.loading import limits
+from penjing.loading.reasons import reason
 from penjing.model.operators.reading import Constant
 
 MAX_JSON_BYTES = 128 << 20
@@ -128,11 +129,11 @@ def read_archive(path: Path) -> tuple[Mapping[str, Any], Mapping[str, Constant],
         with zipfile.ZipFile(io.BytesIO(path.read_bytes())) as archive:
             opened = Pt2Archive(archive, path.name)
             return (opened.program(), *opened.tensors())
+    except BAD_JSON as error:
+        detail = f"{type(error).__name__}: {reason(error)}"
+        raise UserError("load.bad_pt2", where=path.name, detail=detail) from error
     except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError, zlib.error) as error:
         raise UserError("load.not_pt2", path=path.name) from error
-    except BAD_JSON as error:
-        detail = f"{type(error).__name__}: {error}"
-        raise UserError("load.bad_pt2", where=path.name, detail=detail) from error
 
 
 def _integer(entry: Any) -> int:

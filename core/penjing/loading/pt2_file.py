@@ -9,6 +9,7 @@ from penjing.loading import limits
 from penjing.loading.aten import Call, Program, Ref, to_model
 from penjing.loading.module import scope
 from penjing.loading.pt2_archive import BAD_JSON, read_archive
+from penjing.loading.reasons import reason
 from penjing.model.model import Model
 from penjing.model.operators.reading import Constant
 
@@ -24,7 +25,7 @@ def read_pt2(path: Path, *, example_shape: Sequence[int] | None = None) -> Model
     try:
         read = _program(program, tensors, path.name, example_shape, notes)
     except BAD_JSON as error:
-        detail = f"{type(error).__name__}: {error}"
+        detail = f"{type(error).__name__}: {reason(error)}"
         raise UserError("load.bad_pt2", where=path.name, detail=detail) from error
     return to_model(read)
 

@@ -19,6 +19,7 @@ from penjing.errors import UserError
 from penjing.loading import limits
 from penjing.loading.architectures import ARCHITECTURES
 from penjing.loading.module import from_module
+from penjing.loading.reasons import reason
 from penjing.model.model import Model
 
 
@@ -49,8 +50,9 @@ def _tensors(path: Path) -> Mapping[str, Tensor]:
     except safetensors.SafetensorError as error:
         raise UserError("load.not_weights", path=path.name, detail=error) from error
     except Exception as error:  # torch refuses what is no plain state dict with many kinds of errors
-        detail = "it holds Python objects, not only tensors" if "weights_only" in str(error).lower() else error
-        raise UserError("load.not_weights", path=path.name, detail=str(detail).splitlines()[0]) from error
+        objects = "weights_only" in str(error).lower()
+        detail = "it holds Python objects, not only tensors" if objects else reason(error)
+        raise UserError("load.not_weights", path=path.name, detail=detail) from error
     if isinstance(found, Mapping) and isinstance(found.get("state_dict"), Mapping):
         found = found["state_dict"]
     if not isinstance(found, Mapping) or not all(isinstance(value, Tensor) for value in found.values()):
@@ -81,7 +83,7 @@ def _run(file: Path, factory: str) -> tuple[nn.Module, tuple[Tensor, ...]]:
         made = getattr(space, factory)()
     except Exception as error:  # somebody else's code
         raise UserError(
-            "load.bad_factory", path=file.name, factory=factory, detail=f"{type(error).__name__}: {error}"
+            "load.bad_factory", path=file.name, factory=factory, detail=f"{type(error).__name__}: {reason(error)}"
         ) from error
     module, example = (
         made if isinstance(made, tuple) and len(made) == 2 else (made, getattr(made, "example_input", None))
