@@ -63,7 +63,7 @@ class Student(Network):
         learnt = method == "lsq"
         self._weight_scales = _learnt_scales(model.weight_quantizers, shared=False) if learnt else {}
         self._activation_scales = _learnt_scales(_own_activations(model), shared=True) if learnt else {}
-        self.train()
+        self._train()
 
     @property
     def module(self) -> nn.Module:
@@ -76,14 +76,6 @@ class Student(Network):
             weight, master = self._model.weight(name), masters.weight(name)
             mask = self._model.masks.get(name)
             weight.copy_(master if mask is None else master * mask)
-
-    def train(self) -> None:
-        """Training mode; batch norm keeps its statistics where a batch is one sample and has none."""
-        self.module.train()
-        if self._freeze_batch_norm:
-            for module in self.module.modules():
-                if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                    module.eval()
 
     def parameters(self) -> dict[str, nn.Parameter]:
         """Everything that the optimizer moves, by name."""
@@ -123,6 +115,14 @@ class Student(Network):
             weight = result.weight(name)
             weight.copy_(quantizer.on_grid(weight))
         return result
+
+    def _train(self) -> None:
+        """Training mode; batch norm keeps its statistics where a batch is one sample and has none."""
+        self.module.train()
+        if self._freeze_batch_norm:
+            for module in self.module.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
 
     def _run(self, name: str, module: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
         quantizer = self._model.weight_quantizers.get(name)

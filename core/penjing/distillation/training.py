@@ -78,7 +78,6 @@ class Training:
         started, number = time.monotonic(), self.epoch + 1
         order = shuffled(len(self.data.train), seed=self.options.seed, epoch=number)
         sums: dict[str, float] = {}
-        self.network.train()
         for indices in batches(order, self.options.batch_size):
             values = self._step(indices)
             for name, value in values.items():

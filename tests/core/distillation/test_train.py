@@ -11,7 +11,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from penjing.distillation.pace import batches, rate
+from penjing.distillation.pace import batches, optimizer, rate
 from penjing.distillation.train import StopAndKeepBest, Trained, train
 from penjing.errors import Cancelled, UserError
 from penjing.loading.dataset import Dataset
@@ -244,6 +244,16 @@ def test_that_the_learning_rate_rises_and_falls_as_a_cosine() -> None:
     assert rates[4] == max(rates)
     assert rates[50] == pytest.approx(0.05)
     assert rates[99] == pytest.approx(0.1 * 0.000246720, rel=1e-4)
+
+
+def test_that_only_weights_decay() -> None:
+    weight, bias = nn.Parameter(torch.ones(2, 2)), nn.Parameter(torch.ones(2))
+    steps = optimizer([weight, bias], lr=0.1)
+    for parameter in (weight, bias):
+        parameter.grad = torch.zeros_like(parameter)
+    steps.step()
+    assert weight.flatten().tolist() == pytest.approx([1 - 0.1 * 0.01] * 4)
+    assert bias.tolist() == [1, 1]
 
 
 def test_that_without_labels_the_teacher_alone_teaches_and_accuracy_is_agreement(teacher: Model) -> None:
