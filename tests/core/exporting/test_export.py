@@ -7,6 +7,7 @@ import pytest
 from penjing.catalogue.methods import methods
 from penjing.errors import UserError
 from penjing.exporting.export import export_model, formats
+from penjing.model.operators.table import Operator, operators
 from tests.core.exporting.networks import plain
 
 
@@ -25,3 +26,8 @@ def test_that_the_files_are_told_with_their_real_bytes(tmp_path: Path) -> None:
     files = export_model(plain(), tmp_path, format="onnx", name="net")
     assert [(file.path, file.format) for file in files] == [("net.onnx", "onnx")]
     assert files[0].bytes == (tmp_path / "net.onnx").stat().st_size
+
+
+def test_that_every_operator_can_be_written_to_onnx() -> None:
+    silent = [kind for kind, row in operators().items() if type(row).write is Operator.write]
+    assert silent == []

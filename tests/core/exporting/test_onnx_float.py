@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import onnx
 import onnxruntime
@@ -10,8 +11,10 @@ import pytest
 import torch
 from onnx import numpy_helper
 
+from penjing.devices.profiles import device
 from penjing.exporting.export import export_model
 from penjing.exporting.onnx_float import float_proto
+from penjing.exporting.onnx_network import opset_for
 from penjing.loading.build import build
 from penjing.model.model import Model
 from penjing.model.spec import spec_of
@@ -94,3 +97,13 @@ def test_that_a_source_name_which_is_taken_is_not_used() -> None:
     proto = float_proto(model)
     onnx.checker.check_model(proto, full_check=True)
     assert proto.graph.input[0].name == "x"
+
+
+@pytest.mark.parametrize(("newest", "written"), [(None, 18), (17, 17), (21, 18), (9, 14)])
+def test_that_the_opset_is_one_that_the_device_reads(newest: int | None, written: int) -> None:
+    chip = msgspec.structs.replace(device("raspberry-pi-4"), opset=newest)
+    proto = float_proto(plain(), opset=opset_for(chip))
+    onnx.checker.check_model(proto, full_check=True)
+    assert proto.opset_import[0].version == written
+    values = batch(plain(), 2)
+    assert np.allclose(run(proto, values)[0], outputs(plain(), values)[0], atol=1e-5)

@@ -1,12 +1,23 @@
 """The script that repeats a run: its values are literals, its paths relative, its imports real."""
 
 import ast
+import runpy
+import sys
 from pathlib import Path
 
+import msgspec
+import numpy as np
 import pytest
 
 from penjing.devices.profiles import device
+from penjing.estimation.measured import classes_of
+from penjing.exporting.export import export_model
+from penjing.loading.data import open_data
+from penjing.loading.open import open_model
+from penjing.pipeline.job import Job, compress_job
+from penjing.plan import Plan
 from penjing.report.script import write_script
+from tests.core.exporting.networks import batch, one_dimensional
 
 
 def constants(path: Path) -> dict[str, object]:
@@ -37,3 +48,32 @@ def test_that_names_are_literals_and_paths_relative(tmp_path: Path, name: str) -
         "FORMATS": ("onnx-int8",),
     }
     assert str(tmp_path) not in path.read_text()
+
+
+def test_that_the_script_of_an_export_makes_the_same_network_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    original = one_dimensional()
+    export_model(original, tmp_path, format="onnx", name="net")
+    values = batch(original, 60)
+    parts = {f"x_{name}": values.numpy() for name in ("train", "val", "test")}
+    labels = {f"y_{name}": classes_of(original(values)) for name in ("train", "val", "test")}
+    np.savez(tmp_path / "data.npz", **parts, **labels)
+    model = open_model(tmp_path / "net.onnx")
+    plan = msgspec.structs.replace(Plan(), pipeline=("prune", "quantize"))
+    job = Job(
+        model=model,
+        plan=plan.with_defaults(weight_bits=8, activation_bits=8, filters=0.25),
+        data=open_data(tmp_path / "data.npz", model=model),
+        model_source=str(tmp_path / "net.onnx"),
+        data_source=str(tmp_path / "data.npz"),
+        formats=("penjingnet",),
+    )
+    compress_job(job, tmp_path / "out")
+    monkeypatch.setattr(sys, "argv", ["reproduce.py", str(tmp_path / "again")])
+    with pytest.raises(SystemExit) as left:
+        runpy.run_path(str(tmp_path / "out" / "reproduce.py"), run_name="__main__")
+    assert left.value.code == 0
+    assert "passed" in capsys.readouterr().out
+    first, second = (tmp_path / name / "model.penjingnet" for name in ("out", "again"))
+    assert first.read_bytes() == second.read_bytes()
