@@ -23,9 +23,7 @@ from penjing.layer_graph import Layer, LayerGraph
 from penjing.plan import Plan, Settings
 from penjing.results import Figures
 
-MOVABLE = frozenset(
-    {"sparsity", "threshold", "criterion", "nm", "weight_bits", "scheme", "granularity", "rounding", "locked"}
-)
+MOVABLE = frozenset({"sparsity", "threshold", "criterion", "nm", "weight_bits", "scheme", "granularity", "rounding"})
 """Settings that `moved` follows; every other one changes channels or activations: `exact.figures` tells those."""
 
 

@@ -36,8 +36,8 @@ class _Operator:
     """Bytes of all attributes within the node."""
     constants: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """Name → (values, bytes each)."""
-    before: str | None = None
-    """Type of a node on the way to the result."""
+    before: tuple[str, ...] = ()
+    """Types of the nodes on the way to the result."""
 
 
 def _varint(value: int) -> int:
@@ -85,12 +85,15 @@ _OPERATORS: Mapping[str, _Operator] = {
     "relu6": _Operator(type="Clip", constants=_BOUNDS),
     "clip": _Operator(type="Clip", constants=_BOUNDS),
     "leaky_relu": _Operator(type="LeakyRelu", attributes=lambda axes: _real("alpha")),
-    "prelu": _Operator(type="PRelu", before="Reshape", constants={"shape": (3, 8)}),
+    "prelu": _Operator(type="PRelu", before=("Reshape",), constants={"shape": (3, 8)}),
     "sigmoid": _Operator(type="Sigmoid"),
     "tanh": _Operator(type="Tanh"),
     "hard_sigmoid": _Operator(type="HardSigmoid", attributes=lambda axes: _real("alpha") + _real("beta")),
     "hard_swish": _Operator(type="HardSwish"),
-    "silu": _Operator(type="Mul", before="Sigmoid"),
+    "silu": _Operator(type="Mul", before=("Sigmoid",)),
+    "gelu": _Operator(
+        type="Mul", before=("Div", "Erf", "Add", "Mul"), constants={"one": (1, 4), "half": (1, 4), "root": (1, 4)}
+    ),
     "identity": _Operator(type="Identity"),
     "dropout": _Operator(type="Dropout", constants={"ratio": (1, 4)}),
     "softmax": _Operator(type="Softmax", attributes=lambda axes: _number("axis")),
@@ -168,12 +171,16 @@ class _Writer:
             len(layer.weight_shape) - 2 if layer.kind == "conv" and layer.weight_shape else len(layer.output_shape) - 2
         )
         attributes, type_ = row.attributes(axes), row.type
-        pools = layer.kind in ("global_avg_pool", "global_max_pool") and len(layer.output_shape) == 2
-        if row.before is not None or pools:
-            part = row.before or type_
-            inputs[-1] = self._node(part, f"{layer.name}/{part}", f"{layer.name}/{part}", [inputs[-1]])
-        if pools:
-            type_, attributes = "Flatten", _number("axis")
+        before = row.before
+        if layer.kind in ("global_avg_pool", "global_max_pool") and len(layer.output_shape) == 2:
+            type_, attributes, before = "Flatten", _number("axis"), (type_,)
+        for part in before:
+            name = f"{layer.name}/{part}"
+            inputs[-1] = self._node(part, name, name, inputs[-2:] if row.constants else inputs[-1:])
+        if layer.kind == "silu":
+            inputs.insert(0, layer.inputs[0])
+        elif layer.kind == "gelu":
+            inputs = inputs[-2:]
         if layer.kind == "linear" and len(layer.output_shape) != 2:
             type_, attributes = "MatMul", 0
             if layer.bias:

@@ -1,0 +1,78 @@
+"""Predicted bytes of files against the files that are really written."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from penjing.compression.prune import prune
+from penjing.compression.quantize import quantize
+from penjing.estimation.containers import CONTAINERS, file_bytes
+from penjing.estimation.finished import state_of
+from penjing.estimation.state import NetworkState
+from penjing.exporting.export import export_model
+from penjing.inspection.graph import layer_graph
+from penjing.loading.dataset import Dataset, Split
+from penjing.model.model import Model
+from penjing.plan import Plan
+from tests.support import tiny_networks
+from tests.support.networks import NETWORKS
+
+EXACT = {"onnx": 0.0, "onnx-int8": 0.0, "penjingnet": 0.01, "pt2": 0.01}
+"""By format, how far off a prediction may be: attributes and the texts of torch are only known by their length."""
+PLANS = {
+    "as loaded": Plan(),
+    "8 bits": Plan().with_defaults(weight_bits=8, activation_bits=8),
+    "cut, sparse, 4 bits": Plan().with_defaults(weight_bits=4, activation_bits=8, filters=0.3, sparsity=0.6),
+    "per tensor, 6-bit activations": Plan().with_defaults(weight_bits=8, activation_bits=6, granularity="per_tensor"),
+    "weights alone": Plan().with_defaults(weight_bits=4),
+    "half precision": Plan().with_defaults(weight_bits=16, scheme="float16"),
+}
+
+
+def calibration(model: Model) -> Dataset:
+    x = np.random.default_rng(0).normal(size=(8, *model.inputs[0].shape[1:])).astype(np.float32)
+    split = Split(x=x)
+    return Dataset(train=split, val=split, test=split, metric="agreement")
+
+
+def check(model: Model, plan: Plan, folder: Path, formats: tuple[str, ...], least: float = 0.0) -> None:
+    pruned = prune(model, layer_graph(model), plan)
+    finished = quantize(pruned.model, plan, calibration(model))
+    for format in formats:
+        real = export_model(finished, folder, format=format)[0].bytes
+        predicted = file_bytes(pruned.graph, state_of(finished, pruned.graph), format)
+        assert predicted == pytest.approx(real, rel=max(EXACT[format], least)), format
+
+
+KNOWN = [name for name in NETWORKS if name != "constants"]
+
+
+@pytest.mark.parametrize("name", KNOWN)
+@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
+def test_that_onnx_files_have_exactly_the_predicted_bytes(name: str, plan: Plan, tmp_path: Path) -> None:
+    check(NETWORKS[name](0), plan, tmp_path, ("onnx", "onnx-int8"))
+
+
+@pytest.mark.parametrize("name", KNOWN)
+@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
+def test_that_penjingnet_files_have_the_predicted_bytes(name: str, plan: Plan, tmp_path: Path) -> None:
+    check(NETWORKS[name](0), plan, tmp_path, ("penjingnet",))
+
+
+@pytest.mark.parametrize("name", ["plain", "residual", "1-D"])
+def test_that_torch_archives_have_the_predicted_bytes(name: str, tmp_path: Path) -> None:
+    check(NETWORKS[name](0), PLANS["cut, sparse, 4 bits"], tmp_path, ("pt2",))
+
+
+@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
+def test_that_rare_operators_are_nearly_right_even_in_a_network_of_little_else(plan: Plan, tmp_path: Path) -> None:
+    check(NETWORKS["constants"](0), plan, tmp_path, ("onnx", "onnx-int8", "penjingnet"), least=0.05)
+
+
+def test_that_a_real_network_has_the_predicted_bytes_in_every_format(tmp_path: Path) -> None:
+    check(tiny_networks.dscnn(), PLANS["8 bits"], tmp_path, tuple(CONTAINERS))
+
+
+def test_that_a_format_that_is_not_predicted_is_unknown_and_not_zero() -> None:
+    assert file_bytes(layer_graph(NETWORKS["plain"](0)), NetworkState(), "c99") is None
