@@ -54,7 +54,7 @@ def test_that_a_move_tells_what_an_estimate_from_scratch_tells(name: str, plan: 
                 assert found.energy_mj == pytest.approx(expected.energy_mj, rel=1e-12)
             same = {"latency_ms": None, "energy_mj": None}
             assert msgspec.structs.replace(found, **same) == msgspec.structs.replace(expected, **same)
-    assert told > len(graph.compressible) * len(MOVES) / 2
+    assert told >= 3 * len(graph.compressible)
 
 
 def test_that_a_move_of_channels_activations_or_shared_thresholds_is_left_to_the_estimate() -> None:
