@@ -1,6 +1,6 @@
 """Reads an ONNX file into module form: limits first, then node after node through the operator table."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ def read_onnx(path: Path, *, example_shape: Sequence[int] | None = None) -> Mode
         proto.ParseFromString(path.read_bytes())
     except Exception as error:  # protobuf's own errors have no common public base class
         raise UserError("load.not_onnx", path=path.name) from error
+    if not all(isinstance(text, str) for text in _texts(proto)):
+        raise UserError("load.not_text", where=path.name)
     return _Reader(proto, path, example_shape).read()
 
 
@@ -174,6 +176,19 @@ class _Reader:
 
     def _warn_dtype(self, dtype: str) -> None:
         self.assembly.warnings.append(UserError("load.dtype_changed", dtype=dtype).message())
+
+
+def _texts(proto: onnx.ModelProto) -> Iterator[object]:
+    """Every name in the file; protobuf hands over bytes where a name is no UTF-8."""
+    yield from (entry.domain for entry in proto.opset_import)
+    for node in proto.graph.node:
+        yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
+        yield from (entry.name for entry in node.attribute)
+        yield from (part for entry in node.metadata_props for part in (entry.key, entry.value))
+    for tensor in proto.graph.initializer:
+        yield from (tensor.name, *(part for entry in tensor.external_data for part in (entry.key, entry.value)))
+    for value in (*proto.graph.input, *proto.graph.output):
+        yield from (value.name, *(dim.dim_param for dim in value.type.tensor_type.shape.dim))
 
 
 def _opset(proto: onnx.ModelProto, where: str) -> int:

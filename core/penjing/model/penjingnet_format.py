@@ -306,7 +306,8 @@ def _codes(weight: Tensor, quantizer: Quantizer) -> Array | None:
     if quantizer.axis is not None:
         aligned = tuple(scale.size if axis == quantizer.axis else 1 for axis in range(values.ndim))
         scale, zeros = scale.reshape(aligned), zeros.reshape(aligned)
-    codes = np.rint(values.astype(np.float64) / scale).astype(np.int64) + zeros
+    with np.errstate(invalid="ignore"):  # a scale that is no number gives codes that do not give the weights back
+        codes = np.rint(values.astype(np.float64) / scale).astype(np.int64) + zeros
     low, high = -(1 << (quantizer.bits - 1)), (1 << (quantizer.bits - 1)) - 1
     exact = codes.min() >= low and codes.max() <= high and np.array_equal(dequantize(codes, scale, zeros), values)
     return codes.astype(np.int32) if exact else None
