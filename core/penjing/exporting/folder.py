@@ -11,6 +11,8 @@ import msgspec
 
 from penjing.errors import UserError
 
+UNFINISHED = ".penjing-{pid}-"
+"""How the name of a folder begins that a process is writing: if it was killed, that is what it left behind."""
 RECORD = "verdict.json"
 """The file by which an earlier export is known; its `manifest` names the files that belong to it."""
 
@@ -26,7 +28,7 @@ def new_folder(destination: Path) -> Iterator[Path]:
     """
     target = Path(os.path.abspath(destination)).resolve()
     check_destination(target)
-    temporary = target.parent / f".penjing-{secrets.token_hex(6)}"
+    temporary = target.parent / f"{UNFINISHED.format(pid=os.getpid())}{secrets.token_hex(6)}"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary.mkdir()

@@ -1,5 +1,6 @@
 """The whole job of `compress` and `export`: run the plan, export, reopen, compare, report."""
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +50,10 @@ class Job:
     formats: tuple[str, ...] = ()
     """Empty: the device's format, `onnx` and `penjingnet`."""
     training: bool = True
+    checkpoints: Path | None = None
+    """As in `run_plan`."""
+    finished: Finished | None = None
+    """What an earlier run of this plan made: it is exported as it is."""
     language: str = "en"
 
 
@@ -67,7 +72,7 @@ def compress_job(job: Job, folder: Path, *, on_progress: OnProgress = unheard) -
     formats = job.formats or _default_formats(job.device)
     plan, notes = effective_plan(job.plan, formats, graph)
     with new_folder(folder) as temporary:
-        finished = run_plan(job.model, plan, job.data, graph=graph, training=job.training, on_progress=on_progress)
+        finished = _finished(job, plan, graph, on_progress)
         on_progress(Progress(stage="measure", done=0, total=2))
         before = _test_accuracy(job.model, job.data, job.model)
         on_progress(Progress(stage="measure", done=1, total=2))
@@ -129,6 +134,29 @@ def effective_plan(plan: Plan, formats: tuple[str, ...], graph: LayerGraph) -> t
         pipeline = (*pipeline, "quantize")
     defaults = msgspec.structs.replace(plan.defaults, weight_bits=8, activation_bits=8)
     return checked(msgspec.structs.replace(plan, defaults=defaults, pipeline=pipeline)), ("warning.set_to_int8",)
+
+
+def _finished(job: Job, plan: Plan, graph: LayerGraph, on_progress: OnProgress) -> Finished:
+    if job.finished is None:
+        return run_plan(
+            job.model,
+            plan,
+            job.data,
+            graph=graph,
+            training=job.training,
+            checkpoints=job.checkpoints,
+            on_progress=on_progress,
+        )
+    if plan == job.plan:
+        return job.finished
+    # A network that was taught in float, for a format of integers: only the quantization is still to be done.
+    known = layer_graph(job.finished.model)
+    layers = {name: override for name, override in plan.layers.items() if name in known.by_name}
+    last = msgspec.structs.replace(plan, layers=layers, pipeline=("quantize",))
+    quantized = run_plan(job.finished.model, last, job.data, graph=known, on_progress=on_progress)
+    return dataclasses.replace(
+        job.finished, model=quantized.model, steps=(*job.finished.steps, *quantized.steps), warnings=quantized.warnings
+    )
 
 
 def _default_formats(device: Device | None) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 import dataclasses
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from penjing.inspection.graph import layer_graph
 from penjing.layer_graph import LayerGraph
@@ -11,7 +12,7 @@ from penjing.model.model import Model
 from penjing.pipeline.steps import Context, State, require_step, validation_accuracy
 from penjing.plan import Plan
 from penjing.planning.check import require_known_layers
-from penjing.results import OnProgress, StepResult, unheard
+from penjing.results import Epoch, OnProgress, StepResult, unheard
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,8 @@ class Finished:
     steps: tuple[StepResult, ...]
     warnings: tuple[str, ...]
     """Message codes."""
+    history: tuple[Epoch, ...] = ()
+    """Of every training step in turn."""
 
 
 def run_plan(
@@ -35,12 +38,14 @@ def run_plan(
     training: bool = True,
     measuring: bool = True,
     teacher: Model | None = None,
+    checkpoints: Path | None = None,
     on_progress: OnProgress = unheard,
 ) -> Finished:
     """A new model: the plan's steps applied to `model` one after the other.
 
     `graph` is the layer graph of `model`, where the caller has it already. Without `training` the steps that train are
     left out; with `measuring` the accuracy on the validation split is taken after every step that did something.
+    In the folder `checkpoints` training steps keep their state, to go on from it; who is done removes it.
 
     Raises:
         UserError: `plan.unknown_layer`, or what a step says.
@@ -55,6 +60,7 @@ def run_plan(
         training=training,
         on_progress=on_progress,
         teacher=teacher,
+        checkpoints=checkpoints,
     )
     state = State(model=model, graph=graph, counted=graph)
     results = []
@@ -67,4 +73,10 @@ def run_plan(
         accuracy = validation_accuracy(context, state.model) if worked and measuring else None
         if worked or state.detail:
             results.append(StepResult(step=step.step, seconds=seconds, accuracy=accuracy, detail=state.detail))
-    return Finished(model=state.model, graph=state.counted, steps=tuple(results), warnings=state.warnings)
+    return Finished(
+        model=state.model,
+        graph=state.counted,
+        steps=tuple(results),
+        warnings=state.warnings,
+        history=tuple(epoch for epochs in state.history for epoch in epochs),
+    )

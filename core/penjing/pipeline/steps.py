@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import msgspec
 
@@ -19,7 +20,7 @@ from penjing.layer_graph import LayerGraph
 from penjing.loading.dataset import Dataset
 from penjing.model.model import Model
 from penjing.plan import Plan, Step
-from penjing.results import Accuracy, OnProgress, Progress, unheard
+from penjing.results import Accuracy, Epoch, OnProgress, Progress, unheard
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,8 @@ class Context:
     on_progress: OnProgress = unheard
     teacher: Model | None = None
     """None: the original."""
+    checkpoints: Path | None = None
+    """A folder in which every training step keeps its state after each epoch, and goes on from it if it is there."""
 
     def announce(self, stage: str) -> None:
         """Say that a step begins; one that has nothing to do says nothing."""
@@ -55,6 +58,8 @@ class State:
     warnings: tuple[str, ...] = ()
     changed: bool = field(default=False)
     """Whether any step so far changed the network: an unchanged student has nothing to learn from itself."""
+    history: tuple[tuple[Epoch, ...], ...] = ()
+    """The epochs of every training step so far."""
 
 
 StepFunction = Callable[[Context, State, Step], State]
@@ -133,9 +138,16 @@ def _training(context: Context, state: State, *, kind: Kind, method: str | None 
         kind=kind,
         method=method,
         on_progress=lambda progress: context.on_progress(msgspec.structs.replace(progress, stage=kind)),
+        checkpoint=_checkpoint(context, state, kind),
     )
     detail = f"epoch {trained.best_epoch} of {plan.distillation.epochs} kept"
-    return dataclasses.replace(state, model=trained.model, detail=detail)
+    return dataclasses.replace(state, model=trained.model, detail=detail, history=(*state.history, trained.history))
+
+
+def _checkpoint(context: Context, state: State, kind: Kind) -> Path | None:
+    # Two trainings of one pipeline have a file each.
+    number = len(state.history)
+    return None if context.checkpoints is None else context.checkpoints / f"{number}-{kind}.safetensors"
 
 
 @step("finetune")
