@@ -59,25 +59,27 @@ def _read(path: Path, card: Card, shape: tuple[int, ...]) -> RawData:
 
 def _dataset(raw: RawData, card: Card, model: Model, path: Path) -> Dataset:
     where = path.name
-    splits = _splits(raw)
-    for name, split in splits.items():
-        _check_finite(split.x, f"{where}: {raw.names.get(name, name)}")
+    labelled = all(split.y is not None for split in raw.splits.values())
+    metric: Metric = "top1" if labelled and card.metric != "agreement" else "agreement"
+    classes = card.classes or raw.classes
+    for name, split in raw.splits.items():
         if len(split) == 0:
             raise UserError("data.empty_split", where=where, split=name)
-    shapes = {split.x.shape[1:] for split in splits.values()}
+        _check_finite(split.x, f"{where}: {raw.names.get(name, name)}")
+    shapes = {split.x.shape[1:] for split in raw.splits.values()}
     if len(shapes) != 1:
         raise UserError(
             "data.split_shapes", where=where, shapes=", ".join(str(list(shape)) for shape in sorted(shapes))
         )
     fitted = fit_layout(shapes.pop(), card.layout, model.inputs[0].shape[1:], where=where)
-    labelled = all(split.y is not None for split in splits.values())
-    metric: Metric = "top1" if labelled and card.metric != "agreement" else "agreement"
-    classes = card.classes or raw.classes
     if metric == "top1":
-        classes = _checked_classes(splits, classes, model, where)
-    mean, std = _normalisation(card, splits["train"], fitted, where)
+        classes = _checked_classes(raw.splits, classes, model, where)
+    mean, std = _normalisation(card, raw.splits["train"], fitted, where)
+    splits = stratified(raw.splits["train"]) if raw.whole else raw.splits
     return Dataset(
-        **splits,
+        train=splits["train"],
+        val=splits["val"],
+        test=splits["test"],
         classes=classes,
         layout=fitted.layout,
         mean=mean,
@@ -90,12 +92,6 @@ def _dataset(raw: RawData, card: Card, model: Model, path: Path) -> Dataset:
         shape=fitted.shape,
         channel_axis=fitted.channel_axis,
     )
-
-
-def _splits(raw: RawData) -> dict[SplitName, Split]:
-    if not raw.whole:
-        return dict(raw.splits)
-    return stratified(raw.splits["train"])
 
 
 def _check_finite(values: NDArray[Any], where: str) -> None:
