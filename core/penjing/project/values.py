@@ -1,0 +1,59 @@
+"""What a project holds: where the original network and data are, the plan, and every run with its network.
+
+>>> from penjing.plan import Plan
+>>> Project(source=Original(path="sample:watch"), plan=Plan()).runs
+()
+"""
+
+from typing import Literal
+
+import msgspec
+
+from penjing.plan import Plan
+from penjing.results import Accuracy, Epoch, Figures
+
+SCHEMA_VERSION = 1
+
+RunKind = Literal["fit", "finetune", "qat", "distill", "kept"]
+"""How a run came about; `kept`: a person kept the sliders' present place."""
+
+
+class Original(msgspec.Struct, frozen=True, kw_only=True):
+    """The network or the data as the user has it: never copied into the project, but known again."""
+
+    path: str
+    """Absolute, or `sample:NAME`."""
+    sha256: str | None = None
+    """Of a file's bytes; None for samples and folders."""
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """One compression that was tried, with what it came to."""
+
+    id: str
+    """Letters, digits, `-` and `_`; also the name of its folder."""
+    name: str
+    kind: RunKind
+    created: str
+    """ISO 8601, with its time zone."""
+    plan: Plan
+    figures: Figures
+    accuracy: Accuracy | None = None
+    parent: str | None = None
+    """The run that the sliders held when this one began; None: the network as loaded."""
+    has_network: bool = False
+    """Whether its folder holds a trained network."""
+    history: tuple[Epoch, ...] = ()
+
+
+class Project(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that a `.penjing` file holds but the networks of its runs."""
+
+    source: Original
+    plan: Plan
+    data: Original | None = None
+    title: str = ""
+    device: str | None = None
+    budgets: dict[str, float] = {}
+    """By field of `planning.fit.Budgets`."""
+    runs: tuple[Run, ...] = ()

@@ -1,0 +1,35 @@
+"""Texts of core in the window's language, and failures as notices."""
+
+from collections.abc import Mapping
+
+from penjing import assets
+from penjing.errors import UserError
+from penjing_gui.notices import Action, Notice
+
+
+class Texts:
+    """Knows the language; the texts themselves are core's."""
+
+    def __init__(self, language: str = "en") -> None:
+        self.language = language
+
+    def of(self, code: str, **values: object) -> str:
+        """The text of a code."""
+        return assets.text(code, language=self.language, **values)
+
+    def error(self, error: UserError, *, key: str = "", actions: tuple[Action, ...] = ()) -> Notice:
+        """What happened and where, and what to do."""
+        return Notice(
+            level="error",
+            text=error.message(self.language),
+            hint=error.hint(self.language) or "",
+            details=error.code,
+            key=key,
+            actions=actions,
+        )
+
+    def failure(
+        self, code: str, values: Mapping[str, object], *, key: str = "", actions: tuple[Action, ...] = ()
+    ) -> Notice:
+        """The same for a failure that a worker told."""
+        return self.error(UserError(code, **values), key=key, actions=actions)
