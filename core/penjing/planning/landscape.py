@@ -1,7 +1,7 @@
 """Flash, RAM, time and energy of thousands of cuts at once: what every layer costs as a function of channel counts.
 
 Only counts matter here, not which channels go, so a candidate is a column of numbers and a whole neighbourhood of
-candidates one matrix product. The plan that is found is checked by `estimation.exact` at the end.
+candidates one matrix product; a layer that makes part of a group's channels is taken to lose its share. The plan that is found is checked by `estimation.exact` at the end.
 """
 
 from dataclasses import dataclass
@@ -45,9 +45,15 @@ class Landscape:
         self._has_inputs = np.array([layer.weight_kind != "depthwise" for layer in self.layers])
         deployed = fold(graph)
         self._bias = np.array([bool(deployed.by_name[layer.name].bias) for layer in self.layers], dtype=np.float64)
-        # What is neither a filter nor folded, for example a batch norm of its own: as it is.
-        others = [layer for layer in deployed.layers if layer.weight_kind not in FILTERED]
-        self._constant = float((device.kernel_bytes or 0) + BIAS_BYTES * sum(layer.params for layer in others))
+        # What is neither a filter nor folded: a batch norm of its own loses channels, anything else stays as it is.
+        others = [layer for layer in deployed.layers if layer.weight_kind not in FILTERED and layer.params]
+        affine = [layer for layer in others if layer.weight_kind == "affine"]
+        self._norms = _Counts(graph, [(layer.name, 0) for layer in affine])
+        self._norm_bytes = np.array(
+            [BIAS_BYTES * layer.params / max(len(layer.output_channels), 1) for layer in affine]
+        )
+        unchanging = sum(layer.params for layer in others if layer.weight_kind != "affine")
+        self._constant = float((device.kernel_bytes or 0) + BIAS_BYTES * unchanging)
         rates = device.rates("int8")
         self._time: Vector | None = None
         if rates is not None:
@@ -66,6 +72,7 @@ class Landscape:
         weights, filters = self.weights(kept), self._outputs.of(kept)
         beside = BIAS_BYTES * self._bias[:, None] + REQUANTIZATION_BYTES
         flash = self._constant + (np.ceil(weights * bits / 8) + filters * beside).sum(axis=0)
+        flash += self._norm_bytes @ self._norms.of(kept)
         latency = None if self._time is None else self._time @ weights
         return Costs(flash, self._ram.live(kept), latency)
 
