@@ -199,7 +199,7 @@ class Gelu(Elementwise):
         else:
             cube = writer.part("Mul.cubic", writer.part("Pow", value, number("three", 3)), number("cubic", 0.044715))
             scaled = writer.part(
-                "Mul.scale", writer.part("Add.cubic", value, cube), number("scale", math.sqrt(2 / math.pi))
+                "Mul.scale", writer.part("Add.cubic", value, cube), number("factor", math.sqrt(2 / math.pi))
             )
             inner = writer.part("Tanh", scaled)
         writer.result("Mul", writer.part("Mul", value, writer.part("Add", inner, one)), half)
@@ -233,6 +233,7 @@ class ErfRow(Elementwise):
 
     kind = "erf"
     modules = (Erf,)
+    integer = integer_kernels.TABLE
     reads = ("Erf",)
     reads_aten = ("erf",)
 
