@@ -36,5 +36,5 @@ def float_proto(model: Model, *, opset: int = USUAL_OPSET) -> onnx.ModelProto:
 
         return stored
 
-    write_layers(spec, layer_shapes(model), graph, store=store)
+    write_layers(spec, layer_shapes(model), graph, opset=opset, store=store)
     return model_proto(spec, graph, opset=opset)

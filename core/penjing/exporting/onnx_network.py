@@ -50,6 +50,7 @@ def write_layers(
     shapes: Mapping[str, Shape],
     graph: OnnxGraph,
     *,
+    opset: int,
     store: Callable[[NodeSpec], StoreTensor],
     after: Callable[[NodeSpec], None] | None = None,
     value: Callable[[str], str] = lambda name: name,
@@ -61,6 +62,7 @@ def write_layers(
         spec: The network.
         shapes: Shape at batch 1 of every input's and layer's value.
         graph: Where nodes and constants go.
+        opset: The version that will be written.
         store: How the tensors of a node are stored.
         after: What follows a node, for example the nodes that quantize its result.
         value: The tensor that readers of a layer or network input read.
@@ -77,6 +79,7 @@ def write_layers(
             input_shapes=tuple(shapes[name] for name in node.inputs),
             output_shape=shapes[node.name],
             store=store(node),
+            opset=opset,
         )
         operators()[node.kind].write(node.attributes, writer)
         if after is not None:

@@ -96,6 +96,7 @@ class _Writer:
             spec,
             layer_shapes(self._model),
             self._graph,
+            opset=self._opset,  # storing codes may raise it, but never across a version at which a row writes otherwise
             store=self._store,
             after=self._after,
             value=self._value,

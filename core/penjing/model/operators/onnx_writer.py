@@ -38,6 +38,9 @@ class OnnxGraph:
         return name
 
 
+RESERVED = frozenset({"q", "scale", "zero", "real", "least", "most", "clipped"})
+"""Parts of a layer's name that belong to the codes of its result."""
+
 StoreTensor = Callable[[str, bool], str | None]
 """(name of a tensor of the layer, transposed) → the ONNX tensor that carries it; None if the layer has none."""
 
@@ -58,6 +61,7 @@ class OnnxWriter:
     input_shapes: tuple[Shape, ...]
     output_shape: Shape
     store: StoreTensor
+    opset: int
 
     def tensor(self, key: str, *, transposed: bool = False) -> str:
         """The ONNX tensor of one of the layer's own tensors, for example `weight`; axes reversed if `transposed`."""
@@ -73,6 +77,7 @@ class OnnxWriter:
 
     def constant(self, part: str, values: NDArray[Any]) -> str:
         """A constant of this layer that is not one of its tensors."""
+        assert part not in RESERVED, part
         return self.graph.constant(f"{self.layer}/{part}", values)
 
     def result(self, op_type: str, *inputs: str, **attributes: Any) -> None:
@@ -81,8 +86,8 @@ class OnnxWriter:
             OnnxNode(op_type=op_type, name=self.title, inputs=inputs, output=self.output, attributes=attributes)
         )
 
-    def part(self, op_type: str, *inputs: str, **attributes: Any) -> str:
-        """A node on the way to the result; returns its tensor, named by its operator."""
-        name = f"{self.layer}/{op_type}"
+    def part(self, step: str, *inputs: str, **attributes: Any) -> str:
+        """A node on the way to the result; returns its tensor. The step `Mul.second` is a Mul, named apart."""
+        name, op_type = f"{self.layer}/{step}", step.partition(".")[0]
         self.graph.nodes.append(OnnxNode(op_type=op_type, name=name, inputs=inputs, output=name, attributes=attributes))
         return name

@@ -40,15 +40,38 @@ class _Window(Operator):
 
     def _write_window(self, op_type: str, attributes: Attributes, writer: OnnxWriter, **others: Any) -> None:
         padding = tuple(attributes["padding"])
+        ceil_mode, after = _overhang(attributes, writer)
         writer.result(
             op_type,
             writer.inputs[0],
             kernel_shape=tuple(attributes["kernel"]),
             strides=tuple(attributes["stride"]),
-            pads=padding + padding,
-            ceil_mode=int(attributes["ceil_mode"]),
+            pads=padding + after,
+            ceil_mode=int(ceil_mode),
             **others,
         )
+
+
+def _overhang(attributes: Attributes, writer: OnnxWriter) -> tuple[bool, tuple[int, ...]]:
+    """Whether to write ceil_mode, and the padding at the end of each axis.
+
+    A window of ours starts inside what is padded; ONNX's ceil_mode, before opset 22, does not say so. Where the two
+    count alike it stands in the file; where only some axes do, the overhang is spelled out as padding.
+    """
+    padding = tuple(int(pad) for pad in attributes["padding"])
+    if not attributes["ceil_mode"]:
+        return False, padding
+    dilation = attributes.get("dilation", (1,) * len(padding))
+    short, after, alike = [], [], True
+    for axis, (extent, count) in enumerate(zip(writer.input_shapes[0][2:], writer.output_shape[2:], strict=True)):
+        stride, span = attributes["stride"][axis], dilation[axis] * (attributes["kernel"][axis] - 1) + 1
+        room = extent + 2 * padding[axis] - span
+        short.append(count == room // stride + 1)
+        alike = alike and count == -(-room // stride) + 1
+        after.append(padding[axis] if short[-1] else (count - 1) * stride + span - extent - padding[axis])
+    if alike or all(short):
+        return not all(short), padding
+    return False, tuple(after)
 
 
 @register

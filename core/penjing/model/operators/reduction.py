@@ -125,9 +125,14 @@ class MeanRow(Operator):
         return {"dims": module.dims, "keepdim": module.keepdim}
 
     def write(self, attributes: Attributes, writer: OnnxWriter) -> None:
-        """One ReduceMean."""
-        axes = writer.constant("axes", np.array(attributes["dims"], np.int64))
-        writer.result("ReduceMean", writer.inputs[0], axes, keepdims=int(attributes["keepdim"]))
+        """One ReduceMean; before opset 18 its axes are an attribute."""
+        keepdims = int(attributes["keepdim"])
+        if writer.opset < 18:
+            axes = tuple(int(dim) for dim in attributes["dims"])
+            writer.result("ReduceMean", writer.inputs[0], axes=axes, keepdims=keepdims)
+            return
+        dims = writer.constant("axes", np.array(attributes["dims"], np.int64))
+        writer.result("ReduceMean", writer.inputs[0], dims, keepdims=keepdims)
 
     def channels(self, module: nn.Module, flow: Flow) -> Channels:
         """Its input's, moved to the front by the axes that go; a mean over the channels fixes them."""
