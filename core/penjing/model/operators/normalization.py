@@ -30,6 +30,8 @@ class BatchNorm(Operator):
 
     def read(self, node: OnnxNode) -> Reading:
         """Batch norm as it is outside training; momentum counts the other way round in ONNX."""
+        if node.attributes.get("training_mode", 0):
+            raise node.unsupported("batch norm in training mode: export the network in evaluation mode")
         names = ("weight", "bias", "running_mean", "running_var")
         arrays = {name: node.needed(index) for index, name in enumerate(names, start=1)}
         eps, momentum = node.number("epsilon", None, 1e-5), 1 - node.number("momentum", None, 0.9)
