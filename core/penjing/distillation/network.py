@@ -71,11 +71,17 @@ class Student(Network):
         return self._model.module
 
     def start_from(self, masters: Model) -> None:
-        """Take the float weights that the quantized ones were rounded from: a grid alone forgets which were close."""
-        for name in self._model.weight_quantizers:
-            weight, master = self._model.weight(name), masters.weight(name)
-            mask = self._model.masks.get(name)
-            weight.copy_(master if mask is None else master * mask)
+        """Take the float weights that the quantized ones were rounded from: a grid alone forgets which were close.
+
+        A layer whose masters are on average more than half a step off was scaled before it was rounded (equalization)
+        and starts from its grid.
+        """
+        for name, quantizer in self._model.weight_quantizers.items():
+            weight, master, mask = self._model.weight(name), masters.weight(name), self._model.masks.get(name)
+            master = master if mask is None else master * mask
+            steps = torch.finfo(torch.float16).eps if quantizer.float16 else quantizer.scale.mean()
+            if float((quantizer.on_grid(master) - weight).abs().mean()) <= 0.5 * float(steps):
+                weight.copy_(master)
 
     def parameters(self) -> dict[str, nn.Parameter]:
         """Everything that the optimizer moves, by name."""

@@ -60,8 +60,9 @@ def train(
         teacher: None teaches with the labels alone; `finetune` asks it only where there are no labels.
         kind: `qat` does nothing to a student in which nothing is quantized.
         method: How scales are treated: `ste` (the default) or `lsq`.
-        on_progress: Stage `train`, in batches; values `loss`, each term, `lr`, `epoch`, and `val_accuracy` at the end
-            of an epoch. It may raise `Cancelled` or `StopAndKeepBest`.
+        on_progress: Stage `train`, in batches; values `loss`, each term, `lr`, `epoch`. A whole epoch is told without
+            `lr` and with `val_accuracy`; so are epoch 0, before the first, and those of before a resume. It may raise
+            `Cancelled` or `StopAndKeepBest`.
         checkpoint: Written after every epoch, read first where it exists; who is done with it removes it.
         masters: The float network that the student was quantized from, if it is at hand (batch norm folded or not):
             its weights are where the trained ones start. At 2 bits a grid alone forgets nearly everything.
@@ -81,9 +82,12 @@ def train(
             training.network.start_from(fold_batch_norm(masters))
         try:
             training.begin(checkpoint)
+            for epoch in tuple(training.history):
+                training.tell_epoch(epoch)
             while training.epoch < options.epochs:
                 training.next_epoch()
                 training.save(checkpoint)
+                training.tell_epoch(training.history[-1])
         except StopAndKeepBest:
             pass
     return Trained(

@@ -94,8 +94,12 @@ class Training:
         loss = sums.pop("loss")
         seconds = time.monotonic() - started
         self.history.append(Epoch(number=number, val_accuracy=accuracy, loss=loss, terms=sums, seconds=seconds))
-        shown = {} if accuracy is None else {"val_accuracy": accuracy}
-        self._tell({"loss": loss, **sums, "epoch": float(number), **shown})
+
+    def tell_epoch(self, epoch: Epoch) -> None:
+        """What a whole epoch came to; unlike that of a batch it has no `lr`."""
+        loss = {} if epoch.loss is None else {"loss": epoch.loss}
+        shown = {} if epoch.val_accuracy is None else {"val_accuracy": epoch.val_accuracy}
+        self._tell({**loss, **epoch.terms, "epoch": float(epoch.number), **shown})
 
     def save(self, checkpoint: Path | None) -> None:
         """Everything that the next epoch depends on."""

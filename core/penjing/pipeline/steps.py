@@ -58,6 +58,8 @@ class State:
     warnings: tuple[str, ...] = ()
     changed: bool = field(default=False)
     """Whether any step so far changed the network: an unchanged student has nothing to learn from itself."""
+    rounded_from: Model | None = None
+    """The float network that `model` was quantized from, while its weights are still those: training starts there."""
     history: tuple[tuple[Epoch, ...], ...] = ()
     """The epochs of every training step so far."""
 
@@ -96,7 +98,13 @@ def _prune(context: Context, state: State, options: Step) -> State:
     context.announce("prune")
     pruned = prune(state.model, state.graph, context.plan, data=context.data)
     return dataclasses.replace(
-        state, model=pruned.model, graph=pruned.graph, counted=pruned.graph, detail=pruned.detail, changed=True
+        state,
+        model=pruned.model,
+        graph=pruned.graph,
+        counted=pruned.graph,
+        detail=pruned.detail,
+        changed=True,
+        rounded_from=None,
     )
 
 
@@ -121,7 +129,7 @@ def _quantize(context: Context, state: State, options: Step) -> State:
         return state
     context.announce("quantize")
     model = quantize(state.model, context.plan, context.data, on_progress=context.on_progress)
-    return dataclasses.replace(state, model=model, graph=layer_graph(model), changed=True)
+    return dataclasses.replace(state, model=model, graph=layer_graph(model), changed=True, rounded_from=state.model)
 
 
 def _training(context: Context, state: State, *, kind: Kind, method: str | None = None) -> State:
@@ -139,9 +147,12 @@ def _training(context: Context, state: State, *, kind: Kind, method: str | None 
         method=method,
         on_progress=lambda progress: context.on_progress(msgspec.structs.replace(progress, stage=kind)),
         checkpoint=_checkpoint(context, state, kind),
+        masters=state.rounded_from,
     )
     detail = f"epoch {trained.best_epoch} of {plan.distillation.epochs} kept"
-    return dataclasses.replace(state, model=trained.model, detail=detail, history=(*state.history, trained.history))
+    return dataclasses.replace(
+        state, model=trained.model, detail=detail, history=(*state.history, trained.history), rounded_from=None
+    )
 
 
 def _checkpoint(context: Context, state: State, kind: Kind) -> Path | None:

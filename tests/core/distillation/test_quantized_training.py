@@ -87,6 +87,13 @@ def test_that_master_weights_start_where_the_grid_was_rounded_from() -> None:
     assert same(trained, student)
 
 
+def test_that_masters_of_another_scaling_are_not_taken(original: Model) -> None:
+    student, foreign = quantized(original, bits=8), original.copy()
+    foreign.weight("fc").mul_(4)
+    still = Distillation(epochs=1, lr=0.0)
+    assert same(train(student, DATA, options=still, teacher=None, kind="qat", masters=foreign).model, student)
+
+
 def test_that_the_forward_of_training_equals_the_integers(original: Model) -> None:
     student = quantized(original, bits=4)
     network = Student(student)

@@ -120,7 +120,7 @@ def test_that_progress_counts_batches_and_tells_every_term(teacher: Model) -> No
     assert {progress.total for progress in told} == {8}
     assert set(steps[0].values) == {"loss", "soft_label", "cross_entropy", "feature", "attention", "lr", "epoch"}
     ends = [progress for progress in told if "val_accuracy" in progress.values]
-    assert [(progress.done, progress.values["epoch"]) for progress in ends] == [(4, 1.0), (8, 2.0)]
+    assert [(progress.done, progress.values["epoch"]) for progress in ends] == [(0, 0.0), (4, 1.0), (8, 2.0)]
     first = steps[0].values
     mixed = 0.7 * first["soft_label"] + 0.3 * first["cross_entropy"] + 0.01 * first["feature"] + first["attention"]
     assert first["loss"] == pytest.approx(mixed, rel=1e-5)
