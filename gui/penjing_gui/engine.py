@@ -4,13 +4,16 @@ The only place of the window that starts, restarts and ends workers.
 """
 
 import time
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QSocketNotifier, QTimer, Signal
 
 from penjing.worker.client import PATIENCE, Kind, Worker
 from penjing.worker.exchange import Exchange
 from penjing.worker.messages import Cancel, FromWorker, Ready, RunJob, State, ToEngine, ToJob
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MOST_RESTARTS = 3
 """Within `_RESTART_WINDOW`: a worker that dies more often than that is not started again by itself."""

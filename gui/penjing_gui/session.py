@@ -4,46 +4,49 @@ Widgets read its properties, hear its past-tense signals and call its verbs; no 
 """
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QUndoStack
 
 from penjing.devices.profiles import Device, device
 from penjing.devices.units import parse_size
 from penjing.errors import UserError
-from penjing.estimation.tables import Tables
-from penjing.layer_graph import LayerGraph
 from penjing.plan import Distillation, Plan
-from penjing.planning.check import Problem, check
 from penjing.planning.fit import Budgets
 from penjing.planning.presets import preset
-from penjing.project.values import Run, RunKind
-from penjing.results import Accuracy, Figures, RunResult
+from penjing.project.values import Project, Run, RunKind
+from penjing.results import RunResult
 from penjing.worker import messages as wire
 from penjing.worker.exchange import Exchange
 from penjing.worker.received import received_tables, received_values
+from penjing_gui.edits import for_all, for_layers
 from penjing_gui.engine import Engine
 from penjing_gui.figures import ExactFigures
+from penjing_gui.job_runner import JobRunner
 from penjing_gui.jobs import Job
 from penjing_gui.notices import Notice
+from penjing_gui.opening import Opening, Pending
+from penjing_gui.projects import Projects
+from penjing_gui.results import Results
+from penjing_gui.session_state import SessionState
+from penjing_gui.texts import Texts
 from penjing_gui.undo import PlanCommand
 
-Values = Mapping[str, NDArray[np.float32]]
+_COALESCE = 30
+"""Milliseconds in which several edits become one request to measure."""
 
 
-class Session(QObject):
+class Session(SessionState):
     """What is open and what can be done with it."""
 
     opened = Signal()
     closed = Signal()
     plan_changed = Signal(object)
-    """The new plan; `figures` are already of it."""
+    """The new plan; `figures` are already of it, unless `figures_are_current` says otherwise."""
     figures_changed = Signal()
     accuracy_changed = Signal()
     tables_changed = Signal()
@@ -52,7 +55,7 @@ class Session(QObject):
     budgets_changed = Signal()
     runs_changed = Signal()
     job_changed = Signal(object)
-    """The `Job`, also when it has just ended; None when there is none any more."""
+    """The `Job`, also when it has just ended."""
     exported = Signal(object)
     """The `RunResult` of an export that is done."""
     saliency_received = Signal(object, object)
@@ -61,8 +64,352 @@ class Session(QObject):
     """`messages.Samples` and their values."""
     engine_state_changed = Signal(str)
     open_progressed = Signal(object)
+    """A `messages.OpenProgress`; None when nothing is being opened any more."""
     project_changed = Signal()
-    """Another project file, read-only or not, the unsaved mark."""
+    """Another project file, whether it can be written, or the unsaved mark."""
     noticed = Signal(object)
+    """A `Notice`."""
 
-    # The skeleton's state is filled below.
+    def __init__(self, exchange: Exchange, *, texts: Texts | None = None, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.texts = texts or Texts()
+        self.exchange = exchange
+        self.undo_stack = QUndoStack(self)
+        self._requests = itertools.count(1)
+        self._measure_soon = QTimer(self, singleShot=True, interval=_COALESCE)
+        self._measure_soon.timeout.connect(lambda: self._measure(full=False))
+        self.engine = Engine(exchange, self)
+        self.engine.state_changed.connect(self.engine_state_changed)
+        self.jobs = JobRunner(self.engine, exchange, self.texts, self)
+        self.jobs.changed.connect(self.job_changed)
+        self.jobs.noticed.connect(self.noticed)
+        self.engine.restarted.connect(self._engine_restarted)
+        self._opening = Opening(self)
+        self.engine.received.connect(self._hear)
+        self.results = Results(self)
+        self.projects = Projects(self)
+
+    @property
+    def job(self) -> Job | None:
+        """The last job; `active` says whether it still runs."""
+        return self.jobs.job
+
+    @property
+    def opening(self) -> str | None:
+        """The source that is being opened."""
+        return None if self._opening.pending is None else self._opening.pending.source
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether something would be lost without saving."""
+        return self.is_open and (not self.undo_stack.isClean() or self.projects.runs_unsaved)
+
+    # ------------------------------------------------------------------------------------------------------- verbs
+
+    def start(self) -> None:
+        """Start the engine; the window is painted by then."""
+        self.engine.start()
+
+    def open_source(self, source: str, data: str | None = None, *, project: Project | None = None) -> None:
+        """Open a network; what is open stays until the new one is here, and after a failure."""
+        self._opening.open(source, data, project=project)
+
+    def cancel_open(self) -> None:
+        """Forget what is being opened."""
+        self._opening.cancel()
+
+    def close(self) -> None:
+        """End everything: jobs, engine, the lock of the project. The person has been asked by then."""
+        self._measure_soon.stop()
+        self.jobs.close()
+        self.engine.stop()
+        self.projects.close()
+
+    def edit(self, plan: Plan, label: str, gesture: str | None = None) -> None:
+        """Show another plan; one undo step for all edits with the same gesture id."""
+        if plan != self._plan:
+            command = PlanCommand(self._plan, plan, label, apply=self._set_plan, gesture=gesture)
+            self.undo_stack.push(command)
+
+    def set_layer(self, names: Sequence[str], label: str, gesture: str | None = None, **changes: Any) -> None:
+        """Give these layers settings of their own."""
+        self.edit(for_layers(self._plan, names, changes), label, gesture)
+
+    def set_defaults(self, label: str, gesture: str | None = None, **changes: Any) -> None:
+        """Give all layers these settings, also those that had others of their own."""
+        self.edit(for_all(self._plan, changes), label, gesture)
+
+    def set_selected(self, label: str, gesture: str | None = None, **changes: Any) -> None:
+        """Give the selected layers settings, or all layers where none is selected."""
+        if self._selection:
+            self.set_layer(self._selection, label, gesture, **changes)
+        else:
+            self.set_defaults(label, gesture, **changes)
+
+    def select(self, names: Sequence[str], *, current: str | None = None) -> None:
+        """Choose the layers that controls edit, and the one that plots show."""
+        chosen = tuple(names)
+        layer = current or (chosen[-1] if chosen else self._layer)
+        if (chosen, layer) != (self._selection, self._layer):
+            self._selection, self._layer = chosen, layer
+            self.selection_changed.emit()
+
+    def set_device(self, name: str | None) -> None:
+        """Choose the device; budgets that were those of the old device become those of the new one."""
+        found = None if name is None else device(name)
+        if found == self._device:
+            return
+        followed = self._budgets in (Budgets(), _room(self._device))
+        self._device = found
+        self._new_exact()
+        self.device_changed.emit()
+        if followed:
+            self.set_budgets(_room(found))
+
+    def set_budgets(self, budgets: Budgets) -> None:
+        """Choose what the network may take."""
+        if budgets != self._budgets:
+            self._budgets = budgets
+            self.budgets_changed.emit()
+            self.projects.touch()
+
+    def measure_all(self) -> None:
+        """Measure the plan on all validation samples."""
+        self._measure(full=True)
+
+    def fit(self) -> None:
+        """Find the plan that meets the budgets; the answer is an edit."""
+        self.results.fit()
+
+    def train(self, options: Distillation, kind: RunKind) -> None:
+        """Run the plan with a training step (`finetune`, `qat`, `distill`); the answer is a new run."""
+        self.results.train(options, kind)
+
+    def pause_job(self) -> None:
+        """Hold the job at its next batch."""
+        self.jobs.pause()
+
+    def resume_job(self) -> None:
+        """Let the job go on."""
+        self.jobs.resume()
+
+    def stop_job_keep_best(self) -> None:
+        """End a training with its best epoch so far."""
+        self.jobs.stop_and_keep_best()
+
+    def cancel_job(self) -> None:
+        """Give the job up."""
+        self.jobs.cancel()
+
+    def export(self, formats: Sequence[str], folder: str) -> None:
+        """Write the applied run, or the plan without training, and prove it; the answer is `exported`."""
+        self.results.export(tuple(formats), folder)
+
+    @property
+    def export_result(self) -> RunResult | None:
+        """Of the last export of what is open."""
+        return self.results.exported
+
+    def apply_run(self, id: str) -> None:
+        """Show a run's plan, undoably; its trained network is what is exported as long as the plan stays."""
+        run = next(run for run in self._runs if run.id == id)
+        self._applied = id
+        if run.plan != self._plan:
+            self.edit(run.plan, self.tr("Apply {name}").format(name=run.name))
+        else:
+            self._set_plan(run.plan)
+        self.runs_changed.emit()
+
+    def add_run(self, run: Run) -> None:
+        """Put a run into the list."""
+        self._runs = (*self._runs, run)
+        self.projects.runs_unsaved = True
+        self.runs_changed.emit()
+        self.project_changed.emit()
+
+    def request_saliency(self, layer: str, criterion: str | None) -> int:
+        """Ask for a layer's picture; `saliency_received` brings it with this number."""
+        request = self._ask()
+        self.engine.send(wire.WantSaliency(request=request, layer=layer, criterion=criterion))
+        return request
+
+    def request_samples(self, indices: Sequence[int], split: wire.SplitName = "val") -> int:
+        """Ask for examples; `samples_received` brings them with this number."""
+        request = self._ask()
+        self.engine.send(wire.WantSamples(request=request, indices=tuple(indices), split=split))
+        return request
+
+    def save_project(self, path: str | Path) -> bool:
+        """Write the project; whether it could be written (a notice says why not)."""
+        return self.projects.save(Path(path))
+
+    def open_project(self, path: str | Path) -> None:
+        """Open a project; what its file and its network say comes as signals and notices."""
+        self.projects.open(Path(path))
+
+    def next_request(self) -> int:
+        """A number that no message carries yet."""
+        return next(self._requests)
+
+    # ------------------------------------------------------------------------------------------- plans and figures
+
+    def _set_plan(self, plan: Plan) -> None:
+        self._plan = plan
+        self._generation += 1
+        self._update_figures()
+        run = self.run
+        if run is not None and run.accuracy is not None:
+            # What was trained cannot be measured again from the plan alone.
+            self._accuracy, self._accuracy_generation = run.accuracy, self._generation
+        elif not self._measure_soon.isActive():
+            self._measure_soon.start()
+        self.plan_changed.emit(plan)
+        self.figures_changed.emit()
+        self.accuracy_changed.emit()
+        self.projects.touch()
+
+    def _update_figures(self) -> None:
+        if self._exact is None:
+            return
+        try:
+            found = self._exact.of(self._plan)
+        except UserError as error:
+            self._figures_current = False
+            self.noticed.emit(self.texts.error(error, key="plan"))
+            return
+        self._figures_current = found is not None
+        if found is not None:
+            self._figures = found
+        else:
+            self._want_missing()
+
+    def _want_missing(self) -> None:
+        assert self._exact is not None
+        missing = self._exact.missing(self._plan)
+        filters = tuple(pair for pair in sorted(missing.filters) if ("filter", *pair) not in self._wanted)
+        weights = tuple(pair for pair in sorted(missing.weights) if ("weight", *pair) not in self._wanted)
+        self._wanted |= {("filter", *pair) for pair in filters} | {("weight", *pair) for pair in weights}
+        if filters or weights:
+            self.engine.send(wire.WantTables(request=self._ask(), filters=filters, weights=weights))
+
+    def _ask(self) -> int:
+        request = next(self._requests)
+        self._asked.add(request)
+        return request
+
+    def _new_exact(self) -> None:
+        if self.graph is not None:
+            self._exact = ExactFigures(self.graph, self._tables, self._device)
+            self._update_figures()
+            self.figures_changed.emit()
+
+    def _measure(self, *, full: bool) -> None:
+        if self.data is None:
+            return
+        if self.run is None or self.run.accuracy is None:
+            self.engine.send(wire.Measure(generation=self._generation, plan=self._plan, full=full))
+
+    # --------------------------------------------------------------------------------------------- the engine speaks
+
+    def _hear(self, message: wire.FromWorker) -> None:
+        match message:
+            case wire.Tables() if message.request in self._asked:
+                self._asked.discard(message.request)
+                mapped = self.exchange.map(message.file)
+                self._tables = received_tables(message, mapped, earlier=self._tables)
+                self._new_exact()
+                self.tables_changed.emit()
+            case wire.Baseline() if message.request == self._open_request:
+                self._baseline_accuracy = message.accuracy
+                self._baseline_per_class = message.per_class or self._baseline_per_class
+                self.figures_changed.emit()
+                self.accuracy_changed.emit()
+            case wire.Measured() if message.generation == self._generation:
+                self._accuracy, self._accuracy_generation = message.accuracy, message.generation
+                self._per_class = message.per_class or self._per_class
+                self.accuracy_changed.emit()
+            case wire.Saliency() if message.request in self._asked:
+                self._asked.discard(message.request)
+                self.saliency_received.emit(message, self.exchange.map(message.file)(message.block))
+            case wire.Samples() if message.request in self._asked:
+                self._asked.discard(message.request)
+                self.samples_received.emit(message, self.exchange.map(message.file)(message.values))
+            case wire.Failed() if message.generation == self._generation:
+                self.noticed.emit(self.texts.failure(message.code, message.values, key="measure"))
+            case wire.Failed() if message.request in self._asked:
+                self._asked.discard(message.request)
+                self.noticed.emit(self.texts.failure(message.code, message.values, key="engine"))
+            case wire.Crashed():
+                text = self.tr("The engine met a mistake of Penjing's own; your plan is unharmed.")
+                self.noticed.emit(Notice(level="error", text=text, details=message.text, key="engine"))
+            case _:
+                pass
+
+    def _engine_restarted(self, words: str) -> None:
+        self.jobs.engine_restarted()
+        self._asked.clear()
+        self._wanted.clear()
+        self._accuracy_generation = -1
+        self.accuracy_changed.emit()
+
+    def adopt(self, pending: Pending, arriving: wire.Opened, tables: wire.Tables) -> None:
+        """Take in what `Opening` waited for."""
+        mapped = self.exchange.map(tables.file)
+        again = pending.again and arriving.graph == self.graph
+        if not again:
+            self._reset()
+            self.results.forget()
+        self._opened, self._open_request = arriving, pending.request
+        self._source, self._data_source = pending.source, pending.data
+        self._tables, self._values = received_tables(tables, mapped), received_values(tables, mapped)
+        self.jobs.forget_snapshot()
+        if again:
+            self._new_exact()
+            self.tables_changed.emit()
+            self._measure(full=False)
+            return
+        self._layer = (
+            max(arriving.graph.compressible, key=lambda layer: layer.weights).name
+            if arriving.graph.compressible
+            else None
+        )
+        self._begin(pending.project, arriving)
+        self._original_plan = self._plan
+        self.undo_stack.clear()
+        self._exact = ExactFigures(arriving.graph, self._tables, self._device)
+        self.projects.opened(pending.project)
+        self.opened.emit()
+        for changed in (self.device_changed, self.budgets_changed, self.tables_changed, self.runs_changed):
+            changed.emit()
+        self._set_plan(self._plan)
+        self.selection_changed.emit()
+        self.project_changed.emit()
+        for code in arriving.warnings:
+            self.noticed.emit(Notice(level="warning", text=self.texts.of(code)))
+
+    def _begin(self, project: Project | None, arriving: wire.Opened) -> None:
+        """Plan, device, budgets and runs to begin with."""
+        sample = arriving.sample
+        if sample is not None:
+            self._device = device(sample.device)
+            self._budgets = Budgets(flash_bytes=parse_size(sample.flash), ram_bytes=parse_size(sample.ram))
+            self._plan = sample.plan
+            if not sample.plan.layers and sample.plan.defaults == Plan().defaults:
+                start = preset("balanced", arriving.graph, device=self._device)
+                self._plan = msgspec.structs.replace(sample.plan, defaults=start.defaults, layers=start.layers)
+        else:
+            self._plan = Plan()
+        if project is not None:
+            self._plan, self._runs = project.plan, project.runs
+            self._budgets = msgspec.convert(project.budgets, Budgets)
+            self._device = None
+            if project.device is not None:
+                try:
+                    self._device = device(project.device)
+                except UserError as error:
+                    self.noticed.emit(self.texts.error(error, key="device"))
+
+
+def _room(found: Device | None) -> Budgets:
+    """All that a device has."""
+    return Budgets() if found is None else Budgets(flash_bytes=found.flash_bytes, ram_bytes=found.ram_bytes)

@@ -1,0 +1,147 @@
+"""What jobs bring: plans that fit, trained runs, exports; and how the jobs for them are told what to do."""
+
+import secrets
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+from PySide6.QtCore import QObject
+
+from penjing.plan import Distillation, Step
+from penjing.planning.fit import FitResult
+from penjing.project.values import Run, RunKind
+from penjing.worker.messages import JobDone, RunJob, Trained
+from penjing_gui.notices import Action, Notice
+
+if TYPE_CHECKING:
+    from penjing.results import RunResult
+    from penjing_gui.session import Session
+
+_TRAINING = frozenset({"finetune", "qat", "distill"})
+
+
+class Results(QObject):
+    """Starts the session's jobs and takes in their ends."""
+
+    def __init__(self, session: "Session") -> None:
+        super().__init__(session)
+        self.exported: RunResult | None = None
+        self._session = session
+        self._kind: RunKind = "distill"
+        self._parent: str | None = None
+        session.jobs.done.connect(self._done)
+
+    def forget(self) -> None:
+        """Something else is open now."""
+        self.exported = None
+
+    def fit(self) -> None:
+        """Find the plan that meets the budgets."""
+        session = self._session
+        if session.device is None:
+            text, hint = self.tr("Fitting needs a device."), self.tr("Choose one under Device.")
+            session.noticed.emit(Notice(level="warning", text=text, hint=hint, key="job"))
+            return
+        message = RunJob(kind="fit", snapshot="", plan=session.plan, budgets=session.budgets)
+        self._run(message, self.tr("Fit to {device}").format(device=session.device.title))
+
+    def train(self, options: Distillation, kind: RunKind) -> None:
+        """Run the plan with one training step at its end."""
+        session = self._session
+        self._kind, self._parent = kind, None if session.run is None else session.run.id
+        steps = [step for step in session.plan.steps if step.step not in _TRAINING]
+        plan = msgspec.structs.replace(
+            session.plan, pipeline=(*(_short(step) for step in steps), kind), distillation=options
+        )
+        id = f"{kind}-{secrets.token_hex(4)}"
+        folder = session.projects.run_folder(id)
+        checkpoint = str(folder.with_name(f"{id}.checkpoint"))
+        message = RunJob(kind="train", snapshot="", plan=plan, output=str(folder), checkpoint=checkpoint)
+        titles = {
+            "finetune": self.tr("Fine-tune"),
+            "qat": self.tr("Quantization-aware training"),
+            "distill": self.tr("Distil"),
+        }
+        self._run(message, titles.get(kind, kind))
+
+    def export(self, formats: tuple[str, ...], folder: str) -> None:
+        """Write the applied run, or the plan without training."""
+        session = self._session
+        run = session.run
+        trained = run if run is not None and run.has_network else None
+        message = RunJob(
+            kind="export",
+            snapshot="",
+            plan=session.plan,
+            formats=formats,
+            output=folder,
+            run=None if trained is None else str(session.projects.run_folder(trained.id)),
+            model_source=session.source or "",
+            language=session.texts.language,
+        )
+        self._run(message, self.tr("Export"))
+
+    def _run(self, message: RunJob, title: str) -> None:
+        session = self._session
+        device = None if session.device is None else session.device.name
+        session.jobs.run(msgspec.structs.replace(message, device=device), title, request=session.next_request())
+
+    def _done(self, message: RunJob, done: JobDone) -> None:
+        if done.fit is not None:
+            self._fitted(done.fit)
+        elif done.trained is not None:
+            self._trained(message, done.trained)
+        elif done.run is not None:
+            self.exported = done.run
+            self._session.exported.emit(done.run)
+
+    def _fitted(self, found: FitResult) -> None:
+        session = self._session
+        plan = msgspec.structs.replace(found.plan, distillation=session.plan.distillation)
+        session.edit(plan, self.tr("Fit to device"))
+        if found.feasible:
+            notice = Notice(text=self.tr("The plan fits the device."), key="job")
+        else:
+            names = ", ".join(session.texts.of(f"figure.{one.budget}") for one in found.blocking)
+            notice = Notice(
+                level="warning",
+                text=self.tr("No plan meets every budget. The nearest is still over: {names}.").format(names=names),
+                hint=self.tr("Allow more, choose a larger device, or a smaller network."),
+                key="job",
+            )
+        session.noticed.emit(notice)
+
+    def _trained(self, message: RunJob, trained: Trained) -> None:
+        session = self._session
+        assert message.output is not None
+        id = message.output.replace("\\", "/").rsplit("/", 1)[-1]
+        run = Run(
+            id=id,
+            name=self._name(self._kind),
+            kind=self._kind,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            plan=trained.plan,
+            figures=trained.compressed,
+            accuracy=trained.compressed.accuracy,
+            parent=self._parent,
+            has_network=True,
+            history=trained.history,
+        )
+        session.add_run(run)
+        apply = Action(self.tr("Apply"), lambda: session.apply_run(id), "notice.applyRun")
+        value = "" if run.accuracy is None else f" ({100 * run.accuracy.value:.1f} %)"
+        text = self.tr("{name} is done{value}.").format(name=run.name, value=value)
+        session.noticed.emit(Notice(text=text, actions=(apply,), key="job"))
+
+    def _name(self, kind: RunKind) -> str:
+        names = {
+            "finetune": self.tr("Fine-tuned {number}"),
+            "qat": self.tr("QAT {number}"),
+            "distill": self.tr("Distilled {number}"),
+        }
+        number = 1 + sum(run.kind == kind for run in self._session.runs)
+        return names.get(kind, "{number}").format(number=number)
+
+
+def _short(step: Step) -> str | Step:
+    return step.step if step.method is None else step

@@ -1,0 +1,188 @@
+"""The state of a session: what is open, as read-only properties."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QObject
+
+from penjing.devices.profiles import Device
+from penjing.estimation.tables import Tables
+from penjing.layer_graph import LayerGraph
+from penjing.plan import Plan
+from penjing.planning.check import Problem, check
+from penjing.planning.fit import Budgets
+from penjing.project.values import Run
+from penjing.results import Accuracy, Figures
+from penjing.worker import messages as wire
+
+if TYPE_CHECKING:
+    from penjing_gui.figures import ExactFigures
+
+Values = Mapping[str, NDArray[np.float32]]
+
+
+class SessionState(QObject):
+    """What is open; `Session` changes it and says so."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._generation = 0
+        self._reset()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a network is open."""
+        return self._opened is not None
+
+    @property
+    def source(self) -> str | None:
+        """As the person named the network: a file, or `sample:NAME`."""
+        return self._source
+
+    @property
+    def data_source(self) -> str | None:
+        """As the person named the data, if it was named."""
+        return self._data_source
+
+    @property
+    def title(self) -> str:
+        """Of the network: data, never markup."""
+        return "" if self._opened is None else self._opened.title
+
+    @property
+    def graph(self) -> LayerGraph | None:
+        """The network as loaded."""
+        return None if self._opened is None else self._opened.graph
+
+    @property
+    def data(self) -> wire.DataSummary | None:
+        """What there is to measure with."""
+        return None if self._opened is None else self._opened.data
+
+    @property
+    def sample(self) -> wire.SampleFacts | None:
+        """The card of the sample, if it is one."""
+        return None if self._opened is None else self._opened.sample
+
+    @property
+    def tables(self) -> Tables:
+        """Scores and rounding errors that have arrived."""
+        return self._tables
+
+    @property
+    def values(self) -> Values:
+        """By layer, all weights in ascending order."""
+        return self._values
+
+    @property
+    def plan(self) -> Plan:
+        """What the sliders show."""
+        return self._plan
+
+    @property
+    def original_plan(self) -> Plan:
+        """The plan at which the network was opened."""
+        return self._original_plan
+
+    @property
+    def baseline(self) -> Figures | None:
+        """The network as loaded, with its accuracy as far as it has been measured."""
+        if self._exact is None:
+            return None
+        return msgspec.structs.replace(self._exact.baseline, accuracy=self._baseline_accuracy)
+
+    @property
+    def baseline_per_class(self) -> tuple[float | None, ...]:
+        """Accuracy of the network as loaded on each class, when it has been measured."""
+        return self._baseline_per_class
+
+    @property
+    def figures(self) -> Figures | None:
+        """The exact figures of the plan; of an earlier one while `figures_are_current` is false."""
+        return self._figures
+
+    @property
+    def figures_are_current(self) -> bool:
+        """False while scores that decide about the plan are on their way."""
+        return self._figures_current
+
+    @property
+    def accuracy(self) -> Accuracy | None:
+        """The newest that has been measured; of an older plan while `accuracy_is_current` is false."""
+        return self._accuracy
+
+    @property
+    def accuracy_is_current(self) -> bool:
+        """Whether the accuracy is of the present plan."""
+        return self._accuracy_generation == self._generation
+
+    @property
+    def per_class(self) -> tuple[float | None, ...]:
+        """Accuracy on each class of the plan that was last measured in full."""
+        return self._per_class
+
+    @property
+    def device(self) -> Device | None:
+        """For which storage and speed figures are told."""
+        return self._device
+
+    @property
+    def budgets(self) -> Budgets:
+        """What the network may take."""
+        return self._budgets
+
+    @property
+    def selection(self) -> tuple[str, ...]:
+        """The layers that controls edit; empty: all."""
+        return self._selection
+
+    @property
+    def layer(self) -> str | None:
+        """The layer that plots show."""
+        return self._layer
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """What was tried, oldest first."""
+        return self._runs
+
+    @property
+    def run(self) -> Run | None:
+        """The run whose plan the sliders show since it was applied."""
+        return next((run for run in self._runs if run.id == self._applied and run.plan == self._plan), None)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong or useless in the plan."""
+        return () if self.graph is None else check(self._plan, self.graph, device=self._device)
+
+    def _reset(self) -> None:
+        self._opened: wire.Opened | None = None
+        self._plan = Plan()
+        self._source: str | None = None
+        self._data_source: str | None = None
+        self._tables = Tables()
+        self._values: Values = {}
+        self._exact: ExactFigures | None = None
+        self._original_plan = Plan()
+        self._figures: Figures | None = None
+        self._figures_current = False
+        self._baseline_accuracy: Accuracy | None = None
+        self._baseline_per_class: tuple[float | None, ...] = ()
+        self._accuracy: Accuracy | None = None
+        self._accuracy_generation = -1
+        self._per_class: tuple[float | None, ...] = ()
+        self._device: Device | None = None
+        self._budgets = Budgets()
+        self._selection: tuple[str, ...] = ()
+        self._layer: str | None = None
+        self._runs: tuple[Run, ...] = ()
+        self._applied: str | None = None
+        self._wanted: set[tuple[str, str, str]] = set()
+        """Scores that have been asked for: (filter or weight, layer, criterion)."""
+        self._asked: set[int] = set()
+        """Requests that are not answered yet."""
+        self._open_request = -1
