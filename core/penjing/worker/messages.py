@@ -374,7 +374,7 @@ ToJob = RunJob | Pause | Resume | StopAndKeepBest | Cancel
 class JobProgress(Message, frozen=True, kw_only=True):
     """How far it is, at most some 20 times a second; `progress.values` are numbers for live curves.
 
-    Stage `train` tells `loss`, each term of it, `lr` and `epoch`.
+    The stages `finetune`, `qat` and `distill` tell `loss`, each term of it, `lr` and `epoch`.
     """
 
     progress: Progress

@@ -1,0 +1,242 @@
+"""The engine: owns what is open, answers in turn, and measures the newest plan between answers, batch by batch."""
+
+import importlib
+import os
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import assert_never
+
+import torch
+
+from penjing.compression.simulation import simulate
+from penjing.errors import Cancelled, UserError
+from penjing.pipeline.run import run_plan
+from penjing.worker import progressive
+from penjing.worker.channel import Channel
+from penjing.worker.gathered import first_tables, saliency_picture, wanted_tables
+from penjing.worker.inbox import Inbox
+from penjing.worker.messages import (
+    Baseline,
+    CancelOpen,
+    Crashed,
+    Failed,
+    JobRuns,
+    Measure,
+    Measured,
+    Message,
+    OpenProgress,
+    OpenSource,
+    Ready,
+    Shutdown,
+    Snapshot,
+    SnapshotWritten,
+    State,
+    ToEngine,
+    WantSaliency,
+    WantSamples,
+    WantTables,
+    plain,
+)
+from penjing.worker.opening import Open, open_source
+from penjing.worker.sampling import samples
+from penjing.worker.snapshot import write_snapshot
+from penjing.worker.watched import watched
+
+THREADS = 2
+"""While no job runs beside it; then one."""
+
+Answers = Iterator[Message]
+
+
+class Engine:
+    """One loop: requests first, then a batch of the baseline, then a batch of the newest plan."""
+
+    def __init__(self, channel: Channel, inbox: Inbox) -> None:
+        self._channel, self._inbox = channel, inbox
+        self._open: Open | None = None
+        self._baseline: tuple[OpenSource, Answers] | None = None
+        self._measuring: tuple[Measure, Answers] | None = None
+        self._state: State | None = None
+
+    def run(self, started: float) -> None:
+        """Serve until the process ends; `started` is when it began, monotonic."""
+        self._use_threads(THREADS)
+        self._channel.send(Ready(pid=os.getpid(), seconds=time.monotonic() - started))
+        # The shapes of the first network would load this, for a second or more; here a person may still be choosing.
+        importlib.import_module("torch._dynamo")
+        while True:
+            self.turn()
+
+    def turn(self) -> None:
+        """Answer one request, or measure one batch; waits if there is neither."""
+        busy = self._baseline is not None or self._measuring is not None
+        if not busy:
+            self._say(State(state="idle"))
+        message = self._inbox.take(wait=not busy)
+        if message is not None:
+            self._handle(message)
+        else:
+            self._next_batch()
+
+    def _handle(self, message: Message) -> None:
+        """One message; whatever goes wrong is told, and the next one is served."""
+        request, generation = getattr(message, "request", None), getattr(message, "generation", None)
+        with_number = {"request": request, "generation": generation}
+        try:
+            self._answer(message)  # type: ignore[arg-type]
+        except Cancelled:
+            self._channel.send(Failed(code="worker.cancelled", values={}, **with_number))
+        except UserError as error:
+            self._channel.send(Failed(code=error.code, values=plain(error.values), **with_number))
+        except OSError as error:
+            # The exchange folder is full or gone.
+            values = plain({"path": self._channel.exchange, "detail": error.strerror or error})
+            self._channel.send(Failed(code="worker.cannot_write", values=values, **with_number))
+        except Exception:
+            self._channel.send(Crashed(text=traceback.format_exc(), **with_number))
+
+    def _answer(self, message: ToEngine) -> None:
+        folder = self._channel.exchange
+        match message:
+            case OpenSource():
+                self._opening(message)
+            case Measure():
+                opened = self._require_open()
+                self._measuring = message, self._measure(message, opened)
+            case WantTables():
+                self._work(lambda opened: wanted_tables(opened.evidence, folder, message))
+            case WantSaliency():
+                self._work(lambda opened: saliency_picture(opened.evidence, folder, message))
+            case WantSamples():
+                self._work(lambda opened: samples(opened, folder, message))
+            case Snapshot():
+                self._work(lambda opened: _snapshot(opened, message))
+            case JobRuns():
+                self._use_threads(1 if message.running else THREADS)
+            case CancelOpen() | Shutdown():
+                pass  # the hearing thread has dealt with them
+            case _:
+                assert_never(message)
+
+    def _opening(self, message: OpenSource) -> None:
+        self._say(State(state="opening"))
+        self._measuring = None
+
+        def on_stage(progress: OpenProgress) -> None:
+            if self._inbox.is_cancelled(message):
+                raise Cancelled
+            self._channel.send(progress)
+
+        opened, announcement = open_source(message, on_stage)
+        compressible = len(opened.graph.compressible)
+
+        def on_layer(number: int) -> None:
+            on_stage(OpenProgress(request=message.request, stage="tables", done=number, total=compressible))
+
+        tables = first_tables(opened.evidence, self._channel.exchange, request=message.request, on_layer=on_layer)
+        self._open = opened
+        self._channel.send(announcement)
+        self._channel.send(tables)
+        self._baseline = None if opened.data is None else (message, self._measure_baseline(message, opened))
+
+    def _measure_baseline(self, message: OpenSource, opened: Open) -> Answers:
+        assert opened.data is not None
+        for found in progressive.measure_baseline(simulate(opened.model), opened.data, "val"):
+            if isinstance(found, progressive.Baseline):
+                opened.baselines["val"] = found
+            else:
+                yield Baseline(
+                    request=message.request, accuracy=found.accuracy, final=found.final, per_class=found.per_class
+                )
+
+    def _measure(self, message: Measure, opened: Open) -> Answers:
+        """Every look at data first asks whether the plan is still wanted: also those of the pipeline's steps."""
+
+        def on_batch() -> None:
+            if self._inbox.is_superseded(message):
+                raise Cancelled
+
+        data = watched(opened.data, on_batch)
+        if data is None:
+            raise UserError("worker.no_data")
+        on_batch()
+        finished = run_plan(opened.model, message.plan, data, graph=opened.graph, training=False, measuring=False)
+        baseline = opened.baselines.get(message.split)
+        if baseline is None:
+            for found in progressive.measure_baseline(simulate(opened.model), data, message.split):
+                if isinstance(found, progressive.Baseline):
+                    baseline = opened.baselines[message.split] = found
+        assert baseline is not None
+        if finished.model is opened.model:
+            standings: Iterator[progressive.Standing] = iter([progressive.unchanged(baseline, data)])
+        else:
+            standings = progressive.measure_change(simulate(finished.model), data, baseline, full=message.full)
+        for standing in standings:
+            on_batch()
+            yield Measured(
+                generation=message.generation,
+                accuracy=standing.accuracy,
+                final=standing.final,
+                per_class=standing.per_class,
+                warnings=finished.warnings,
+            )
+
+    def _next_batch(self) -> None:
+        """One batch of the baseline, on which every plan rests, else of the plan."""
+        self._say(State(state="measuring"))
+        message: OpenSource | Measure
+        if self._baseline is not None:
+            message, answers = self._baseline
+        elif self._measuring is not None:
+            message, answers = self._measuring
+        else:
+            return
+        request = message.request if isinstance(message, OpenSource) else None
+        generation = message.generation if isinstance(message, Measure) else None
+        try:
+            self._channel.send(next(answers))
+            return
+        except (StopIteration, Cancelled):
+            pass
+        except UserError as error:
+            self._channel.send(
+                Failed(code=error.code, values=plain(error.values), request=request, generation=generation)
+            )
+        except Exception:
+            self._channel.send(Crashed(text=traceback.format_exc(), request=request, generation=generation))
+        if isinstance(message, OpenSource):
+            self._baseline = None
+        else:
+            self._measuring = None
+
+    def _work(self, answer: Callable[[Open], Message]) -> None:
+        opened = self._require_open()
+        if self._baseline is None and self._measuring is None:
+            self._say(State(state="working"))
+        self._channel.send(answer(opened))
+
+    def _require_open(self) -> Open:
+        if self._open is None:
+            raise UserError("worker.nothing_open")
+        return self._open
+
+    def _say(self, state: State) -> None:
+        if state != self._state:
+            self._state = state
+            self._channel.send(state)
+
+    def _use_threads(self, count: int) -> None:
+        torch.set_num_threads(min(count, os.cpu_count() or 1))
+
+
+def _snapshot(opened: Open, wanted: Snapshot) -> SnapshotWritten:
+    write_snapshot(
+        Path(wanted.folder),
+        opened.model,
+        opened.data,
+        model_source=opened.model_source,
+        data_source=opened.data_source,
+    )
+    return SnapshotWritten(request=wanted.request, folder=wanted.folder)

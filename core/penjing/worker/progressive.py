@@ -1,0 +1,193 @@
+"""Accuracy that is there after the first batch and becomes exact with the last one.
+
+A network is compared with the one that was loaded, sample by sample: they disagree on few, so the mean *change* on a
+few samples says more than the mean itself. Batches are spread evenly over the baseline's margins, as the samples near
+its decision borders are those that change.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from penjing.estimation.interval import Z, effective_samples, wilson
+from penjing.estimation.measured import Predict, accuracy_of, classes_of
+from penjing.loading.dataset import Dataset, SplitName
+from penjing.results import Accuracy
+
+Classes = NDArray[np.int64]
+Indices = NDArray[np.int64]
+Hits = NDArray[np.bool_]
+
+BATCHES = (32, 32, 64, 128)
+"""Samples of the first batches; all others are as large as the last: the first number comes early."""
+ENOUGH = 0.005
+"""Half-width (95 %) of what unseen samples may change, at which a quick measurement ends."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Baseline:
+    """What the network as loaded says about a split."""
+
+    split: SplitName
+    chosen: Classes
+    """[n]"""
+    truth: Classes
+    """[n]: the labels, or without them what it chose."""
+    margins: NDArray[np.float64]
+    """[n]: how far its choice is from the next one; negative where it is wrong."""
+    groups: Classes | None
+    metric: str
+
+    @property
+    def hits(self) -> Hits:
+        """Which samples it gets right."""
+        hits: Hits = self.chosen == self.truth
+        return hits
+
+    @property
+    def accuracy(self) -> Accuracy:
+        """On the whole split, as `estimation.measured.measure` says it."""
+        return accuracy_of(self.hits, groups=self.groups, metric=self.metric, split=self.split)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Standing:
+    """An accuracy on the way."""
+
+    accuracy: Accuracy
+    final: bool
+    rest: float
+    """Half-width (95 %) of what the samples not seen yet may change."""
+    per_class: tuple[float | None, ...] = ()
+
+
+def measure_baseline(predict: Predict, data: Dataset, split_name: SplitName) -> Iterator[Standing | Baseline]:
+    """A `Standing` after every batch, then the `Baseline`."""
+    split = data.split(split_name)
+    labels = split.y if data.metric == "top1" else None
+    count = len(split)
+    chosen, margins, seen = np.zeros(count, np.int64), np.zeros(count), np.zeros(count, np.bool_)
+    order = np.arange(count) if labels is None else labels
+    for indices in spread_batches(order.astype(np.float64)):
+        output = _output(predict(data.batch(split, indices)))
+        chosen[indices], margins[indices] = classes_of(output), _margins(output)
+        seen[indices] = True
+        if labels is not None and not seen.all():
+            groups = None if split.groups is None else split.groups[seen]
+            hits = chosen[seen] == labels[seen]
+            accuracy = accuracy_of(hits, groups=groups, metric=data.metric, split=split_name)
+            yield Standing(accuracy=accuracy, final=False, rest=math.inf)
+    truth = chosen if labels is None else labels
+    margins = np.where(chosen == truth, margins, -margins)
+    found = Baseline(
+        split=split_name, chosen=chosen, truth=truth, margins=margins, groups=split.groups, metric=data.metric
+    )
+    yield Standing(accuracy=found.accuracy, final=True, rest=0.0, per_class=per_class(found.hits, found.truth, data))
+    yield found
+
+
+def measure_change(predict: Predict, data: Dataset, baseline: Baseline, *, full: bool) -> Iterator[Standing]:
+    """The accuracy of another network after every batch; the last one of a full measurement is the plain one."""
+    split = data.split(baseline.split)
+    hits = baseline.hits.copy()
+    seen = np.zeros(len(hits), np.bool_)
+    for indices in spread_batches(baseline.margins):
+        hits[indices] = classes_of(predict(data.batch(split, indices))) == baseline.truth[indices]
+        seen[indices] = True
+        if seen.all():
+            break
+        standing = estimate(baseline, hits, seen)
+        enough = not full and standing.rest <= ENOUGH
+        yield standing if not enough else Standing(accuracy=standing.accuracy, final=True, rest=standing.rest)
+        if enough:
+            return
+    accuracy = accuracy_of(hits, groups=baseline.groups, metric=baseline.metric, split=baseline.split)
+    yield Standing(accuracy=accuracy, final=True, rest=0.0, per_class=per_class(hits, baseline.truth, data))
+
+
+def unchanged(baseline: Baseline, data: Dataset) -> Standing:
+    """What `measure_change` would end with for the network as loaded."""
+    return Standing(
+        accuracy=baseline.accuracy, final=True, rest=0.0, per_class=per_class(baseline.hits, baseline.truth, data)
+    )
+
+
+def estimate(baseline: Baseline, hits: Hits, seen: NDArray[np.bool_]) -> Standing:
+    """The accuracy on the whole split from the samples `seen`; of the others `hits` holds what the baseline got.
+
+    The value is the baseline's plus the mean change. The interval is the one of the whole split, its half-widths added
+    in quadrature to that of the rest: variance = Var(whole split) + E Var(drawn from it | whole split). The variance of
+    the paired change is Bonett & Price's (2012, one added to each kind of change, so that no change seen is not taken
+    for none), with the correction for a finite population, 1 - n / N.
+    """
+    count, n = len(hits), int(np.count_nonzero(seen))
+    before = baseline.hits
+    gained = int(np.count_nonzero(hits & ~before))
+    lost = int(np.count_nonzero(before & ~hits))
+    value = min(1.0, max(0.0, float(before.mean()) + (gained - lost) / n))
+    up, down = (gained + 1) / (n + 2), (lost + 1) / (n + 2)
+    variance = (up + down - (up - down) ** 2) / (n + 2) * (1 - n / count)
+    rest = Z * math.sqrt(variance)
+    worth = float(count) if baseline.groups is None else effective_samples(hits, baseline.groups)
+    low, high = wilson(value, worth)
+    accuracy = Accuracy(
+        value=value,
+        low=max(0.0, value - math.hypot(value - low, rest)),
+        high=min(1.0, value + math.hypot(high - value, rest)),
+        n=n,
+        metric=baseline.metric,
+        split=baseline.split,
+    )
+    return Standing(accuracy=accuracy, final=False, rest=rest)
+
+
+def spread_batches(keys: NDArray[np.float64]) -> Iterator[Indices]:
+    """Every index once, in batches that each spread evenly over the keys; the same at every call.
+
+    Ranks are visited in the order of their reversed bits (van der Corput), of which every prefix is evenly spread;
+    equal keys are shuffled with seed 0.
+    """
+    count = len(keys)
+    shuffled = np.random.default_rng(0).permutation(count)
+    ranked = shuffled[np.argsort(keys[shuffled], kind="stable")]
+    bits = max(1, (count - 1).bit_length())
+    places = _reversed_bits(np.arange(1 << bits), bits)
+    order = ranked[places[places < count]]
+    start, number = 0, 0
+    while start < count:
+        size = BATCHES[min(number, len(BATCHES) - 1)]
+        yield order[start : start + size]
+        start, number = start + size, number + 1
+
+
+def per_class(hits: Hits, truth: Classes, data: Dataset) -> tuple[float | None, ...]:
+    """The share of hits in each class; None where there is no sample."""
+    classes = max(len(data.classes), int(truth.max(initial=-1)) + 1)
+    counts = np.bincount(truth, minlength=classes)
+    right = np.bincount(truth, weights=hits, minlength=classes)
+    return tuple(float(share / n) if n else None for share, n in zip(right, counts, strict=True))
+
+
+def _reversed_bits(numbers: Indices, bits: int) -> Indices:
+    result = np.zeros_like(numbers)
+    for place in range(bits):
+        result |= ((numbers >> place) & 1) << (bits - 1 - place)
+    return result
+
+
+def _output(result: Tensor | tuple[Tensor, ...]) -> Tensor:
+    first = result if isinstance(result, Tensor) else result[0]
+    return first.detach().reshape(first.shape[0], -1)
+
+
+def _margins(output: Tensor) -> NDArray[np.float64]:
+    if output.shape[1] == 1:
+        return output[:, 0].abs().double().numpy()
+    best = torch.topk(output, 2, dim=1).values.double()
+    margins: NDArray[np.float64] = (best[:, 0] - best[:, 1]).numpy()
+    return margins
