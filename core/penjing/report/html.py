@@ -214,7 +214,7 @@ def _layer_rows(before: LayerGraph, after: LayerGraph, model: Model, device: Dev
             type=layer.type,
             params=(words.count(layer.params), words.UNKNOWN if new is None else words.count(new.params)),
             macs=(words.count(layer.macs), words.UNKNOWN if new is None else words.count(new.macs)),
-            bits=words.UNKNOWN if new is None else str(weight.bits) if weight is not None and quantized else "32",
+            bits=words.UNKNOWN if stored is None else str(weight.bits) if weight is not None and quantized else "32",
             zeros=words.percent(1 - weight.kept / new.weights) if masked and weight is not None and new else "",
             size=words.size(stored),
             bar_before=BAR_WIDTH * FLOAT_BYTES * layer.params / largest,
