@@ -1,0 +1,134 @@
+"""Every row of the operator table, written to ONNX and judged by onnx.checker and onnxruntime."""
+
+from collections.abc import Callable
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from torch import nn
+
+from penjing.compression.integer import run
+from penjing.compression.lowering import lower
+from penjing.compression.quantize import quantize
+from penjing.exporting.onnx_float import float_proto
+from penjing.exporting.onnx_qdq import qdq_proto
+from penjing.model.model import Model
+from penjing.model.modules import (
+    Add,
+    AddConstant,
+    Clip,
+    Concat,
+    Divide,
+    Erf,
+    GlobalAveragePool,
+    GlobalMaxPool,
+    Mean,
+    Multiply,
+    MultiplyConstant,
+    Pad,
+    Reshape,
+    Subtract,
+    Transpose,
+)
+from penjing.model.operators.table import operator_of, operators
+from penjing.plan import Plan
+from tests.core.exporting.networks import batch
+from tests.support.networks import network
+
+CASES: dict[str, Callable[[], nn.Module]] = {
+    "conv with everything": lambda: nn.Conv2d(4, 6, 3, stride=(2, 1), padding=(1, 2), dilation=(1, 2), groups=2),
+    "linear along the last axis": lambda: nn.Linear(7, 5),
+    "batch norm": lambda: nn.BatchNorm2d(4),
+    "relu": nn.ReLU,
+    "relu6": nn.ReLU6,
+    "sigmoid": nn.Sigmoid,
+    "tanh": nn.Tanh,
+    "hard sigmoid": nn.Hardsigmoid,
+    "hard swish": nn.Hardswish,
+    "identity": nn.Identity,
+    "dropout": lambda: nn.Dropout(0.3),
+    "softmax": lambda: nn.Softmax(dim=1),
+    "log softmax": lambda: nn.LogSoftmax(dim=-1),
+    "clip": lambda: Clip(-0.5, 1.5),
+    "clip from below": lambda: Clip(-0.5, float("inf")),
+    "leaky relu": lambda: nn.LeakyReLU(0.1),
+    "prelu": lambda: nn.PReLU(4),
+    "gelu": nn.GELU,
+    "gelu by tanh": lambda: nn.GELU(approximate="tanh"),
+    "silu": nn.SiLU,
+    "erf": Erf,
+    "add constant": lambda: AddConstant(torch.linspace(-1, 1, 4).reshape(4, 1, 1)),
+    "multiply constant": lambda: MultiplyConstant(torch.linspace(0.5, 2, 7)),
+    "global maximum": lambda: GlobalMaxPool(keepdim=False),
+    "global maximum with axes": lambda: GlobalMaxPool(keepdim=True),
+    "global mean": lambda: GlobalAveragePool(keepdim=False),
+    "global mean with axes": lambda: GlobalAveragePool(keepdim=True),
+    "mean": lambda: Mean((1, 3), keepdim=False),
+    "maximum": lambda: nn.MaxPool2d((3, 2), stride=2, padding=1, dilation=(1, 1), ceil_mode=True),
+    "average": lambda: nn.AvgPool2d(3, stride=2, padding=1, ceil_mode=True, count_include_pad=False),
+    "average with padding": lambda: nn.AvgPool2d(3, stride=2, padding=1, count_include_pad=True),
+    "flatten": nn.Flatten,
+    "flatten some": lambda: nn.Flatten(2, 3),
+    "reshape": lambda: Reshape((2, -1)),
+    "transpose": lambda: Transpose((0, 2, 3, 1)),
+    "pad": lambda: Pad((0, 1, 0), (0, 2, 1), mode="constant", value=0.0),
+    "upsample": lambda: nn.Upsample(scale_factor=(2.0, 2.0), mode="nearest"),
+}
+JOINS: dict[str, Callable[[], nn.Module]] = {
+    "add": Add,
+    "multiply": Multiply,
+    "subtract": Subtract,
+    "divide": Divide,
+    "concat": lambda: Concat(1),
+}
+
+
+def made(case: str) -> Model:
+    before = [("first", nn.Conv2d(4, 4, 1), ""), ("second", nn.Conv2d(4, 4, 1), "x"), ("away", Clip(0.5, 4.0), "")]
+    if case in JOINS:
+        return network((4, 6, 7), [*before, ("case", JOINS[case](), "first away")])
+    return network((4, 6, 7), [before[0], ("case", CASES[case](), "")])
+
+
+def answers(proto: onnx.ModelProto, values: torch.Tensor, *, optimised: bool) -> np.ndarray:
+    onnx.checker.check_model(proto, full_check=True)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = 1, 3
+    levels = onnxruntime.GraphOptimizationLevel
+    options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimised else levels.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(proto.SerializeToString(), options)
+    return session.run(None, {"x": values.numpy()})[0]
+
+
+def test_that_every_row_has_a_case() -> None:
+    covered = {operator_of(make()).kind for make in (*CASES.values(), *JOINS.values())}
+    assert covered == set(operators())
+
+
+@pytest.mark.parametrize("opset", [14, 18])
+@pytest.mark.parametrize("case", [*CASES, *JOINS])
+def test_that_it_computes_what_the_module_computes(case: str, opset: int) -> None:
+    model = made(case)
+    values = batch(model, 3)
+    wanted = model(values).numpy()
+    got = answers(float_proto(model, opset=opset), values, optimised=False)
+    assert got.shape == wanted.shape
+    assert np.abs(got - wanted).max() <= 1e-4 * np.abs(wanted).max() + 1e-6
+
+
+@pytest.mark.parametrize("case", [*CASES, *JOINS])
+def test_that_it_computes_the_integers_of_the_reference(case: str) -> None:
+    model = quantize(made(case), Plan().with_defaults(weight_bits=8, activation_bits=8), None)
+    values = batch(model, 16)
+    wanted = run(lower(model), values.numpy())[0]
+    quantizer = model.activation_quantizers.get(model.outputs[0].layer)
+    for optimised in (False, True):
+        got = answers(qdq_proto(model), values, optimised=optimised)
+        assert got.shape == wanted.shape
+        if quantizer is None:
+            assert np.abs(got - wanted).max() <= 1e-4 * np.abs(wanted).max() + 1e-6
+            continue
+        apart = np.rint(np.abs(got - wanted) / float(quantizer.scale))
+        assert apart.max() <= 1 and (apart > 0).mean() <= 0.01
