@@ -4,7 +4,7 @@ Lifetimes and greedy placement by size: Pisarchyk & Lee 2020, arXiv:2001.03288. 
 best is improved by swaps; the lower bound says when nothing better can exist.
 
 >>> plan_arena((Buffer("a", 100, 0, 1), Buffer("b", 50, 1, 2), Buffer("c", 80, 2, 2))).size
-192
+176
 """
 
 import math

@@ -7,8 +7,8 @@
 
 import numpy as np
 
-from penjing.estimation.prediction import spread
 from penjing.estimation.state import FILTERED, NetworkState, WeightState
+from penjing.estimation.tensors import spread
 from penjing.layer_graph import LayerGraph
 from penjing.model.model import Model
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from penjing.estimation.deployed import fold, is_quantized
-from penjing.estimation.prediction import inner_tensors
 from penjing.estimation.state import FILTERED, FLOAT_BITS, NetworkState
+from penjing.estimation.tensors import inner_tensors
 from penjing.layer_graph import Layer, LayerGraph
 
 _STORED = (2, 4, 8, 16)

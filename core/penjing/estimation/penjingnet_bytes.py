@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from penjing.estimation.deployed import fold, is_quantized
-from penjing.estimation.prediction import inner_tensors
 from penjing.estimation.state import FILTERED, FLOAT_BITS, NetworkState
 from penjing.estimation.storage import stored_bytes
+from penjing.estimation.tensors import inner_tensors
 from penjing.layer_graph import Layer, LayerGraph
 
 _NAMES = ("network.json", "weights.bin")

@@ -65,7 +65,7 @@ def _layers(plan: Plan, graph: LayerGraph, steps: set[str], device: Device | Non
         settings = plan.settings(layer.name)
         if not layer.compressible:
             if layer.name in plan.layers and plan.layers[layer.name] != Override():
-                values: dict[str, str | int | float] = {"layer": layer.name, "reason": layer.reason or layer.type}
+                values: dict[str, str | int | float] = {"layer": layer.name, "type": layer.type}
                 yield Problem(level="warning", layer=layer.name, code="check.not_compressible", values=values)
             continue
         if "prune" in steps:
@@ -127,7 +127,6 @@ def _quantization(layer: Layer, settings: Settings, device: Device | None) -> It
     for method, chosen in (
         ("codebook", settings.codebook is not None),
         ("equalize", settings.equalize),
-        ("bias_correction", settings.bias_correction),
     ):
         if chosen:
             values: dict[str, str | int | float] = {"layer": layer.name, "method": method}

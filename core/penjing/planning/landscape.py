@@ -1,7 +1,8 @@
 """Flash, RAM, time and energy of thousands of cuts at once: what every layer costs as a function of channel counts.
 
 Only counts matter here, not which channels go, so a candidate is a column of numbers and a whole neighbourhood of
-candidates one matrix product; a layer that makes part of a group's channels is taken to lose its share. The plan that is found is checked by `estimation.exact` at the end.
+candidates one matrix product; a layer that makes part of a group's channels is taken to lose its share. The plan that
+is found is checked by `estimation.exact` at the end.
 """
 
 from dataclasses import dataclass

@@ -28,7 +28,7 @@ MOVES: tuple[dict[str, object], ...] = (
 )
 
 
-@pytest.mark.parametrize("name", ["plain", "residual", "depthwise", "1-D"])
+@pytest.mark.parametrize("name", ["residual", "1-D"])
 @pytest.mark.parametrize("plan", START.values(), ids=START)
 @pytest.mark.parametrize("on", [None, SPARSE], ids=["no device", "device"])
 def test_that_a_move_tells_what_an_estimate_from_scratch_tells(name: str, plan: Plan, on) -> None:  # type: ignore[no-untyped-def]
