@@ -1,6 +1,5 @@
 """Data and networks for tests of quantization: a data set of given inputs, quantized networks."""
 
-from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,14 +13,26 @@ from penjing.plan import Plan
 from tests.support.networks import sample_input
 
 
+class Unlabelled:
+    """A split of so many samples without classes."""
+
+    y = None
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def __len__(self) -> int:
+        return self.count
+
+
 def dataset_of(inputs: Tensor) -> Any:
     """What calibration needs of a data set: a training split and its batches."""
 
-    def batch(split: Sequence[int], indices: slice | np.ndarray[Any, Any]) -> Tensor:
+    def batch(split: object, indices: slice | np.ndarray[Any, Any]) -> Tensor:
         assert split is found.train
         return inputs[indices] if isinstance(indices, slice) else inputs[torch.from_numpy(indices)]
 
-    found = SimpleNamespace(train=range(len(inputs)), val=range(0), batch=batch)
+    found = SimpleNamespace(train=Unlabelled(len(inputs)), batch=batch)
     return found
 
 

@@ -6,31 +6,34 @@
 
 import copy
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor, fx
+from torch import Tensor, fx, nn
 
 from penjing import assets
+from penjing.compression.adaround import ADAROUND
 from penjing.compression.calibration import BATCH, CALIBRATORS, MOST_SAMPLES, Observed
 from penjing.compression.folding import fold_batch_norm
+from penjing.compression.gptq import GPTQ
+from penjing.compression.layerwise import change_layers
+from penjing.compression.moments import moments_of
 from penjing.compression.placement import UNQUANTIZED, Placement, nodes_of, place
-from penjing.compression.quantizers import LARGEST_BIAS, activation_quantizer, weight_quantizer
+from penjing.compression.quantizers import LARGEST_BIAS, activation_quantizer
+from penjing.compression.rounding import NEAREST, RoundingMethod, Task
 from penjing.errors import UserError
+from penjing.inspection.execution import affordable
+from penjing.inspection.few_samples import few_samples
 from penjing.loading.dataset import Dataset
 from penjing.model.model import Model, Quantizer
-from penjing.model.operators.table import parameter
+from penjing.model.operators.table import operator_of, parameter
 from penjing.plan import Plan, Settings
 from penjing.results import OnProgress, Progress, unheard
 
 RANDOM_INPUTS = 64
 
-Rounding = Callable[[Tensor, Quantizer], Tensor]
-"""(weight, quantizer) → the weight on the quantizer's grid."""
-
-ROUNDINGS: Mapping[str, Rounding] = {"nearest": lambda weight, quantizer: quantizer.on_grid(weight)}
+ROUNDINGS: Mapping[str, RoundingMethod] = {"nearest": NEAREST, "gptq": GPTQ, "adaround": ADAROUND}
 """By the catalogue's ids."""
 
 
@@ -49,11 +52,12 @@ def quantize(model: Model, plan: Plan, data: Dataset | None, *, on_progress: OnP
         return model
     for name, settings in wanted.items():
         _check(model.source_names.get(name, name), settings)
-    result = _quantize_weights(fold_batch_norm(model), wanted)
+    inputs = _calibration_inputs(model, data)
+    result = _quantize_weights(fold_batch_norm(model), wanted, inputs, on_progress)
     placement = place(result, plan)
     if not placement.settings:
         return result
-    batches, warnings = list(_calibration_batches(model, data)), model.warnings
+    batches, warnings = list(zip(*(torch.split(part, BATCH) for part in inputs), strict=True)), model.warnings
     if data is None:
         warnings = (*warnings, assets.text("quantize.random_calibration", count=RANDOM_INPUTS))
     observed = observe(result, placement, batches, on_progress=on_progress)
@@ -97,7 +101,6 @@ class _Watcher(fx.Interpreter):
 def _check(layer: str, settings: Settings) -> None:
     for method, is_set in (
         ("equalize", settings.equalize),
-        ("bias_correction", settings.bias_correction),
         ("codebook", settings.codebook is not None),
     ):
         if is_set:
@@ -108,37 +111,60 @@ def _check(layer: str, settings: Settings) -> None:
         raise UserError("quantize.activation_bits", layer=layer, bits=settings.activation_bits)
 
 
-def _quantize_weights(model: Model, wanted: Mapping[str, Settings]) -> Model:
-    quantizers, modules = dict(model.weight_quantizers), {}
-    for name, settings in wanted.items():
-        if settings.weight_bits >= UNQUANTIZED:
-            continue
-        weight = model.weight(name)
-        quantizers[name] = weight_quantizer(
-            weight, bits=settings.weight_bits, scheme=settings.scheme, granularity=settings.granularity
-        )
-        modules[name] = _with_weight(model, name, ROUNDINGS[settings.rounding](weight, quantizers[name]))
-    return dataclasses.replace(model.replace_layers(modules), weight_quantizers=quantizers)
+def _quantize_weights(
+    model: Model, wanted: Mapping[str, Settings], values: Sequence[Tensor], on_progress: OnProgress
+) -> Model:
+    """The weights on their grids; layer by layer with what flows where a rounding or a correction asks for it."""
+    quantizers = dict(model.weight_quantizers)
+
+    def change(name: str, module: nn.Module, original: Tensor | None, compressed: Tensor | None) -> nn.Module | None:
+        settings = wanted.get(name)
+        if settings is None or settings.weight_bits >= UNQUANTIZED:
+            return None
+        method, mask = ROUNDINGS[settings.rounding], model.masks.get(name)
+        moments = None
+        if method.needs_moments and original is not None and compressed is not None:
+            moments = moments_of(module, original, compressed)
+        task = Task(weight=model.weight(name), settings=settings, mask=mask, moments=moments)
+        weight, quantizers[name] = method.round(task)
+        result = _with_weight(model, name, weight)
+        if settings.bias_correction and original is not None and compressed is not None:
+            _correct_bias(result, module, original, compressed)
+        return result
+
+    settings = [entry for entry in wanted.values() if entry.weight_bits < UNQUANTIZED]
+    if any(ROUNDINGS[entry.rounding].needs_moments or entry.bias_correction for entry in settings):
+        result = change_layers(model, values, change, on_progress=on_progress)
+    else:
+        changed = {name: change(name, module, None, None) for name, module, _ in model.layers()}
+        result = model.replace_layers({name: module for name, module in changed.items() if module is not None})
+    return dataclasses.replace(result, weight_quantizers=quantizers)
 
 
-def _with_weight(model: Model, name: str, weight: Tensor) -> torch.nn.Module:
+def _correct_bias(result: nn.Module, module: nn.Module, original: Tensor, compressed: Tensor) -> None:
+    """Takes the mean error from the bias: b ← b - E[ŵ x̂ - w x] (Nagel 2019, arXiv:1906.04721)."""
+    kernel = operator_of(module).integer
+    assert kernel is not None
+    with torch.no_grad():
+        error = result(compressed) - module(original)
+        shift = error.double().transpose(kernel.channel_axis, -1).flatten(0, -2).mean(dim=0).float()
+        bias = result.bias if isinstance(result.bias, Tensor) else torch.zeros(len(shift))
+        result.bias = parameter(bias - shift)
+
+
+def _with_weight(model: Model, name: str, weight: Tensor) -> nn.Module:
     module: Any = copy.deepcopy(model.layer(name))
     mask = model.masks.get(name)
     module.weight = parameter(weight if mask is None else weight * mask)
     return module  # type: ignore[no-any-return]
 
 
-def _calibration_batches(model: Model, data: Dataset | None) -> Iterator[tuple[Tensor, ...]]:
-    if data is None:
-        generator = torch.Generator().manual_seed(0)
-        shapes = [(RANDOM_INPUTS, *entry.shape[1:]) for entry in model.inputs]
-        yield tuple(torch.randn(shape, generator=generator) for shape in shapes)
-        return
-    split = data.train if len(data.train) else data.val
-    # Evenly spaced, because a training set may be sorted by class.
-    chosen = np.unique(np.linspace(0, len(split) - 1, num=min(MOST_SAMPLES, len(split))).round().astype(np.int64))
-    for start in range(0, len(chosen), BATCH):
-        yield (data.batch(split, chosen[start : start + BATCH]),)
+def _calibration_inputs(model: Model, data: Dataset | None) -> tuple[Tensor, ...]:
+    if data is not None:
+        return (few_samples(data, affordable(model, MOST_SAMPLES)).values,)
+    generator = torch.Generator().manual_seed(0)
+    count = affordable(model, RANDOM_INPUTS)
+    return tuple(torch.randn((count, *entry.shape[1:]), generator=generator) for entry in model.inputs)
 
 
 def _activation_quantizers(

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from penjing.catalogue.methods import methods
-from penjing.compression.calibration import CALIBRATORS, VALUES_PER_BATCH, Observed
+from penjing.compression.calibration import CALIBRATORS, VALUES_PER_BATCH, Observed, lost_information
 
 
 def observed(*batches: torch.Tensor) -> Observed:
@@ -62,3 +62,26 @@ def test_that_mse_is_as_good_as_trying_every_pair_of_ends_in_float64() -> None:
     best = min(error(low * one, high * other) for one in shares for other in shares)
     assert best < 0.9 * error(low, high)
     assert error(*CALIBRATORS["mse"](seen, 4)) < 1.03 * best
+
+
+def test_that_the_moving_average_counts_a_new_batch_one_tenth() -> None:
+    seen = observed(torch.tensor([-1.0, 1.0]), torch.tensor([0.0, 2.0]), torch.tensor([0.0, 3.0]))
+    # highs 1 → .9 + .2 = 1.1 → .99 + .3 = 1.29; lows -1 → -.9 → -.81
+    assert CALIBRATORS["ema"](seen, 8) == (pytest.approx(-0.81), pytest.approx(1.29))
+
+
+def test_that_lost_information_is_the_kl_divergence_of_the_definition() -> None:
+    counts = np.array([4, 0, 2, 6, 1, 3, 5, 9])
+    kept = np.array([False, True, True, True, True, True, True, False])
+    # p: the six bins in the middle, what is clipped added at the ends: 4, 2, 6, 1, 3, 5 + 9 of 30.
+    p = np.array([4, 2, 6, 1, 3, 14]) / 30
+    # q of three parts (0 + 2, 6 + 1, 3 + 5), spread over the bins that p fills.
+    q = np.array([1, 1, 3.5, 3.5, 4, 4]) / 17
+    assert lost_information(counts, kept, 3) == pytest.approx(float(np.sum(p * np.log(p / q))))
+
+
+def test_that_entropy_keeps_what_is_even_and_cuts_a_long_thin_tail() -> None:
+    even = torch.linspace(0, 1, 20_001)
+    assert CALIBRATORS["entropy"](observed(even), 8)[1] == pytest.approx(1.0, rel=0.02)
+    tail = torch.cat([even, torch.linspace(1, 20, 20)])
+    assert CALIBRATORS["entropy"](observed(tail), 6)[1] < 15

@@ -170,7 +170,7 @@ def test_that_a_bias_far_larger_than_its_weights_still_fits_int32() -> None:
 
 def test_that_what_cannot_be_done_yet_is_refused() -> None:
     model = NETWORKS["plain"](0)
-    for field, value in (("equalize", True), ("bias_correction", True), ("codebook", 16)):
+    for field, value in (("equalize", True), ("codebook", 16)):
         with pytest.raises(UserError) as error:
             quantize(model, Plan().with_defaults(weight_bits=8, **{field: value}), None)
         assert (error.value.code, error.value.values["method"]) == ("quantize.not_available", field)
