@@ -47,6 +47,21 @@ def open_data(source: str | Path, *, model: Model) -> Dataset:
     return _dataset(_read(path, card, shape), card, model, path)
 
 
+def example_shape(source: str | Path) -> tuple[int, ...] | None:
+    """The shape of one stored example, channels first, for networks that leave extents open; None if it cannot say.
+
+    Raises:
+        UserError: what the reader says of the file.
+    """
+    path = Path(source)
+    if path.is_dir() or path.suffix.lower() not in (".npz", ".csv", ".tsv"):
+        return None
+    card = card_of(path)
+    (shape, *_) = (split.x.shape[1:] for split in _read(path, card, ()).splits.values())
+    channels_last = card.layout in ("NHWC", "NLC")
+    return (shape[-1], *shape[:-1]) if channels_last else tuple(shape)
+
+
 def _read(path: Path, card: Card, shape: tuple[int, ...]) -> RawData:
     if path.is_dir():
         return read_images(path, shape=shape)

@@ -5,9 +5,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from penjing.distillation.student import student_of, teacher_of
 from penjing.inspection.graph import layer_graph
 from penjing.layer_graph import LayerGraph
 from penjing.loading.dataset import Dataset
+from penjing.loading.open import open_model
 from penjing.model.model import Model
 from penjing.pipeline.steps import Context, State, require_step, validation_accuracy
 from penjing.plan import Plan
@@ -37,11 +39,10 @@ def run_plan(
     graph: LayerGraph | None = None,
     training: bool = True,
     measuring: bool = True,
-    teacher: Model | None = None,
     checkpoints: Path | None = None,
     on_progress: OnProgress = unheard,
 ) -> Finished:
-    """A new model: the plan's steps applied to `model` one after the other.
+    """A new model: the plan's steps applied to `model`, or to the student that the plan names, one after the other.
 
     `graph` is the layer graph of `model`, where the caller has it already. Without `training` the steps that train are
     left out; with `measuring` the accuracy on the validation split is taken after every step that did something.
@@ -50,19 +51,22 @@ def run_plan(
     Raises:
         UserError: `plan.unknown_layer`, or what a step says.
     """
-    graph = layer_graph(model) if graph is None else graph
+    teaching = plan.distillation
+    student = student_of(teaching.student, compressed=model, original=model, load=open_model)
+    if student is not model or graph is None:
+        graph = layer_graph(student)
     require_known_layers(plan, graph)
     context = Context(
-        original=model,
+        original=student,
         graph=graph,
         plan=plan,
         data=data,
         training=training,
         on_progress=on_progress,
-        teacher=teacher,
+        teacher=teacher_of(teaching.teacher, original=model, load=open_model),
         checkpoints=checkpoints,
     )
-    state = State(model=model, graph=graph, counted=graph)
+    state = State(model=student, graph=graph, counted=graph, changed=student is not model)
     results = []
     for step in plan.steps:
         started = time.monotonic()

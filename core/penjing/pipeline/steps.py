@@ -28,15 +28,15 @@ class Context:
     """What every step may look at and none changes."""
 
     original: Model
+    """What the pipeline starts from: the network as loaded, or the student that the plan names."""
     graph: LayerGraph
-    """Of the original."""
+    """Of `original`."""
     plan: Plan
     data: Dataset | None
     training: bool = True
     """Whether training steps run: an estimate and an export without training leave them out."""
     on_progress: OnProgress = unheard
-    teacher: Model | None = None
-    """None: the original."""
+    teacher: Model
     checkpoints: Path | None = None
     """A folder in which every training step keeps its state after each epoch, and goes on from it if it is there."""
 
@@ -84,10 +84,10 @@ def steps() -> Mapping[str, StepFunction]:
 
 
 def validation_accuracy(context: Context, model: Model) -> Accuracy | None:
-    """Top-1 on the validation split as the screen simulates the model; None where there are no labels or no data."""
-    if context.data is None or not context.data.has_labels:
+    """On the validation split, as the screen simulates the model; without labels the agreement with the teacher."""
+    if context.data is None or not len(context.data.val):
         return None
-    return measure(simulate(model), context.data, "val")
+    return measure(simulate(model), context.data, "val", reference=simulate(context.teacher))
 
 
 @step("prune")
@@ -115,12 +115,18 @@ def _bn_reestimate(context: Context, state: State, options: Step) -> State:
     if not any(layer.kind == "batch_norm" for layer in state.graph.layers):
         return state
     context.announce("bn_reestimate")
-    candidate = reestimate(state.model, context.data, method=options.method, reference=context.original)
-    before, after = validation_accuracy(context, state.model), validation_accuracy(context, candidate)
     # Few images can be worse than the statistics of the whole training: measure before keeping (BARS.md).
-    if before is not None and after is not None and after.value < before.value:
-        return dataclasses.replace(state, detail=f"{before.value:.4f} > {after.value:.4f}: not kept")
-    return dataclasses.replace(state, model=candidate)
+    best, kept = validation_accuracy(context, state.model), None
+    for method in (None, "differential") if options.method is None else (options.method,):
+        candidate = reestimate(state.model, context.data, method=method, reference=context.original)
+        found = validation_accuracy(context, candidate)
+        if best is None or found is None or found.value > best.value:
+            best, kept = found, candidate
+    return (
+        dataclasses.replace(state, detail="not kept: no better")
+        if kept is None
+        else dataclasses.replace(state, model=kept)
+    )
 
 
 @step("quantize")
@@ -142,7 +148,7 @@ def _training(context: Context, state: State, *, kind: Kind, method: str | None 
         state.model,
         context.data,
         options=plan.distillation,
-        teacher=(context.teacher or context.original) if kind != "finetune" else None,
+        teacher=context.teacher,
         kind=kind,
         method=method,
         on_progress=lambda progress: context.on_progress(msgspec.structs.replace(progress, stage=kind)),
