@@ -15,6 +15,7 @@ from torch import Tensor, fx, nn
 from penjing import assets
 from penjing.compression.adaround import ADAROUND
 from penjing.compression.calibration import BATCH, CALIBRATORS, MOST_SAMPLES, Observed
+from penjing.compression.equalization import equalize
 from penjing.compression.folding import fold_batch_norm
 from penjing.compression.gptq import GPTQ
 from penjing.compression.layerwise import change_layers
@@ -53,7 +54,8 @@ def quantize(model: Model, plan: Plan, data: Dataset | None, *, on_progress: OnP
     for name, settings in wanted.items():
         _check(model.source_names.get(name, name), settings)
     inputs = _calibration_inputs(model, data)
-    result = _quantize_weights(fold_batch_norm(model), wanted, inputs, on_progress)
+    folded = equalize(fold_batch_norm(model), {name for name, settings in wanted.items() if settings.equalize})
+    result = _quantize_weights(folded, wanted, inputs, on_progress)
     placement = place(result, plan)
     if not placement.settings:
         return result
@@ -99,12 +101,8 @@ class _Watcher(fx.Interpreter):
 
 
 def _check(layer: str, settings: Settings) -> None:
-    for method, is_set in (
-        ("equalize", settings.equalize),
-        ("codebook", settings.codebook is not None),
-    ):
-        if is_set:
-            raise UserError("quantize.not_available", layer=layer, method=method)
+    if settings.codebook is not None:
+        raise UserError("quantize.not_available", layer=layer, method="codebook")
     if settings.scheme == "float16" and settings.weight_bits not in {16, UNQUANTIZED}:
         raise UserError("quantize.float16_bits", layer=layer, bits=settings.weight_bits)
     if 8 < settings.activation_bits < UNQUANTIZED:
