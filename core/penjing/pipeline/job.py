@@ -28,6 +28,7 @@ from penjing.report.html import write_report
 from penjing.report.script import write_script
 from penjing.results import Accuracy, ExportedFile, Figures, OnProgress, Progress, RunResult, unheard
 from penjing.verification.record import write_record
+from penjing.verification.source import source_rung
 from penjing.verification.verify import verify_files
 
 INTEGER_FORMATS = frozenset({"onnx-int8"})
@@ -99,6 +100,12 @@ def compress_job(job: Job, folder: Path, *, on_progress: OnProgress = unheard) -
             on_progress=on_progress,
             language=job.language,
         )
+        rung = source_rung(
+            Path(job.model_source), job.model, _sample_inputs(job.model, job.data), language=job.language
+        )
+        if rung is not None:
+            passed = verdict.passed and rung.passed is not False
+            verdict = msgspec.structs.replace(verdict, passed=passed, rungs=(rung, *verdict.rungs))
         baseline_format = "onnx" if formats[0] in INTEGER_FORMATS else formats[0]
         result = RunResult(
             baseline=_with(figures_of(graph, device=job.device, format=baseline_format), before),
