@@ -24,6 +24,7 @@ class Bars(Canvas):
         self.addItem(self._filled)
         self.addItem(self._outline)
         self.setYRange(0, 100, padding=0.04)
+        self.begin()
 
     def show_shares(self, names: Sequence[str], before: Sequence[float | None], now: Sequence[float | None]) -> None:
         """Show accuracy by class; None is a class without samples and has no bar."""
@@ -38,7 +39,7 @@ class Bars(Canvas):
         """Inks of the present palette."""
         found = self.inks
         self._filled.setOpts(**_bars(self._now), brush=faded(found.accent, 0.85), pen=pg.mkPen(None))
-        self._outline.setOpts(**_bars(self._before), brush=None, pen=pg.mkPen(faded(found.ink, 0.75)))
+        self._outline.setOpts(**_bars(self._before), brush=None, pen=pg.mkPen(faded(found.text, 0.75)))
 
 
 def _bars(shares: Sequence[float | None]) -> dict[str, object]:

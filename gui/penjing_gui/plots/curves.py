@@ -7,7 +7,7 @@ import numpy as np
 import pyqtgraph as pg
 from PySide6.QtWidgets import QWidget
 
-from penjing_gui.plots.canvas import SERIES, SYMBOLS, Canvas, words
+from penjing_gui.plots.canvas import SYMBOLS, Canvas, words
 
 
 @dataclass(kw_only=True)
@@ -32,6 +32,7 @@ class Curves(Canvas):
         for item in (self._level, self._level_label):
             self.addItem(item, ignoreBounds=True)
             item.setVisible(False)
+        self.begin()
 
     def show_series(self, name: str, xs: Sequence[float], ys: Sequence[float]) -> None:
         """Show one series; the same name again replaces it."""
@@ -39,7 +40,7 @@ class Curves(Canvas):
         if line is None:
             label = pg.TextItem(anchor=(1, 1))
             curve = pg.PlotDataItem()
-            line = _Line(curve=curve, label=label, color=len(self._lines) % len(SERIES))
+            line = _Line(curve=curve, label=label, color=len(self._lines) % len(SYMBOLS))
             self._lines[name] = line
             self.addItem(curve)
             self.addItem(label, ignoreBounds=True)
@@ -75,21 +76,21 @@ class Curves(Canvas):
             self._style(name, line)
             self._place(name, line)
         found = self.inks
-        self._level.setPen(pg.mkPen(found.faint, style=pg.QtCore.Qt.PenStyle.DashLine))
-        words(self._level_label, self._level_words, found.faint, font=self.font())
+        self._level.setPen(pg.mkPen(found.muted, style=pg.QtCore.Qt.PenStyle.DashLine))
+        words(self._level_label, self._level_words, found.muted, font=self.font())
 
     def _style(self, name: str, line: _Line) -> None:
-        color = SERIES[line.color]
+        color = self.inks.series[line.color]
         line.curve.setPen(pg.mkPen(color, width=2))
         if self._markers:
             line.curve.setSymbol(SYMBOLS[line.color])
             line.curve.setSymbolSize(8)
             line.curve.setSymbolBrush(pg.mkBrush(color))
-            line.curve.setSymbolPen(pg.mkPen(self.inks.paper))
+            line.curve.setSymbolPen(pg.mkPen(self.inks.surface))
 
     def _place(self, name: str, line: _Line) -> None:
         if not len(line.xs):
-            words(line.label, "", self.inks.ink, font=self.font())
+            words(line.label, "", self.inks.text, font=self.font())
             return
-        words(line.label, f"{name} {line.ys[-1]:.4g}{self._unit}", self.inks.ink, font=self.font())
+        words(line.label, f"{name} {line.ys[-1]:.4g}{self._unit}", self.inks.text, font=self.font())
         line.label.setPos(float(line.xs[-1]), float(line.ys[-1]))

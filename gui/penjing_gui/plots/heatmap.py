@@ -10,7 +10,7 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QRectF, Qt, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QColor, QKeyEvent
 from PySide6.QtWidgets import QWidget
 
 from penjing_gui.plots.canvas import Canvas, faded
@@ -46,9 +46,9 @@ class Heatmap(Canvas):
             self.addItem(item)
         self._cursor.setVisible(False)
         self.invertY(True)
-        self.name_axes("", "")
         self.scene().sigMouseMoved.connect(self._move)
         self.scene().sigMouseClicked.connect(self._click)
+        self.begin()
 
     def show_values(self, block: NDArray[np.float32], *, columns: str, rows: str) -> None:
         """Show a picture [out, in · kernel]; magnitudes for weights, scores as they are."""
@@ -79,9 +79,10 @@ class Heatmap(Canvas):
         found = self.inks
         self._cursor.setPen(pg.mkPen(found.accent, width=2))
         rows = max(self._rows, 1)
+        paper = QColor(found.surface).getRgb()[:3]
         shade = np.zeros((rows, 2, 4), np.ubyte)
         if len(self._cut) == self._rows and self._rows:
-            shade[self._cut] = (found.paper.red(), found.paper.green(), found.paper.blue(), 205)
+            shade[self._cut] = (*paper, 205)
         self._shade.setImage(shade, levels=(0, 255), autoLevels=False)
         self._shade.setRect(QRectF(0, 0, max(self._columns, 1), rows))
         marked = sorted(self._protected)
@@ -89,7 +90,7 @@ class Heatmap(Canvas):
             [0.0] * len(marked),
             [row + 0.5 for row in marked],
             brush=pg.mkBrush(found.accent),
-            pen=pg.mkPen(faded(found.paper, 0.9)),
+            pen=pg.mkPen(faded(found.surface, 0.9)),
         )
 
     def words_of(self, row: int) -> str:

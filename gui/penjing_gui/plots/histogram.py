@@ -49,9 +49,10 @@ class Histogram(Canvas):
         self._dragging = False
         self._edges = np.linspace(0, 1, BINS + 1)
         self._places = np.zeros(BINS + 1, np.int64)
-        self._kept = pg.PlotCurveItem(stepMode="center", pen=None)
-        self._gone = pg.PlotCurveItem(stepMode="center", pen=None)
-        self._ghost = pg.PlotCurveItem(stepMode="center")
+        nothing = np.zeros(BINS)
+        self._kept, self._gone, self._ghost = (
+            pg.PlotCurveItem(self._edges, nothing, stepMode="center", pen=None) for _ in range(3)
+        )
         self._ticks = pg.PlotCurveItem(connect="pairs")
         for item in (self._kept, self._gone, self._ghost, self._ticks):
             self.addItem(item)
@@ -63,7 +64,7 @@ class Histogram(Canvas):
             line.sigPositionChangeFinished.connect(self._drop)
         self._label = pg.TextItem(anchor=(0, 0))
         self.addItem(self._label, ignoreBounds=True)
-        self.name_axes("", "")
+        self.begin()
 
     # ------------------------------------------------------------------------------------------------------- values
 
@@ -130,12 +131,12 @@ class Histogram(Canvas):
         """Brushes and pens of the present palette."""
         found = self.inks
         self._kept.setBrush(faded(found.accent, 0.85))
-        self._gone.setBrush(pg.mkBrush(faded(found.ink, 0.28)))
-        self._ghost.setPen(pg.mkPen(faded(found.ink, 0.75), width=1))
-        self._ticks.setPen(pg.mkPen("#D55E00", width=1))
+        self._gone.setBrush(pg.mkBrush(faded(found.text, 0.28)))
+        self._ghost.setPen(pg.mkPen(faded(found.text, 0.75), width=1))
+        self._ticks.setPen(pg.mkPen(found.series[4], width=1))
         for line in self._lines:
-            line.setPen(pg.mkPen("#D55E00", width=2))
-            line.setHoverPen(pg.mkPen("#D55E00", width=4))
+            line.setPen(pg.mkPen(found.series[4], width=2))
+            line.setHoverPen(pg.mkPen(found.series[4], width=4))
         self._draw()
 
     def _removed(self) -> tuple[int, int]:
@@ -172,7 +173,7 @@ class Histogram(Canvas):
 
     def _draw_label(self) -> None:
         text = self.tr("before") if self._before else "" if self._cut is None else self._cut.words
-        words(self._label, text, self.inks.ink, font=self.font())
+        words(self._label, text, self.inks.text, font=self.font())
         at = self._edges[0] if self._before or self._cut is None else self._cut.threshold
         # Beside the line, on the side where there is room.
         right = at < self._edges[0] + 0.62 * (self._edges[-1] - self._edges[0])

@@ -8,7 +8,7 @@ import pyqtgraph as pg
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
-from penjing_gui.plots.canvas import SERIES, SYMBOLS, Canvas, words
+from penjing_gui.plots.canvas import SYMBOLS, Canvas, words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +44,7 @@ class Scatter(Canvas):
         self.addItem(self._dots)
         self._dots.sigClicked.connect(self._click)
         self.scene().sigMouseClicked.connect(self._double)
+        self.begin()
 
     def show_points(self, points: Sequence[Point], current: str | None) -> None:
         """Show runs; `current` is ringed."""
@@ -55,10 +56,10 @@ class Scatter(Canvas):
         found = self.inks
         front = pareto(self._points)
         self._front.setData([point.size for point in front], [point.accuracy for point in front])
-        self._front.setPen(pg.mkPen(found.faint, width=1))
+        self._front.setPen(pg.mkPen(found.muted, width=1))
         spots = []
         for point in self._points:
-            color = SERIES[point.kind % len(SERIES)]
+            color = found.series[point.kind % len(SYMBOLS)]
             current = point.id == self._current
             spots.append(
                 {
@@ -66,19 +67,19 @@ class Scatter(Canvas):
                     "data": point.id,
                     "symbol": SYMBOLS[point.kind % len(SYMBOLS)],
                     "size": 16 if current else 11,
-                    "brush": pg.mkBrush(color if point.fits else found.paper),
-                    "pen": pg.mkPen(found.ink if current else color, width=2),
+                    "brush": pg.mkBrush(color if point.fits else found.surface),
+                    "pen": pg.mkPen(found.text if current else color, width=2),
                 }
             )
         self._dots.setData(spots)
-        self._name(found.ink)
+        self._name(found.text)
         if self._points:
             low, high = min(p.accuracy for p in self._points), max(p.accuracy for p in self._points)
             room = max(0.15 * (high - low), 0.5)
             self.setYRange(low - room, high + 1.5 * room, padding=0)
             self.setXRange(0, 1.15 * max(p.size for p in self._points), padding=0)
 
-    def _name(self, ink: Any) -> None:
+    def _name(self, ink: str) -> None:
         for label in self._labels:
             self.removeItem(label)
         self._labels = []

@@ -1,0 +1,327 @@
+"""Explore: the weights of one layer, what the plan does to them, which filters go, and what every class loses."""
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtGui import QKeyEvent, QShowEvent
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QSplitter,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from penjing.catalogue.methods import methods
+from penjing.layer_graph import Layer
+from penjing_gui.controls.identity import identify
+from penjing_gui.layer_view import LayerView, Predictions, brushed, facts, filter_words, levels, view
+from penjing_gui.pages.empty import Page
+from penjing_gui.plots.bars import Bars
+from penjing_gui.plots.heatmap import Heatmap
+from penjing_gui.plots.histogram import Cut, Histogram
+from penjing_gui.theme import SPACE
+
+if TYPE_CHECKING:
+    from penjing_gui.session import Session
+
+_SIZE = "magnitude"
+"""The criterion whose scores are the weights' own sizes: its threshold stands in the histogram of the weights."""
+Picture = tuple[str, str | None]
+"""(layer, criterion); None: the weights themselves."""
+
+
+class ExplorePage(Page):
+    """The plots of the layer that is current."""
+
+    def __init__(self, session: "Session", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._gestures = itertools.count(1)
+        self._gesture: str | None = None
+        self._predictions: Predictions | None = None
+        self._pictures: dict[Picture, NDArray[np.float32]] = {}
+        self._asked: dict[int, Picture] = {}
+        self._shown: object = None
+        self._pictured: object = None
+        self.histogram = identify(Histogram(), "plot.histogram", self.tr("Weights"))
+        self.heatmap = identify(Heatmap(), "plot.saliency", self.tr("Saliency"))
+        self.classes = identify(Bars(), "plot.classes", self.tr("Accuracy by class"))
+        self.log = identify(_toggle(self.tr("Log")), "plot.log", self.tr("Logarithmic counts"))
+        self.before = identify(_toggle(self.tr("Before (B)")), "plot.before", self.tr("Show the network as loaded"))
+        self.title = _plain(heading=True)
+        self.facts = _plain(muted=True)
+        self.problems = identify(_plain(), "plot.problems")
+        self.picture_title = _plain(heading=True)
+        self.pointed = _plain(muted=True)
+        self.class_title = _plain(heading=True)
+        self.class_hint = _plain(muted=True)
+        self._lay_out()
+        self._connect()
+        self._opened()
+
+    # -------------------------------------------------------------------------------------------------------- set-up
+
+    def _lay_out(self) -> None:
+        self.problems.setWordWrap(True)
+        top = QVBoxLayout()
+        top.addLayout(_row(self.title, None, self.log, self.before))
+        top.addWidget(self.facts)
+        top.addWidget(self.problems)
+        first = _panel(top, self.histogram)
+        middle = _row(self.picture_title, None, self.pointed)
+        second = _panel(middle, self.heatmap)
+        bottom = _row(self.class_title, None, self.class_hint)
+        self.class_panel = _panel(bottom, self.classes)
+        splitter = QSplitter(Qt.Orientation.Vertical, childrenCollapsible=False)
+        for panel, share in ((first, 5), (second, 4), (self.class_panel, 3)):
+            splitter.addWidget(panel)
+            splitter.setStretchFactor(splitter.count() - 1, share)
+        splitter.setSizes([320, 240, 160])
+        layout = QVBoxLayout(self.content)
+        layout.setContentsMargins(2 * SPACE, SPACE, SPACE, SPACE)
+        layout.addWidget(splitter)
+
+    def _connect(self) -> None:
+        session = self._session
+        session.opened.connect(self._opened)
+        session.closed.connect(self._opened)
+        session.plan_changed.connect(self._update)
+        session.selection_changed.connect(self._update)
+        session.tables_changed.connect(self._tables)
+        session.device_changed.connect(self._say_problems)
+        session.accuracy_changed.connect(self._show_classes)
+        session.saliency_received.connect(self._take_picture)
+        self.histogram.threshold_dragged.connect(self._drag)
+        self.heatmap.filter_chosen.connect(self._brush)
+        self.heatmap.pointed.connect(self._point)
+        self.log.toggled.connect(self.histogram.set_log)
+        self.before.toggled.connect(self.histogram.set_before)
+
+    # ------------------------------------------------------------------------------------------------------ the plan
+
+    def _opened(self) -> None:
+        self._pictures.clear()
+        self._asked.clear()
+        self._shown = self._pictured = None
+        self.say_empty(
+            self.tr("No network is open."), self.tr("Open a model or try a sample on the Start page; its layers show here.")
+        )
+        self._tables()
+
+    def _tables(self) -> None:
+        session = self._session
+        self._predictions = None if session.graph is None else Predictions(session.graph, session.tables)
+        self._shown = None
+        self._update()
+        self._show_classes()
+
+    @property
+    def _layer(self) -> Layer | None:
+        session = self._session
+        return None if session.graph is None or session.layer is None else session.graph.by_name.get(session.layer)
+
+    def _update(self, _: object = None) -> None:
+        """Everything that depends on plan and layer; in the same turn of the event loop as the exact figures."""
+        session, layer = self._session, self._layer
+        if session.graph is None or self._predictions is None:
+            self.show_content(False)
+            return
+        if layer is None:
+            self.say_empty(self.tr("This network has no layer that can be compressed."), "")
+        self.show_content(layer is not None)
+        if layer is None:
+            return
+        name = self.tr("Weights of {layer}") if layer.compressible else "{layer}"
+        self.title.setText(name.format(layer=layer.name))
+        self.facts.setText(facts(layer))
+        self._say_problems()
+        self._show_weights(layer)
+
+    def _show_weights(self, layer: Layer) -> None:
+        session = self._session
+        settings = session.plan.settings(layer.name)
+        values = session.values.get(layer.name)
+        if values is None:
+            self._show_nothing(layer)
+            return
+        ordered, of_scores = self._ordered(layer, settings.criterion)
+        shown = (layer.name, settings.criterion if of_scores else None, id(ordered))
+        if shown != self._shown:
+            self._shown = shown
+            if of_scores and ordered is not None:
+                title = methods("criterion")[settings.criterion].title
+                axis = self.tr("score ({criterion})").format(criterion=title)
+                self.histogram.show_values(ordered, axis=axis, count=self.tr("weights"), symmetric=False)
+            else:
+                self.histogram.show_values(values, axis=self.tr("weight"), count=self.tr("weights"))
+        assert self._predictions is not None
+        found = view(layer, session.plan, self._predictions.of(session.plan), ordered=ordered)
+        self._show_cut(found, known=ordered is not None)
+        largest = float(max(-values[0], values[-1])) if len(values) else 0.0
+        self.histogram.show_grid(np.zeros(0) if of_scores else levels(settings, largest=largest))
+        self._show_picture(found)
+
+    def _show_cut(self, found: LayerView, *, known: bool) -> None:
+        share = 100 * found.zeroed / found.left if found.left else 0.0
+        said = [self.tr("{zeroed} of {left} zeroed ({share:.1f} %)").format(
+            zeroed=f"{found.zeroed:,}", left=f"{found.left:,}", share=share)]
+        if found.settings.locked:
+            said = [self.tr("locked: nothing is cut")]
+        if found.threshold is not None:
+            said.insert(0, f"θ {found.threshold:.3g}")
+        if not known:
+            said.append(self.tr("their scores are on the way"))
+        if gone := int(found.cut.sum()):
+            said.append(self.tr("{gone} of {all} filters cut").format(gone=gone, all=len(found.cut)))
+        if found.settings.weight_bits < 32:
+            said.append(self.tr("{bits}-bit grid below").format(bits=found.settings.weight_bits))
+        cut = None
+        if found.threshold is not None:
+            cut = Cut(threshold=found.threshold, movable=not found.settings.locked, words="\n".join(said))
+        self.histogram.show_cut(cut)
+        # An assistive tool hears what the picture shows.
+        self.histogram.setAccessibleDescription(", ".join(said))
+
+    def _show_nothing(self, layer: Layer) -> None:
+        self._shown = self._pictured = None
+        axis = self.tr("weight")
+        self.histogram.show_values(np.zeros(0, np.float32), axis=axis, count=self.tr("weights"))
+        self.histogram.show_grid(np.zeros(0))
+        self.heatmap.show_values(np.zeros((0, 0), np.float32), columns="", rows="")
+        self.picture_title.setText(self.tr("{layer} has no weights to cut or round.").format(layer=layer.name))
+
+    def _ordered(self, layer: Layer, criterion: str) -> tuple[NDArray[np.float32] | None, bool]:
+        """What a threshold is compared with, ascending; and whether that is something else than the weights' size."""
+        try:
+            return self._session.tables.sorted_scores(layer.name, criterion), criterion != _SIZE
+        except KeyError:
+            return None, False
+
+    def _say_problems(self) -> None:
+        session = self._session
+        found = [problem for problem in session.problems if problem.layer in (session.layer, None)]
+        lines = [f"{'✕' if one.level == 'error' else '▲'} {session.texts.of(one.code, **one.values)}" for one in found]
+        self.problems.setText("\n".join(lines))
+        self.problems.setVisible(bool(lines))
+
+    # ---------------------------------------------------------------------------------------------------- the picture
+
+    def _show_picture(self, found: LayerView) -> None:
+        layer, settings = found.layer, found.settings
+        key: Picture = (layer.name, None if settings.criterion == _SIZE else settings.criterion)
+        block = self._pictures.get(key)
+        if block is None and key not in self._asked.values():
+            self._asked[self._session.request_saliency(*key)] = key
+        if (key, block is None) != self._pictured:
+            self._pictured = key, block is None
+            empty = np.zeros((0, 0), np.float32)
+            columns, rows = self.tr("input × kernel"), self.tr("filter")
+            self.heatmap.show_values(empty if block is None else block, columns=columns, rows=rows)
+        title = methods("criterion")[settings.criterion].title
+        wait = self.tr(" · on its way…") if block is None else ""
+        self.picture_title.setText(self.tr("Saliency: {criterion}").format(criterion=title) + wait)
+        if block is not None:
+            scores = self._session.tables.filter_scores.get((layer.name, settings.filter_criterion))
+            said = filter_words(found, scores, keep=self.tr("keep"), cut=self.tr("cut"))
+            self.heatmap.show_filters(found.cut, said, frozenset(settings.keep))
+            gone = self.tr("{gone} of {all} filters cut").format(gone=int(found.cut.sum()), all=len(found.cut))
+            self.heatmap.setAccessibleDescription(gone)
+            self._point("")
+
+    def _take_picture(self, message: Any, block: NDArray[np.float32]) -> None:
+        key = self._asked.pop(message.request, None)
+        if key is not None:
+            self._pictures[key] = block
+            self._update()
+
+    def _point(self, said: str) -> None:
+        self.pointed.setText(said or self.tr("pale rows are cut; click a filter to cut or keep it"))
+
+    # -------------------------------------------------------------------------------------------------------- classes
+
+    def _show_classes(self) -> None:
+        session = self._session
+        data = session.data
+        self.class_panel.setVisible(data is not None and bool(data.classes))
+        if data is None:
+            return
+        self.class_title.setText(self.tr("Accuracy by class"))
+        self.classes.name_axes("", self.tr("accuracy, %"))
+        self.classes.show_shares(data.classes, session.baseline_per_class, session.per_class)
+        told = self.tr("outline: as loaded; bars: plan last measured in full")
+        self.class_hint.setText(told if session.per_class else self.tr("outline: as loaded; F5 measures the plan in full"))
+
+    # ------------------------------------------------------------------------------------------------------- gestures
+
+    def _drag(self, theta: float, over: bool) -> None:
+        layer = self._session.layer
+        if layer is None:
+            return
+        if self._gesture is None:
+            self._gesture = f"histogram.{next(self._gestures)}"
+        self._session.set_layer([layer], self.tr("Threshold of {layer}").format(layer=layer), self._gesture, threshold=theta)
+        if over:
+            self._gesture = None
+
+    def _brush(self, index: int) -> None:
+        layer = self._layer
+        if layer is not None:
+            label = self.tr("Brush filter {index} of {layer}").format(index=index, layer=layer.name)
+            self._session.set_layer([layer.name], label, **brushed(self._session.plan.settings(layer.name), index))
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """The window's B compares with before while it is held."""
+        super().showEvent(event)
+        self.window().installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Keys that no control took."""
+        if event.type() in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease) and isinstance(event, QKeyEvent):
+            plain = event.modifiers() == Qt.KeyboardModifier.NoModifier
+            if event.key() == Qt.Key.Key_B and plain and self.isVisible() and watched is self.window():
+                if not event.isAutoRepeat():
+                    self.before.setChecked(event.type() == QEvent.Type.KeyPress)
+                return True
+        return super().eventFilter(watched, event)
+
+
+def _plain(*, heading: bool = False, muted: bool = False) -> QLabel:
+    label = QLabel(textFormat=Qt.TextFormat.PlainText)
+    if heading:
+        font = label.font()
+        font.setWeight(font.Weight.DemiBold)
+        label.setFont(font)
+    label.setProperty("muted", muted)
+    return label
+
+
+def _toggle(text: str) -> QToolButton:
+    button = QToolButton(text=text, checkable=True)
+    button.setProperty("framed", True)
+    return button
+
+
+def _row(*widgets: QWidget | None) -> QHBoxLayout:
+    row = QHBoxLayout()
+    row.setSpacing(SPACE)
+    for widget in widgets:
+        if widget is None:
+            row.addStretch()
+        else:
+            row.addWidget(widget)
+    return row
+
+
+def _panel(head: QHBoxLayout | QVBoxLayout, plot: QWidget) -> QWidget:
+    panel = QWidget()
+    layout = QVBoxLayout(panel)
+    layout.setContentsMargins(0, SPACE // 2, 0, SPACE // 2)
+    layout.setSpacing(SPACE // 2)
+    layout.addLayout(head)
+    layout.addWidget(plot, 1)
+    return panel
