@@ -1,0 +1,157 @@
+"""The accuracy on the way is honest: unbiased, its interval holds, and the last one is the plain one."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from penjing.compression.simulation import simulate
+from penjing.estimation.measured import measure, predictions
+from penjing.loading.dataset import Dataset
+from penjing.worker.progressive import (
+    Baseline,
+    Standing,
+    estimate,
+    measure_baseline,
+    measure_change,
+    spread_batches,
+    unchanged,
+)
+from tests.support.teaching import convolutional, quarters
+
+
+def baseline_of(data: Dataset, seed: int = 0) -> tuple[list[Standing], Baseline]:
+    found = list(measure_baseline(convolutional(seed=seed), data, "val"))
+    *standings, last = found
+    assert isinstance(last, Baseline)
+    return [one for one in standings if isinstance(one, Standing)], last
+
+
+def synthetic(truth: int, *, count: int, groups: bool = False) -> Baseline:
+    """A baseline that is right on the first `truth` of `count` samples of one class."""
+    chosen = np.zeros(count, np.int64)
+    chosen[truth:] = 1
+    return Baseline(
+        split="val",
+        chosen=chosen,
+        truth=np.zeros(count, np.int64),
+        margins=np.linspace(3, -1, count),
+        groups=np.arange(count) // 10 if groups else None,
+        metric="top1",
+    )
+
+
+@pytest.mark.parametrize("labels", [True, False])
+def test_that_the_last_accuracy_is_that_of_the_plain_measurement(labels: bool) -> None:
+    data, student = quarters(val=400, labels=labels), convolutional(seed=1)
+    _, baseline = baseline_of(data)
+    *earlier, last = measure_change(student, data, baseline, full=True)
+    assert earlier
+    assert last.final
+    assert not any(one.final for one in earlier)
+    assert last.accuracy == measure(student, data, "val", reference=convolutional())
+    assert baseline.accuracy == measure(convolutional(), data, "val", reference=convolutional())
+
+
+def test_that_the_baseline_ends_with_the_plain_measurement_and_its_classes() -> None:
+    data = quarters(val=400)
+    standings, baseline = baseline_of(data)
+    assert [one.accuracy.n for one in standings] == [32, 64, 128, 256, 384, 400]
+    assert standings[-1].accuracy == measure(convolutional(), data, "val")
+    hits = predictions(simulate(convolutional()), data, "val") == data.val.y
+    assert np.array_equal(baseline.hits, hits)
+    assert data.val.y is not None
+    by_hand = [float(hits[data.val.y == label].mean()) for label in range(4)]
+    assert standings[-1].per_class == pytest.approx(by_hand, abs=1e-12)
+
+
+def test_that_margins_say_how_far_the_choice_is_from_the_next() -> None:
+    data = quarters(val=8)
+    _, baseline = baseline_of(data)
+    logits = convolutional()(data.batch(data.val, slice(None)))
+    assert isinstance(logits, torch.Tensor)
+    for index, row in enumerate(logits.double()):
+        first, second = sorted(row.tolist(), reverse=True)[:2]
+        sign = 1 if baseline.hits[index] else -1
+        assert baseline.margins[index] == pytest.approx(sign * (first - second), rel=1e-5)
+
+
+def test_that_groups_widen_the_interval_of_the_last_as_of_the_plain_one() -> None:
+    data = quarters(val=200)
+    data = dataclasses.replace(data, val=dataclasses.replace(data.val, groups=np.arange(200) // 20))
+    _, baseline = baseline_of(data)
+    *_, last = measure_change(convolutional(seed=1), data, baseline, full=True)
+    assert last.accuracy == measure(convolutional(seed=1), data, "val")
+
+
+def test_that_the_interval_has_the_widths_of_the_formulas() -> None:
+    # 1000 samples, 900 right before; of 100 seen 3 were lost and 1 gained.
+    baseline = synthetic(900, count=1000)
+    hits = baseline.hits.copy()
+    seen = np.zeros(1000, np.bool_)
+    seen[:97] = seen[900:903] = True
+    hits[:3], hits[900] = False, True
+    found = estimate(baseline, hits, seen)
+    z = 1.959963984540054
+    lost, gained = 4 / 102, 2 / 102
+    rest = z * math.sqrt((lost + gained - (lost - gained) ** 2) / 102 * (1 - 100 / 1000))
+    assert found.accuracy.value == pytest.approx(0.9 - 2 / 100)
+    assert found.rest == pytest.approx(rest)
+    p, n = 0.88, 1000
+    middle, scale = p + z * z / (2 * n), 1 + z * z / n
+    spread = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    low, high = (middle - spread) / scale, (middle + spread) / scale
+    assert found.accuracy.low == pytest.approx(p - math.hypot(p - low, rest))
+    assert found.accuracy.high == pytest.approx(p + math.hypot(high - p, rest))
+
+
+def test_that_what_the_rest_may_change_holds_for_at_least_95_of_100_networks() -> None:
+    random, inside, total = np.random.default_rng(5), 0, 0
+    baseline = synthetic(900, count=1000)
+    for _ in range(400):
+        hits = baseline.hits.copy()
+        flipped = random.random(1000) < random.choice([0.0, 0.01, 0.05, 0.2])
+        hits[flipped] ^= True
+        order = random.permutation(1000)
+        for n in (32, 128, 512):
+            seen = np.zeros(1000, np.bool_)
+            seen[order[:n]] = True
+            found = estimate(baseline, np.where(seen, hits, baseline.hits), seen)
+            inside += abs(found.accuracy.value - hits.mean()) <= found.rest + 1e-12
+            total += 1
+    assert inside / total >= 0.95
+
+
+def test_that_a_quick_measurement_ends_when_the_rest_hardly_matters() -> None:
+    data = quarters(val=4000)
+    _, baseline = baseline_of(data)
+    # The same network again: nothing changes, so 3.92 / (n + 2) · … falls below half a point well before 4000.
+    standings = list(measure_change(convolutional(), data, baseline, full=False))
+    assert standings[-1].final
+    assert standings[-1].rest <= 0.005 < standings[-2].rest
+    assert standings[-1].accuracy.n < 1000
+
+
+def test_that_the_network_as_loaded_needs_no_new_look() -> None:
+    data = quarters(val=100)
+    standings, baseline = baseline_of(data)
+    found = unchanged(baseline, data)
+    assert (found.accuracy, found.per_class) == (standings[-1].accuracy, standings[-1].per_class)
+
+
+@pytest.mark.parametrize("count", [1, 2, 31, 33, 64, 65, 1000])
+def test_that_batches_take_every_sample_once_and_in_the_same_order_every_time(count: int) -> None:
+    keys = np.random.default_rng(0).integers(0, 3, count).astype(float)
+    one, other = (np.concatenate(list(spread_batches(keys))) for _ in range(2))
+    assert np.array_equal(one, other)
+    assert np.array_equal(np.sort(one), np.arange(count))
+
+
+def test_that_every_beginning_is_spread_evenly_over_the_keys() -> None:
+    keys = np.random.default_rng(1).permutation(1024).astype(float)
+    order = np.concatenate(list(spread_batches(keys)))
+    for size in (4, 32, 128, 512):
+        quarter = (keys[order[:size]] // 256).astype(int)
+        assert np.bincount(quarter, minlength=4).tolist() == [size // 4] * 4
