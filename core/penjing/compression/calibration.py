@@ -98,6 +98,9 @@ def _entropy(observed: Observed, bits: int) -> Range:
     if low == high:
         return low, high
     counts, edges = np.histogram(observed.all_values, bins=BINS, range=(low, high))
+    # The zeros of a ReLU are exact whatever the range: they would drown all that the range decides about.
+    zero = min(int(np.searchsorted(edges, 0.0, side="right")) - 1, BINS - 1)
+    counts[zero] = counts[zero - 1 if zero == BINS - 1 else zero + 1]
     least = (1 << bits) / BINS  # fewer bins than codes lose nothing and say nothing
 
     def divergence(share: float) -> float:

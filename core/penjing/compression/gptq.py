@@ -18,6 +18,8 @@ from penjing.model.model import Quantizer
 
 ROUNDS = 3
 """How often scales are fitted to codes and codes rounded again."""
+BLOCK = 64
+"""Columns within which errors are spread at once; what lies behind hears of them block by block."""
 
 Try = tuple[Tensor, Tensor, Quantizer]
 """Loss [groups, rows], rounded rows, quantizer."""
@@ -52,11 +54,16 @@ def column_by_column(target: Tensor, moments: Moments, grid: Grid, free: Tensor)
     rows, kept = target.gather(2, along), free.gather(2, along)
     second = second.gather(1, order[:, :, None].expand_as(second)).gather(2, order[:, None].expand_as(second))
     inverse = torch.linalg.cholesky(torch.cholesky_inverse(torch.linalg.cholesky(second)), upper=True)
-    for column in range(rows.shape[2]):
-        wanted = rows[:, :, column].clone()
-        rows[:, :, column] = grid.nearest(wanted) * kept[:, :, column]
-        error = (wanted - rows[:, :, column]) / inverse[:, column, column, None]
-        rows[:, :, column + 1 :] -= error[:, :, None] * inverse[:, None, column, column + 1 :]
+    for start in range(0, rows.shape[2], BLOCK):
+        stop = min(start + BLOCK, rows.shape[2])
+        errors = torch.zeros(*rows.shape[:2], stop - start, dtype=rows.dtype)
+        for column in range(start, stop):
+            wanted = rows[:, :, column].clone()
+            rows[:, :, column] = grid.nearest(wanted) * kept[:, :, column]
+            error = (wanted - rows[:, :, column]) / inverse[:, column, column, None]
+            rows[:, :, column + 1 : stop] -= error[:, :, None] * inverse[:, None, column, column + 1 : stop]
+            errors[:, :, column - start] = error
+        rows[:, :, stop:] -= errors @ inverse[:, start:stop, stop:]
     return torch.empty_like(rows).scatter_(2, along, rows)
 
 

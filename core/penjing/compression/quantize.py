@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
@@ -33,6 +34,8 @@ from penjing.plan import Plan, Settings
 from penjing.results import OnProgress, Progress, unheard
 
 RANDOM_INPUTS = 64
+MOST_COLUMNS = 4096
+"""Filters with more weights than this are rounded to the nearest whatever the plan says."""
 
 ROUNDINGS: Mapping[str, RoundingMethod] = {"nearest": NEAREST, "gptq": GPTQ, "adaround": ADAROUND}
 """By the catalogue's ids."""
@@ -46,7 +49,7 @@ def quantize(model: Model, plan: Plan, data: Dataset | None, *, on_progress: OnP
 
     Raises:
         UserError: `quantize.not_available` for a method that does not exist yet, `quantize.float16_bits`,
-            `quantize.activation_bits`.
+            `quantize.activation_bits`, `quantize.not_finite` where a network computes NaN or infinity.
     """
     wanted = {name: plan.settings(name) for name, node in nodes_of(model).items() if node.has_weights}
     if not any(settings.quantizes for settings in wanted.values()):
@@ -120,9 +123,13 @@ def _quantize_weights(
         if settings is None or settings.weight_bits >= UNQUANTIZED:
             return None
         method, mask = ROUNDINGS[settings.rounding], model.masks.get(name)
+        _check_finite(model, name, model.weight(name))
         moments = None
         if method.needs_moments and original is not None and compressed is not None:
-            moments = moments_of(module, original, compressed)
+            _check_finite(model, name, compressed)
+            # A matrix of columns² values does not pay for the widest layers.
+            fits = model.weight(name)[0].numel() <= MOST_COLUMNS
+            moments = moments_of(module, original, compressed) if fits else None
         task = Task(weight=model.weight(name), settings=settings, mask=mask, moments=moments)
         weight, quantizers[name] = method.round(task)
         result = _with_weight(model, name, weight)
@@ -137,6 +144,11 @@ def _quantize_weights(
         changed = {name: change(name, module, None, None) for name, module, _ in model.layers()}
         result = model.replace_layers({name: module for name, module in changed.items() if module is not None})
     return dataclasses.replace(result, weight_quantizers=quantizers)
+
+
+def _check_finite(model: Model, name: str, values: Tensor) -> None:
+    if not bool(torch.isfinite(values).all()):
+        raise UserError("quantize.not_finite", layer=model.source_names.get(name, name))
 
 
 def _correct_bias(result: nn.Module, module: nn.Module, original: Tensor, compressed: Tensor) -> None:
@@ -179,6 +191,8 @@ def _activation_quantizers(
         if kernel is not None and kernel.scale == "probability":
             made[name] = _probability_quantizer(bits)
             continue
+        if not np.isfinite(observed[name].extremes).all():
+            raise UserError("quantize.not_finite", layer=model.source_names.get(name, name))
         low, high = CALIBRATORS[settings.calibrator](observed[name], bits)
         least, most = placement.bounds[name]
         made[name] = activation_quantizer(max(low, least), min(high, most), bits=bits)

@@ -21,7 +21,7 @@ class Task:
     mask: Tensor | None = None
     """Shaped like the weight; where it is False the weight stays 0."""
     moments: Moments | None = None
-    """What the layer reads, for the roundings that ask for it."""
+    """What the layer reads, for the roundings that ask for it; None: too wide to know, round to the nearest."""
 
     @property
     def quantizer(self) -> Quantizer:

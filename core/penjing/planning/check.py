@@ -124,13 +124,9 @@ def _quantization(layer: Layer, settings: Settings, device: Device | None) -> It
             )
     if device is not None and settings.activation_bits < 32 and settings.activation_bits not in device.activation_bits:
         yield _warning(layer, "check.activation_bits", bits=settings.activation_bits, device=device.name)
-    for method, chosen in (
-        ("codebook", settings.codebook is not None),
-        ("equalize", settings.equalize),
-    ):
-        if chosen:
-            values: dict[str, str | int | float] = {"layer": layer.name, "method": method}
-            yield Problem(level="error", layer=layer.name, code="check.method_missing", values=values)
+    if settings.codebook is not None:
+        values: dict[str, str | int | float] = {"layer": layer.name, "method": "codebook"}
+        yield Problem(level="error", layer=layer.name, code="check.method_missing", values=values)
 
 
 def _warning(layer: Layer, code: str, **values: str | int | float) -> Problem:

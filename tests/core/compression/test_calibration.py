@@ -85,3 +85,8 @@ def test_that_entropy_keeps_what_is_even_and_cuts_a_long_thin_tail() -> None:
     assert CALIBRATORS["entropy"](observed(even), 8)[1] == pytest.approx(1.0, rel=0.02)
     tail = torch.cat([even, torch.linspace(1, 20, 20)])
     assert CALIBRATORS["entropy"](observed(tail), 6)[1] < 15
+
+
+def test_that_the_zeros_of_a_relu_do_not_make_entropy_cut_everything_else() -> None:
+    sparse = torch.cat([torch.zeros(20_000), torch.linspace(0, 1, 2_000)])
+    assert CALIBRATORS["entropy"](observed(sparse), 8)[1] > 0.9

@@ -213,3 +213,12 @@ def test_that_a_tensor_read_twice_is_not_fused_away() -> None:
     result = quantized(model)
     assert set(result.activation_quantizers) == {"x", "conv", "relu", "add", "join"}
     assert step(result, "relu") == step(result, "conv")
+
+
+@pytest.mark.parametrize("rounding", ["nearest", "gptq"])
+def test_that_a_network_that_computes_infinity_is_refused(rounding: str) -> None:
+    model = NETWORKS["plain"](0)
+    model.layer("conv1").get_parameter("weight").data.fill_(3e38)
+    with pytest.raises(UserError) as error:
+        quantize(model, Plan().with_defaults(weight_bits=8, activation_bits=8, rounding=rounding), None)
+    assert error.value.code == "quantize.not_finite"

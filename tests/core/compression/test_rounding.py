@@ -98,6 +98,25 @@ def test_that_the_most_active_column_is_rounded_first() -> None:
     assert column_by_column(rows, moments, grid, torch.ones_like(rows)).tolist() == [[[1.0, 0.0]]]
 
 
+def test_that_spreading_errors_block_by_block_is_spreading_them_one_by_one() -> None:
+    inputs = correlated(400, 150).double()
+    second = (inputs.T @ inputs / 400 + 0.1 * torch.eye(150))[None]
+    rows = torch.randn(1, 3, 150, generator=torch.Generator().manual_seed(5), dtype=torch.float64) * 3
+    one = torch.ones(1, 3, dtype=torch.float64)
+    grid = Grid(scale=one, zero_point=0 * one, q_min=-7, q_max=7)
+    found = column_by_column(rows, Moments(compressed=second, crossed=second), grid, torch.ones_like(rows))
+    # Optimal brain surgeon, literally: after each column the inverse of what is left of H.
+    order = second[0].diagonal().argsort(descending=True).tolist()
+    left = rows[0].clone()
+    for place, column in enumerate(order):
+        rest = order[place:]
+        inverse = torch.linalg.inv(second[0][rest][:, rest])
+        rounded = torch.round(left[:, column]).clamp(-7, 7)
+        left[:, rest] -= ((left[:, column] - rounded) / inverse[0, 0])[:, None] * inverse[0]
+        left[:, column] = rounded
+    torch.testing.assert_close(found[0], left)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_that_gptq_comes_near_the_best_of_all_codes(seed: int) -> None:
     inputs = correlated(200, 5, seed=seed)
