@@ -67,9 +67,7 @@ class Predictions:
         return self._last
 
 
-def view(
-    layer: Layer, plan: Plan, prediction: Prediction | None, *, ordered: NDArray[np.float32] | None
-) -> LayerView:
+def view(layer: Layer, plan: Plan, prediction: Prediction | None, *, ordered: NDArray[np.float32] | None) -> LayerView:
     """What `plan` does to `layer`.
 
     Args:
@@ -151,9 +149,7 @@ def _cut(layer: Layer, prediction: Prediction, filters: int) -> NDArray[np.bool_
     return ~kept
 
 
-def _zeroed_alone(
-    layer: Layer, settings: Settings, left: int, ordered: NDArray[np.float32] | None
-) -> int | None:
+def _zeroed_alone(layer: Layer, settings: Settings, left: int, ordered: NDArray[np.float32] | None) -> int | None:
     """How many weights go, where the layer's own settings and one look tell."""
     if not settings.prunes_weights:
         return 0

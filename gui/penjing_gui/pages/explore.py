@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtGui import QKeyEvent, QShowEvent
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -100,7 +99,9 @@ class ExplorePage(Page):
         self.heatmap.filter_chosen.connect(self._brush)
         self.heatmap.pointed.connect(self._point)
         self.log.toggled.connect(self.histogram.set_log)
-        self.before.toggled.connect(self.histogram.set_before)
+        self.before.toggled.connect(session.show_before)
+        session.before_changed.connect(self.before.setChecked)
+        session.before_changed.connect(self.histogram.set_before)
 
     # ------------------------------------------------------------------------------------------------------ the plan
 
@@ -273,21 +274,6 @@ class ExplorePage(Page):
         if layer is not None:
             label = self.tr("Brush filter {index} of {layer}").format(index=index, layer=layer.name)
             self._session.set_layer([layer.name], label, **brushed(self._session.plan.settings(layer.name), index))
-
-    def showEvent(self, event: QShowEvent) -> None:
-        """The window's B compares with before while it is held."""
-        super().showEvent(event)
-        self.window().installEventFilter(self)
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Keys that no control took."""
-        if event.type() in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease) and isinstance(event, QKeyEvent):
-            plain = event.modifiers() == Qt.KeyboardModifier.NoModifier
-            if event.key() == Qt.Key.Key_B and plain and self.isVisible() and watched is self.window():
-                if not event.isAutoRepeat():
-                    self.before.setChecked(event.type() == QEvent.Type.KeyPress)
-                return True
-        return super().eventFilter(watched, event)
 
 
 def _plain(*, heading: bool = False, muted: bool = False) -> QLabel:

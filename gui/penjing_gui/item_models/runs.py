@@ -1,0 +1,173 @@
+"""The runs as a table: what each is, what it takes, what it is worth; the network as loaded stands first."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+
+from penjing.planning.fit import Budgets
+from penjing.results import Accuracy, Figures
+from penjing_gui import words
+
+if TYPE_CHECKING:
+    from penjing_gui.session import Session
+
+Index = QModelIndex | QPersistentModelIndex
+AS_LOADED, NOW = "loaded", "now"
+"""Ids of the rows that are no runs: the original, and what the sliders show."""
+KINDS = (AS_LOADED, NOW, "distill", "finetune", "qat", "fit", "kept")
+"""In the order of the colours and symbols of the scatter plot."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One line of the table and one point of the plot."""
+
+    id: str
+    name: str
+    kind: str
+    figures: Figures
+    accuracy: Accuracy | None
+    parent: str
+    fits: bool
+    created: str = ""
+
+
+class RunsModel(QAbstractTableModel):
+    """Rows of a session: as loaded, now, then the runs, newest last."""
+
+    COLUMNS = 7
+
+    def __init__(self, session: "Session") -> None:
+        super().__init__(session)
+        self._session = session
+        self.rows: tuple[Row, ...] = ()
+        for changed in (session.runs_changed, session.figures_changed, session.accuracy_changed,
+                        session.device_changed, session.budgets_changed, session.opened, session.closed):
+            changed.connect(self.refresh)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take over what the session says."""
+        rows = _rows(self._session, self.tr("as loaded"), self.tr("now"))
+        if [row.id for row in rows] == [row.id for row in self.rows]:
+            self.rows = rows
+            if rows:
+                self.dataChanged.emit(self.index(0, 0), self.index(len(rows) - 1, self.COLUMNS - 1))
+            return
+        self.beginResetModel()
+        self.rows = rows
+        self.endResetModel()
+
+    def rowCount(self, parent: Index | None = None) -> int:
+        """No row has rows of its own."""
+        return 0 if parent is not None and parent.isValid() else len(self.rows)
+
+    def columnCount(self, parent: Index | None = None) -> int:
+        """As many as titles."""
+        return 0 if parent is not None and parent.isValid() else self.COLUMNS
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Titles with units."""
+        titles = (
+            self.tr("Run"),
+            self.tr("Accuracy, %"),
+            self.tr("Weights"),
+            self.tr("Flash"),
+            self.tr("Peak RAM"),
+            self.tr("MACs"),
+            self.tr("Fits"),
+        )
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return titles[section]
+        return _aligned(section) if role == Qt.ItemDataRole.TextAlignmentRole else None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Cells as people read them."""
+        row = self.rows[index.row()]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self._cell(row, index.column())
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _aligned(index.column())
+        if role == Qt.ItemDataRole.ToolTipRole and row.parent:
+            return self.tr("from {parent}, {created}").format(parent=row.parent, created=row.created)
+        return row.id if role == Qt.ItemDataRole.UserRole else None
+
+    def _cell(self, row: Row, column: int) -> str:
+        figures = row.figures
+        cells = (
+            row.name,
+            words.accuracy(row.accuracy),
+            words.size(figures.size_bytes),
+            words.size(figures.flash_bytes),
+            words.size(figures.ram_bytes),
+            words.count(figures.macs),
+            self.tr("yes") if row.fits else self.tr("no"),
+        )
+        return cells[column]
+
+
+def fits(figures: Figures, budgets: Budgets) -> bool:
+    """Whether a network stays within every budget that can be told."""
+    pairs = (
+        (figures.flash_bytes, budgets.flash_bytes),
+        (figures.ram_bytes, budgets.ram_bytes),
+        (figures.latency_ms, budgets.latency_ms),
+        (figures.energy_mj, budgets.energy_mj),
+    )
+    return all(value is None or limit is None or value <= limit for value, limit in pairs)
+
+
+def _rows(session: "Session", as_loaded: str, now: str) -> tuple[Row, ...]:
+    baseline, figures, budgets = session.baseline, session.figures, session.budgets
+    if baseline is None:
+        return ()
+    names = {run.id: run.name for run in session.runs}
+    rows = [_row(AS_LOADED, as_loaded, AS_LOADED, baseline, baseline.accuracy, budgets)]
+    if figures is not None:
+        accuracy = session.accuracy if session.accuracy_is_current else None
+        rows.append(_row(NOW, now, NOW, figures, accuracy, budgets))
+    rows += [
+        _row(
+            run.id,
+            run.name,
+            run.kind,
+            run.figures,
+            run.accuracy,
+            budgets,
+            parent=names.get(run.parent or "", as_loaded),
+            created=run.created,
+        )
+        for run in session.runs
+    ]
+    return tuple(rows)
+
+
+def _row(
+    id: str,
+    name: str,
+    kind: str,
+    figures: Figures,
+    accuracy: Accuracy | None,
+    budgets: Budgets,
+    *,
+    parent: str = "",
+    created: str = "",
+) -> Row:
+    return Row(
+        id=id,
+        name=name,
+        kind=kind,
+        figures=figures,
+        accuracy=accuracy,
+        parent=parent,
+        fits=fits(figures, budgets),
+        created=created,
+    )
+
+
+def _aligned(column: int) -> Qt.AlignmentFlag:
+    side = Qt.AlignmentFlag.AlignLeft if column == 0 else Qt.AlignmentFlag.AlignRight
+    return side | Qt.AlignmentFlag.AlignVCenter

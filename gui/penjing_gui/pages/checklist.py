@@ -1,0 +1,138 @@
+"""What speaks for and against an export, in words: operators, flash, RAM, accuracy, training, proof."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
+
+from penjing_gui import words
+from penjing_gui.theme import SPACE, colors
+
+if TYPE_CHECKING:
+    from penjing_gui.session import Session
+
+State = Literal["good", "warning", "error", "open"]
+MARKS: dict[State, str] = {"good": "✓", "warning": "▲", "error": "✕", "open": "○"}
+"""Never colour alone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One line."""
+
+    state: State
+    name: str
+    text: str
+
+
+class Checklist(QWidget):
+    """Lines with a mark each."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(SPACE)
+        self._grid.setColumnStretch(2, 1)
+        self._labels: list[tuple[QLabel, QLabel, QLabel]] = []
+        self._checks: tuple[Check, ...] = ()
+
+    def show_checks(self, found: tuple[Check, ...]) -> None:
+        """Show these lines."""
+        if found == self._checks:
+            return
+        self._checks = found
+        while len(self._labels) < len(found):
+            labels = tuple(QLabel(textFormat=Qt.TextFormat.PlainText) for _ in range(3))
+            labels[2].setWordWrap(True)
+            for column, label in enumerate(labels):
+                self._grid.addWidget(label, len(self._labels), column, Qt.AlignmentFlag.AlignTop)
+            self._labels.append((labels[0], labels[1], labels[2]))
+        look = colors(self.palette())
+        inks = {"good": look.good, "warning": look.warning, "error": look.error, "open": look.muted}
+        for number, (mark, name, text) in enumerate(self._labels):
+            shown = number < len(found)
+            for label in (mark, name, text):
+                label.setVisible(shown)
+            if shown:
+                check = found[number]
+                mark.setText(MARKS[check.state])
+                mark.setStyleSheet(f"color: {inks[check.state]}; font-weight: 600;")
+                name.setText(check.name)
+                text.setText(check.text)
+        self.setAccessibleDescription("; ".join(f"{one.name}: {one.text}" for one in found))
+
+
+def checks(session: "Session") -> tuple[Check, ...]:
+    """The lines for what is open."""
+    figures, graph = session.figures, session.graph
+    if figures is None or graph is None:
+        return ()
+    opaque = [layer.type for layer in graph.layers if layer.kind == "opaque"]
+    operators = (
+        Check(state="good", name=_tr("Operators"), text=_tr("all {n} layers are understood").format(n=len(graph.layers)))
+        if not opaque
+        else Check(
+            state="warning",
+            name=_tr("Operators"),
+            text=_tr("{types}: written as they came, only ONNX carries them").format(types=", ".join(sorted(set(opaque)))),
+        )
+    )
+    budgets = session.budgets
+    return (
+        operators,
+        _room(_tr("Flash"), figures.flash_bytes, budgets.flash_bytes),
+        _room(_tr("RAM"), figures.ram_bytes, budgets.ram_bytes),
+        _accuracy(session),
+        _problems(session),
+        Check(state="open", name=_tr("Proof"), text=_tr("comes with the export: every file is run again and compared")),
+    )
+
+
+def _room(name: str, value: int | None, limit: int | None) -> Check:
+    if value is None:
+        return Check(state="open", name=name, text=_tr("unknown without a device"))
+    if limit is None:
+        return Check(state="good", name=name, text=_tr("{value}, no limit set").format(value=words.size(value)))
+    told = _tr("{value} of {limit}").format(value=words.size(value), limit=words.size(limit))
+    if value <= limit:
+        return Check(state="good", name=name, text=told)
+    over = _tr("{over} over").format(over=words.size(value - limit))
+    return Check(state="error", name=name, text=f"{told}: {over}")
+
+
+def _accuracy(session: "Session") -> Check:
+    found, name = session.accuracy, _tr("Accuracy")
+    if session.data is None:
+        return Check(state="open", name=name, text=_tr("unknown without data"))
+    if found is None or not session.accuracy_is_current:
+        return Check(state="open", name=name, text=_tr("being measured…"))
+    baseline = session.baseline
+    before = None if baseline is None else baseline.accuracy
+    told = words.accuracy(found)
+    if before is None:
+        return Check(state="good", name=name, text=told)
+    drop = 100 * (before.value - found.value)
+    told = _tr("{now}, {drop:+.1f} points against the network as loaded").format(now=told, drop=-drop)
+    allowed = session.budgets.max_drop
+    lost = drop > (2.0 if allowed is None else allowed)
+    if lost and session.run is None:
+        told += _tr("; training may bring it back")
+    return Check(state="warning" if lost else "good", name=name, text=told)
+
+
+def _problems(session: "Session") -> Check:
+    found = session.problems
+    errors = [problem for problem in found if problem.level == "error"]
+    if errors:
+        said = session.texts.of(errors[0].code, **errors[0].values)
+        return Check(state="error", name=_tr("Plan"), text=said)
+    if found:
+        text = _tr("{n} hints; the Explore page tells them layer by layer").format(n=len(found))
+        return Check(state="warning", name=_tr("Plan"), text=text)
+    return Check(state="good", name=_tr("Plan"), text=_tr("nothing to object to"))
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("Checklist", text)
