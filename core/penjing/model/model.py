@@ -78,7 +78,8 @@ class Model:
     """By layer: bool, shaped like its weight; False is a weight pruned to zero."""
     weight_quantizers: Mapping[str, Quantizer] = field(default_factory=dict)
     activation_quantizers: Mapping[str, Quantizer] = field(default_factory=dict)
-    """By layer or network input: how that tensor is quantized; missing: it stays float."""
+    """By layer or network input: how that tensor is quantized; missing: it stays float, or it is no tensor at all
+    because the ReLU that alone reads it has a quantizer and is fused into the layer."""
 
     def layers(self) -> Iterator[tuple[str, nn.Module, tuple[str, ...]]]:
         """(name, module, names of what feeds it) in execution order."""

@@ -86,6 +86,17 @@ def test_that_the_simulation_is_the_reference_bit_for_bit(name: str, bits: int) 
             assert np.array_equal(array(values), codes.decode(tensors[tensor] - codes.zero_point)), tensor
 
 
+@pytest.mark.parametrize("name", EVERY)
+def test_that_activations_of_four_bits_agree_and_stay_within_sixteen_codes(name: str) -> None:
+    model = quantized(EVERY[name](0), activation_bits=4)
+    graph, inputs = lower(model), sample_input(model, count=COUNT)
+    tensors = run_all(graph, array(inputs))
+    assert all(tensors[name].min() >= -8 and tensors[name].max() <= 7 for name in graph.codes)
+    found = simulate(model)(inputs)
+    assert isinstance(found, Tensor)
+    assert np.array_equal(array(found), run(graph, array(inputs))[0])
+
+
 def test_that_mixed_networks_agree_where_they_are_quantized_and_where_they_are_not() -> None:
     plan = Plan().with_defaults(weight_bits=8, activation_bits=8)
     plan = plan.with_layer("a2", weight_bits=32).with_layer("b1", activation_bits=32)
