@@ -103,7 +103,8 @@ def levels(settings: Settings, *, largest: float) -> NDArray[np.float64]:
     count = 2 ** (settings.weight_bits - 1) - 1
     if settings.weight_bits > 8 or settings.scheme != "symmetric" or 2 * count + 1 > MOST_LEVELS or largest <= 0:
         return np.zeros(0)
-    return np.arange(-count, count + 1) * (largest / count)
+    steps: NDArray[np.float64] = np.arange(-count, count + 1, dtype=np.float64) * (largest / count)
+    return steps
 
 
 def filter_words(found: LayerView, scores: NDArray[np.float32] | None, *, keep: str, cut: str) -> Sequence[str]:

@@ -42,8 +42,15 @@ class RunsModel(QAbstractTableModel):
         super().__init__(session)
         self._session = session
         self.rows: tuple[Row, ...] = ()
-        for changed in (session.runs_changed, session.figures_changed, session.accuracy_changed,
-                        session.device_changed, session.budgets_changed, session.opened, session.closed):
+        for changed in (
+            session.runs_changed,
+            session.figures_changed,
+            session.accuracy_changed,
+            session.device_changed,
+            session.budgets_changed,
+            session.opened,
+            session.closed,
+        ):
             changed.connect(self.refresh)
         self.refresh()
 

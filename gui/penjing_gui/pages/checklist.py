@@ -71,12 +71,16 @@ def checks(session: "Session") -> tuple[Check, ...]:
         return ()
     opaque = [layer.type for layer in graph.layers if layer.kind == "opaque"]
     operators = (
-        Check(state="good", name=_tr("Operators"), text=_tr("all {n} layers are understood").format(n=len(graph.layers)))
+        Check(
+            state="good", name=_tr("Operators"), text=_tr("all {n} layers are understood").format(n=len(graph.layers))
+        )
         if not opaque
         else Check(
             state="warning",
             name=_tr("Operators"),
-            text=_tr("{types}: written as they came, only ONNX carries them").format(types=", ".join(sorted(set(opaque)))),
+            text=_tr("{types}: written as they came, only ONNX carries them").format(
+                types=", ".join(sorted(set(opaque)))
+            ),
         )
     )
     budgets = session.budgets

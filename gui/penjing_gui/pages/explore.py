@@ -110,7 +110,8 @@ class ExplorePage(Page):
         self._asked.clear()
         self._shown = self._pictured = None
         self.say_empty(
-            self.tr("No network is open."), self.tr("Open a model or try a sample on the Start page; its layers show here.")
+            self.tr("No network is open."),
+            self.tr("Open a model or try a sample on the Start page; its layers show here."),
         )
         self._tables()
 
@@ -169,8 +170,11 @@ class ExplorePage(Page):
 
     def _show_cut(self, found: LayerView, *, known: bool) -> None:
         share = 100 * found.zeroed / found.left if found.left else 0.0
-        said = [self.tr("{zeroed} of {left} zeroed ({share:.1f} %)").format(
-            zeroed=f"{found.zeroed:,}", left=f"{found.left:,}", share=share)]
+        said = [
+            self.tr("{zeroed} of {left} zeroed ({share:.1f} %)").format(
+                zeroed=f"{found.zeroed:,}", left=f"{found.left:,}", share=share
+            )
+        ]
         if found.settings.locked:
             said = [self.tr("locked: nothing is cut")]
         if found.threshold is not None:
@@ -255,7 +259,9 @@ class ExplorePage(Page):
         self.classes.name_axes("", self.tr("accuracy, %"))
         self.classes.show_shares(data.classes, session.baseline_per_class, session.per_class)
         told = self.tr("outline: as loaded; bars: plan last measured in full")
-        self.class_hint.setText(told if session.per_class else self.tr("outline: as loaded; F5 measures the plan in full"))
+        self.class_hint.setText(
+            told if session.per_class else self.tr("outline: as loaded; F5 measures the plan in full")
+        )
 
     # ------------------------------------------------------------------------------------------------------- gestures
 
@@ -265,7 +271,8 @@ class ExplorePage(Page):
             return
         if self._gesture is None:
             self._gesture = f"histogram.{next(self._gestures)}"
-        self._session.set_layer([layer], self.tr("Threshold of {layer}").format(layer=layer), self._gesture, threshold=theta)
+        label = self.tr("Threshold of {layer}").format(layer=layer)
+        self._session.set_layer([layer], label, self._gesture, threshold=theta)
         if over:
             self._gesture = None
 
@@ -273,7 +280,8 @@ class ExplorePage(Page):
         layer = self._layer
         if layer is not None:
             label = self.tr("Brush filter {index} of {layer}").format(index=index, layer=layer.name)
-            self._session.set_layer([layer.name], label, **brushed(self._session.plan.settings(layer.name), index))
+            changes = brushed(self._session.plan.settings(layer.name), index)
+            self._session.set_layer([layer.name], label, None, **changes)
 
 
 def _plain(*, heading: bool = False, muted: bool = False) -> QLabel:
@@ -287,7 +295,9 @@ def _plain(*, heading: bool = False, muted: bool = False) -> QLabel:
 
 
 def _toggle(text: str) -> QToolButton:
-    button = QToolButton(text=text, checkable=True)
+    button = QToolButton()
+    button.setText(text)
+    button.setCheckable(True)
     button.setProperty("framed", True)
     return button
 

@@ -105,15 +105,20 @@ class ExportPage(Page):
         layout = QHBoxLayout(self.content)
         layout.setContentsMargins(2 * SPACE, 2 * SPACE, SPACE, SPACE)
         layout.setSpacing(2 * SPACE)
-        layout.addLayout(left, 4)
-        layout.addWidget(card, 5)
+        layout.addLayout(left, 1)
+        layout.addWidget(card, 1)
 
     def _connect(self) -> None:
         session = self._session
         session.opened.connect(self._opened)
         session.closed.connect(self._opened)
         session.device_changed.connect(self._device_changed)
-        for changed in (session.figures_changed, session.accuracy_changed, session.budgets_changed, session.runs_changed):
+        for changed in (
+            session.figures_changed,
+            session.accuracy_changed,
+            session.budgets_changed,
+            session.runs_changed,
+        ):
             changed.connect(self._say)
         session.job_changed.connect(self._job_changed)
         session.exported.connect(self._exported)
@@ -129,7 +134,9 @@ class ExportPage(Page):
     def _opened(self) -> None:
         session = self._session
         if not session.is_open:
-            self.say_empty(self.tr("No network is open."), self.tr("Open a model or try a sample; then export it here."))
+            self.say_empty(
+                self.tr("No network is open."), self.tr("Open a model or try a sample; then export it here.")
+            )
         self.show_content(session.is_open)
         self._folder, self._plan = None, None
         if session.is_open:
@@ -188,12 +195,14 @@ class ExportPage(Page):
         if exporting and job is not None:
             self.progress.setRange(0, int(job.total))
             self.progress.setValue(int(job.done))
+            self.progress.setTextVisible(True)
             stage = self._session.texts.of(f"stage.{job.stage}") if job.stage else self.tr("Starting")
             self.status.setText(f"{stage}…")
             return
         done = job is not None and job.kind == "export" and job.state == "done"
         self.progress.setRange(0, 1)
         self.progress.setValue(1 if done else 0)
+        self.progress.setTextVisible(False)
         said = ""
         if job is not None and job.active:
             said = self.tr("Another job is running: {title}.").format(title=job.title)

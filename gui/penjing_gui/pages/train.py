@@ -62,8 +62,11 @@ class TrainPage(Page):
         self.progress.setTextVisible(True)
         self.loss.name_axes(self.tr("batch"), self.tr("loss"))
         self.accuracy.name_axes(self.tr("epoch"), self.tr("accuracy on validation data, %"))
+        self.accuracy.say_empty(self.tr("accuracy after every epoch shows here"))
+        self.loss.say_empty(self.tr("loss of every batch shows here"))
         side = QVBoxLayout()
-        scroll = QScrollArea(widgetResizable=True, frameShape=QScrollArea.Shape.NoFrame)
+        scroll = QScrollArea(widgetResizable=True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(self.form)
         scroll.setMinimumWidth(self.form.minimumSizeHint().width() + 3 * SPACE)
@@ -168,6 +171,7 @@ class TrainPage(Page):
             done = self._job is not None and self._job.state == "done"
             self.progress.setRange(0, 1)
             self.progress.setValue(1 if done else 0)
+        self.progress.setTextVisible(training)
         self.status.setText(self._status(job))
 
     def _status(self, job: Job | None) -> str:
@@ -186,7 +190,9 @@ class TrainPage(Page):
                 return self.tr("Done.")
             told = self.tr("Done: {name}, {value:.1f} %. Apply it on Trade-offs by a double click.")
             return told.format(name=run.name, value=100 * run.accuracy.value)
-        return self.tr("Cancelled; nothing was changed.") if job.state == "cancelled" else self.tr("The training failed.")
+        return (
+            self.tr("Cancelled; nothing was changed.") if job.state == "cancelled" else self.tr("The training failed.")
+        )
 
     def _running(self, job: Job) -> str:
         stage = self._session.texts.of(f"stage.{job.stage}") if job.stage else self.tr("Starting")
@@ -201,6 +207,10 @@ class TrainPage(Page):
 
 def _time(seconds: float) -> str:
     whole = round(seconds)
-    return f"{whole} s" if whole < 90 else f"{whole // 60} min {whole % 60:02d} s" if whole < 5400 else (
-        f"{whole // 3600} h {whole // 60 % 60:02d} min"
+    return (
+        f"{whole} s"
+        if whole < 90
+        else f"{whole // 60} min {whole % 60:02d} s"
+        if whole < 5400
+        else (f"{whole // 3600} h {whole // 60 % 60:02d} min")
     )

@@ -2,6 +2,7 @@
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
+    QAbstractSpinBox,
     QComboBox,
     QDoubleSpinBox,
     QFormLayout,
@@ -144,10 +145,10 @@ class TrainingForm(QWidget):
             (self.tr("Seed"), self.seed),
         ):
             form.addRow(label, field)
-        for field in self.findChildren(QWidget):
-            named = form.labelForField(field)
-            if isinstance(named, QLabel) and not isinstance(field, QComboBox):
-                field.setAccessibleName(named.text().replace("&", ""))
+        for child in self.findChildren(QAbstractSpinBox):
+            named = form.labelForField(child)
+            if isinstance(named, QLabel):
+                child.setAccessibleName(named.text().replace("&", ""))
 
 
 def _choice(identifier: str, entries: dict[str, str]) -> QComboBox:

@@ -5,6 +5,7 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
     QLabel,
+    QSizePolicy,
     QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
@@ -46,8 +47,11 @@ class VerdictView(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACE)
         for widget in (self.badge, self.summary, self.stale):
+            widget.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
             layout.addWidget(widget)
         layout.addWidget(self.tree, 1)
+        # Without a result nothing below takes the room, and the words stay on top.
+        layout.addStretch(0)
         self.show_result(None)
 
     def show_result(self, result: RunResult | None) -> None:
@@ -58,8 +62,10 @@ class VerdictView(QWidget):
             self.badge.setText(self.tr("No verdict yet"))
             self.badge.setAccessibleName(self.tr("Verdict: none yet"))
             self.summary.setText(
-                self.tr("An export opens every file again in an independent runtime, runs your test data through it and"
-                        " compares it with what was on screen. What it finds stands here.")
+                self.tr(
+                    "An export opens every file again in an independent runtime, runs your test data through it and"
+                    " compares it with what was on screen. What it finds stands here."
+                )
             )
         else:
             verdict = result.verdict
@@ -113,7 +119,9 @@ def summary(result: RunResult) -> str:
         wrong = [rung.name for rung in verdict.rungs if rung.passed is False]
         said.append(_tr("Not proven: {names}.").format(names=", ".join(wrong)))
     if verdict.agreement is not None:
-        said.append(_tr("They choose the same class on {share}.").format(share=words.percent(verdict.agreement, digits=2)))
+        said.append(
+            _tr("They choose the same class on {share}.").format(share=words.percent(verdict.agreement, digits=2))
+        )
     if verdict.accuracy is not None:
         told = _tr("Test accuracy {value} (n = {n}).")
         said.append(told.format(value=words.accuracy(verdict.accuracy), n=verdict.accuracy.n))

@@ -1,4 +1,4 @@
-"""The ground that every plot is drawn on: inks from the palette, labelled axes, no boxes, nothing to zoom by accident."""
+"""The ground of every plot: inks from the palette, labelled axes, no boxes, nothing to zoom by accident."""
 
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent
@@ -83,4 +83,3 @@ def words(item: pg.TextItem, text: str, color: str, *, font: QFont) -> None:
     item.setColor(color)
     item.setFont(font)
     item.setPlainText(text)
-

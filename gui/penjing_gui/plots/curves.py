@@ -29,6 +29,10 @@ class Curves(Canvas):
         self._level = pg.InfiniteLine(angle=0, movable=False)
         self._level_label = pg.TextItem(anchor=(0, 1))
         self._level_words = ""
+        self._level_value: float | None = None
+        self._empty = pg.TextItem(anchor=(0.5, 0.5))
+        self._empty_words = ""
+        self.addItem(self._empty, ignoreBounds=True)
         for item in (self._level, self._level_label):
             self.addItem(item, ignoreBounds=True)
             item.setVisible(False)
@@ -38,6 +42,7 @@ class Curves(Canvas):
         """Show one series; the same name again replaces it."""
         line = self._lines.get(name)
         if line is None:
+            words(self._empty, "", self.inks.muted, font=self.font())
             label = pg.TextItem(anchor=(1, 1))
             curve = pg.PlotDataItem()
             line = _Line(curve=curve, label=label, color=len(self._lines) % len(SYMBOLS))
@@ -48,15 +53,20 @@ class Curves(Canvas):
         line.xs, line.ys = xs, ys
         line.curve.setData(np.asarray(xs, float), np.asarray(ys, float))
         self._place(name, line)
+        self._fit()
 
     def show_level(self, value: float | None, name: str = "") -> None:
         """A value to reach, as a dashed line with its name."""
-        self._level_words = name
+        self._level_words, self._level_value = name, value
         for item in (self._level, self._level_label):
             item.setVisible(value is not None)
         if value is not None:
             self._level.setValue(value)
-            self._level_label.setPos(0, value)
+        self.restyle()
+
+    def say_empty(self, text: str) -> None:
+        """What stands here until there is a line."""
+        self._empty_words = text
         self.restyle()
 
     def clear_series(self) -> None:
@@ -65,6 +75,7 @@ class Curves(Canvas):
             self.removeItem(line.curve)
             self.removeItem(line.label)
         self._lines.clear()
+        self.restyle()
 
     def values(self, name: str) -> Sequence[float]:
         """What is shown of one series."""
@@ -78,6 +89,27 @@ class Curves(Canvas):
         found = self.inks
         self._level.setPen(pg.mkPen(found.muted, style=pg.QtCore.Qt.PenStyle.DashLine))
         words(self._level_label, self._level_words, found.muted, font=self.font())
+        words(self._empty, "" if self._lines else self._empty_words, found.muted, font=self.font())
+        self._fit()
+
+    def _fit(self) -> None:
+        """Room for every line, the level and the words beside the ends; an empty plot has no numbers to show."""
+        shown = [line for line in self._lines.values() if len(line.xs)]
+        for axis in ("left", "bottom"):
+            self.getPlotItem().getAxis(axis).setStyle(showValues=bool(shown))
+        ys = [value for line in shown for value in (min(line.ys), max(line.ys))]
+        ys += [] if self._level_value is None or not shown else [self._level_value]
+        low, high = (min(ys), max(ys)) if ys else (0.0, 1.0)
+        room = max(high - low, 1e-3 * max(abs(high), 1e-6))
+        left = min((min(line.xs) for line in shown), default=0.0)
+        right = max((max(line.xs) for line in shown), default=1.0)
+        self.setYRange(low - 0.08 * room, high + 0.18 * room, padding=0)
+        self.setXRange(left, max(right, left + 1), padding=0.02)
+        self._empty.setPos((left + right) / 2, (low + high) / 2)
+        if self._level_value is not None:
+            self._level_label.setPos(left, self._level_value)
+        for item in (self._level, self._level_label):
+            item.setVisible(self._level_value is not None and bool(shown))
 
     def _style(self, name: str, line: _Line) -> None:
         color = self.inks.series[line.color]

@@ -79,10 +79,10 @@ class Heatmap(Canvas):
         found = self.inks
         self._cursor.setPen(pg.mkPen(found.accent, width=2))
         rows = max(self._rows, 1)
-        paper = QColor(found.surface).getRgb()[:3]
+        paper = QColor(found.surface)
         shade = np.zeros((rows, 2, 4), np.ubyte)
         if len(self._cut) == self._rows and self._rows:
-            shade[self._cut] = (*paper, 205)
+            shade[self._cut] = (paper.red(), paper.green(), paper.blue(), 205)
         self._shade.setImage(shade, levels=(0, 255), autoLevels=False)
         self._shade.setRect(QRectF(0, 0, max(self._columns, 1), rows))
         marked = sorted(self._protected)
@@ -144,5 +144,5 @@ def _averaged(block: NDArray[np.float32], rows: int, columns: int) -> NDArray[np
             edges = np.linspace(0, size, most + 1).astype(np.int64)[:-1]
             widths = np.diff(np.append(edges, size)).astype(np.float32)
             total = np.add.reduceat(block, edges, axis=axis)
-            block = total / (widths[:, None] if axis == 0 else widths)
+            block = (total / (widths[:, None] if axis == 0 else widths)).astype(np.float32)
     return np.asarray(block, np.float32)

@@ -150,8 +150,8 @@ class Histogram(Canvas):
 
     def _draw(self) -> None:
         low, high = self._removed()
-        counts = np.diff(self._places)
-        gone = np.diff(np.clip(self._places, low, high))
+        counts = _differences(self._places)
+        gone = _differences(np.clip(self._places, low, high))
         floor = self._floor
         self._kept.setData(self._edges, self._height(counts - gone), fillLevel=floor)
         self._gone.setData(self._edges, self._height(gone), fillLevel=floor)
@@ -221,3 +221,7 @@ class Histogram(Canvas):
         if self._dragging:
             self._dragging = False
             self.threshold_dragged.emit(abs(float(line.value())), True)
+
+
+def _differences(places: NDArray[np.int64]) -> NDArray[np.int64]:
+    return places[1:] - places[:-1]
