@@ -6,9 +6,10 @@ import sys
 def main() -> int:
     """Runs what the command line asks for and returns the exit code (DESIGN.md §4)."""
     arguments = sys.argv[1:]
-    if not arguments or arguments[0] == "gui":
-        print("penjing: this version has no window yet; see `penjing --help` for its commands.", file=sys.stderr)
-        return 2
+    if not arguments or arguments[0] in ("gui", "--new-window"):
+        from penjing_gui.app import main as window
+
+        return window(arguments[1:] if arguments[:1] == ["gui"] else arguments)
     # Not imported above: the window must not load the engine's libraries.
     from penjing.cli.main import main as command_line
 

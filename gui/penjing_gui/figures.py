@@ -1,6 +1,8 @@
 """The exact figures of whatever plan the sliders show: fast enough for every move of the mouse."""
 
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import msgspec
 
@@ -15,6 +17,18 @@ from penjing.results import Figures
 
 _SLOW = 0.004
 """Seconds: above this, a move of one layer's slider is followed by differences instead of anew."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerShare:
+    """One layer after a plan."""
+
+    kept: int
+    """Weights that are neither cut nor zeroed."""
+    size_bytes: int
+    """Of weight and bias under the device's storage."""
+    weights: int
+    """That the filter cut leaves."""
 
 
 class ExactFigures:
@@ -42,6 +56,17 @@ class ExactFigures:
         except KeyError:
             return None
         return found
+
+    def layers(self, plan: Plan) -> Mapping[str, LayerShare]:
+        """What every compressible layer keeps and takes; empty while a score is missing."""
+        try:
+            prepared = prepare(self.graph, plan, self.tables, device=self.device)
+        except (KeyError, UserError):
+            return {}
+        return {
+            name: LayerShare(kept=share.kept, size_bytes=share.size, weights=prepared.layers[name][0].weights)
+            for name, share in prepared.shares.items()
+        }
 
     def missing(self, plan: Plan) -> Wanted:
         """The scores that the plan asks for and that are not here yet."""

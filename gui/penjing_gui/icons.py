@@ -22,7 +22,8 @@ def set_icon(target: QAction | QAbstractButton, name: str) -> None:
 
 def retint(root: QWidget) -> None:
     """Draw the icons below a widget again, for the palette has changed."""
-    for target in (*root.findChildren(QAction), *root.findChildren(QAbstractButton)):
+    targets: list[QAction | QAbstractButton] = [*root.findChildren(QAction), *root.findChildren(QAbstractButton)]
+    for target in targets:
         name = target.property(_PROPERTY)
         if name:
             target.setIcon(tinted(name, QApplication.palette()))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 
-from penjing.project.values import Project
+from penjing.project.values import Original, Project
 from penjing.worker.messages import Failed
 from penjing_gui.notices import Notice
 
@@ -28,6 +28,11 @@ class Projects(QObject):
         """Where a run's network lies or will lie."""
         return self._session.exchange.folder / "runs" / id
 
+    def current(self) -> Project:
+        """The session as a project."""
+        session = self._session
+        return Project(source=Original(path=session.source or ""), plan=session.plan, runs=session.runs)
+
     def opened(self, project: Project | None) -> None:
         """Another network is open."""
 
@@ -40,6 +45,9 @@ class Projects(QObject):
 
     def open(self, path: Path) -> None:
         """Open a project."""
+
+    def offer_recovery(self) -> None:
+        """Say what a window that died left."""
 
     def close(self) -> None:
         """Give the lock back."""

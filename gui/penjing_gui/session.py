@@ -67,6 +67,8 @@ class Session(SessionState):
     """A `messages.OpenProgress`; None when nothing is being opened any more."""
     project_changed = Signal()
     """Another project file, whether it can be written, or the unsaved mark."""
+    before_changed = Signal(bool)
+    """Whether pages show the network as loaded instead of the plan, for comparison."""
     noticed = Signal(object)
     """A `Notice`."""
 
@@ -154,6 +156,12 @@ class Session(SessionState):
             self._selection, self._layer = chosen, layer
             self.selection_changed.emit()
 
+    def show_before(self, shown: bool) -> None:
+        """Let pages show the network as loaded, as long as somebody wants to compare."""
+        if shown != self._shows_before:
+            self._shows_before = shown
+            self.before_changed.emit(shown)
+
     def set_device(self, name: str | None) -> None:
         """Choose the device; budgets that were those of the old device become those of the new one."""
         found = None if name is None else device(name)
@@ -184,6 +192,11 @@ class Session(SessionState):
     def train(self, options: Distillation, kind: RunKind) -> None:
         """Run the plan with a training step (`finetune`, `qat`, `distill`); the answer is a new run."""
         self.results.train(options, kind)
+
+    def open_data(self, data: str) -> None:
+        """Open other data for the network that is open; the plan, the runs and the device stay."""
+        if self._source is not None:
+            self.open_source(self._source, data, project=self.projects.current())
 
     def pause_job(self) -> None:
         """Hold the job at its next batch."""

@@ -17,6 +17,7 @@ from penjing.planning.fit import Budgets
 from penjing.project.values import Run
 from penjing.results import Accuracy, Figures
 from penjing.worker import messages as wire
+from penjing_gui.figures import LayerShare
 
 if TYPE_CHECKING:
     from penjing_gui.figures import ExactFigures
@@ -30,6 +31,7 @@ class SessionState(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._generation = 0
+        self._shows_before = False
         self._reset()
 
     @property
@@ -109,6 +111,10 @@ class SessionState(QObject):
         """False while scores that decide about the plan are on their way."""
         return self._figures_current
 
+    def layer_shares(self, plan: Plan) -> Mapping[str, LayerShare]:
+        """What every compressible layer keeps and takes under a plan."""
+        return {} if self._exact is None else self._exact.layers(plan)
+
     @property
     def accuracy(self) -> Accuracy | None:
         """The newest that has been measured; of an older plan while `accuracy_is_current` is false."""
@@ -153,6 +159,11 @@ class SessionState(QObject):
     def run(self) -> Run | None:
         """The run whose plan the sliders show since it was applied."""
         return next((run for run in self._runs if run.id == self._applied and run.plan == self._plan), None)
+
+    @property
+    def shows_before(self) -> bool:
+        """Whether pages show the network as loaded instead of the plan."""
+        return self._shows_before
 
     @property
     def problems(self) -> tuple[Problem, ...]:

@@ -1,0 +1,153 @@
+"""What the menus do beyond the session's own verbs: choose files, save, copy and paste settings."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QMessageBox
+
+from penjing.errors import UserError
+from penjing.plan import Plan, read_plan
+from penjing_gui.dialogs import files
+from penjing_gui.drops import Drop
+from penjing_gui.notices import Notice
+from penjing_gui.settings import write_whole
+
+if TYPE_CHECKING:
+    from penjing_gui.main_window import MainWindow
+
+PROJECT_SUFFIX = "penjing"
+
+
+class Commands(QObject):
+    """Commands of the main window."""
+
+    def __init__(self, window: "MainWindow") -> None:
+        super().__init__(window)
+        self._window, self._session = window, window.session
+
+    def open(self, source: str, data: object = None) -> None:
+        """Open a network, a sample or a project, after asking about what is not saved."""
+        if source.endswith(f".{PROJECT_SUFFIX}"):
+            self._window.guard(lambda: self._session.open_project(source))
+        else:
+            self._window.guard(lambda: self._session.open_source(source, data if isinstance(data, str) else None))
+
+    def take_drop(self, drop: Drop) -> None:
+        """Open what was dropped."""
+        if drop.kind == "data":
+            self._session.open_data(drop.path)
+        else:
+            self.open(drop.path)
+
+    def choose_model(self) -> None:
+        """Ask for a network."""
+        title = self.tr("Open a network")
+        files.choose_file(self._window, title, files.model_kinds(), self._folder(), self._chosen)
+
+    def choose_project(self) -> None:
+        """Ask for a project."""
+        title = self.tr("Open a project")
+        files.choose_file(self._window, title, files.project_kinds(), self._folder(), self._chosen)
+
+    def choose_data(self) -> None:
+        """Ask for data for the network that is open."""
+        title = self.tr("Open data")
+        files.choose_file(self._window, title, files.data_kinds(), self._folder(), self._data_chosen)
+
+    def save(self, then: Callable[[], None] | None = None) -> None:
+        """Write the project where it lies, or ask where."""
+        path = self._session.projects.path
+        if path is None or self._session.projects.read_only:
+            self.save_as(then)
+        elif self._session.save_project(path) and then is not None:
+            then()
+
+    def save_as(self, then: Callable[[], None] | None = None) -> None:
+        """Ask where the project goes."""
+
+        def chosen(path: str) -> None:
+            if self._session.save_project(path) and then is not None:
+                then()
+
+        here = self._session.projects.path
+        name = Path(self._session.title or "network").stem
+        path = Path(self._folder()) / f"{name}.{PROJECT_SUFFIX}" if here is None else here
+        title = self.tr("Save the project")
+        files.choose_new_file(self._window, title, files.project_kinds(), str(path), PROJECT_SUFFIX, chosen)
+
+    def save_plan(self) -> None:
+        """Ask where the plan goes, as the command line reads it."""
+        path = Path(self._folder()) / "plan.json"
+        title = self.tr("Save the plan")
+        files.choose_new_file(self._window, title, "Plan (*.json)", str(path), "json", self._write_plan)
+
+    def reset_plan(self) -> None:
+        """Back to the network as loaded, undoably."""
+        plan = Plan(distillation=self._session.plan.distillation)
+        self._session.edit(plan, self.tr("Reset plan"))
+
+    def copy_settings(self) -> None:
+        """The settings of the layer that plots show, as JSON."""
+        layer = self._session.layer
+        if layer is not None:
+            content = msgspec.json.encode(self._session.plan.settings(layer))
+            QGuiApplication.clipboard().setText(content.decode())
+
+    def paste_settings(self) -> None:
+        """Give the selected layers the settings that were copied."""
+        text = QGuiApplication.clipboard().text()
+        try:
+            plan = read_plan(f'{{"defaults": {text or "null"}}}', where=self.tr("the clipboard"))
+        except UserError as error:
+            self._session.noticed.emit(self._session.texts.error(error, key="paste"))
+            return
+        self._session.set_selected(self.tr("Paste settings"), **msgspec.structs.asdict(plan.defaults))
+
+    def cancel(self) -> None:
+        """Give up what runs: a job, else opening."""
+        if self._session.job is not None and self._session.job.active:
+            self._session.cancel_job()
+        else:
+            self._session.cancel_open()
+
+    def about(self) -> None:
+        """Say what this is."""
+        box = QMessageBox(self._window)
+        box.setWindowTitle(self.tr("About Penjing"))
+        box.setIconPixmap(self._window.windowIcon().pixmap(64, 64))
+        box.setText("Penjing")
+        box.setInformativeText(
+            self.tr(
+                "盆景 is the art of growing a full tree in a small tray. Penjing grows full neural networks in small"
+                " devices, and proves that what was shipped is what was seen."
+            )
+        )
+        box.finished.connect(box.deleteLater)
+        box.open()
+
+    def _chosen(self, path: str) -> None:
+        self._window.settings.update(open_folder=str(Path(path).parent))
+        self.open(path)
+
+    def _data_chosen(self, path: str) -> None:
+        self._window.settings.update(open_folder=str(Path(path).parent))
+        # A card stands for the folder that it describes.
+        self._session.open_data(str(Path(path).parent) if Path(path).name == "dataset.toml" else path)
+
+    def _write_plan(self, path: str) -> None:
+        try:
+            write_whole(Path(path), self._session.plan.to_json().encode())
+        except OSError as error:
+            text, hint = (
+                self.tr("The plan was not written: {error}.").format(error=error),
+                self.tr("Choose another place."),
+            )
+            self._session.noticed.emit(Notice(level="error", text=text, hint=hint, key="save"))
+
+    def _folder(self) -> str:
+        folder = self._window.settings.value.open_folder
+        return folder if folder and Path(folder).is_dir() else str(Path.home())

@@ -1,0 +1,259 @@
+"""The layers of the network as a table: what each has, what the plan leaves, its settings, editable in place."""
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtGui import QFont
+
+from penjing.errors import UserError
+from penjing.layer_graph import Layer
+from penjing.plan import WEIGHT_BITS, Plan
+from penjing_gui import words
+from penjing_gui.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from penjing_gui.figures import LayerShare
+
+Index = QModelIndex | QPersistentModelIndex
+
+SORT_ROLE = Qt.ItemDataRole.UserRole
+"""The value behind a cell, for sorting and for files."""
+BAR_ROLE = Qt.ItemDataRole.UserRole + 1
+"""0..1 where a cell shows a bar."""
+SENSITIVITY_BITS = 4
+
+
+class Column(IntEnum):
+    """Columns in their order."""
+
+    LAYER = 0
+    TYPE = 1
+    PARAMS = 2
+    MACS = 3
+    BEFORE = 4
+    NOW = 5
+    SPARSITY = 6
+    BITS = 7
+    SENSITIVITY = 8
+    LOCKED = 9
+
+
+_RIGHT = frozenset({Column.PARAMS, Column.MACS, Column.BEFORE, Column.NOW, Column.SPARSITY, Column.BITS})
+
+
+class LayersModel(QAbstractTableModel):
+    """One row a layer that can be compressed."""
+
+    def __init__(self, session: Session, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._layers: tuple[Layer, ...] = ()
+        self._before: Mapping[str, LayerShare] = {}
+        self._now: Mapping[str, LayerShare] = {}
+        session.opened.connect(self._reset)
+        session.plan_changed.connect(self._update)
+        session.tables_changed.connect(self._update)
+        session.device_changed.connect(self._update)
+        self._reset()
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 (Qt's own default)
+        """Layers."""
+        return 0 if parent.isValid() else len(self._layers)
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 (Qt's own default)
+        """As `Column`."""
+        return 0 if parent.isValid() else len(Column)
+
+    def layer(self, row: int) -> Layer:
+        """The layer in a row."""
+        return self._layers[row]
+
+    def row_of(self, name: str) -> int | None:
+        """The row of a layer."""
+        return next((row for row, layer in enumerate(self._layers) if layer.name == name), None)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Titles with their units."""
+        if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(Column):
+            return None
+        column = Column(section)
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self._titles()[column]
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self._tips().get(column)
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            side = Qt.AlignmentFlag.AlignRight if column in _RIGHT else Qt.AlignmentFlag.AlignLeft
+            return side | Qt.AlignmentFlag.AlignVCenter
+        return None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Texts, values for sorting, bars, tool tips."""
+        if not index.isValid():
+            return None
+        layer, column = self._layers[index.row()], Column(index.column())
+        if role == SORT_ROLE:
+            return self._value(layer, column)
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self._text(layer, column)
+        if role == Qt.ItemDataRole.EditRole:
+            settings = self._session.plan.settings(layer.name)
+            return {Column.BITS: settings.weight_bits, Column.SPARSITY: 100 * settings.sparsity}.get(column)
+        if role == BAR_ROLE and column in (Column.SPARSITY, Column.SENSITIVITY):
+            return self._value(layer, column)
+        if role == Qt.ItemDataRole.CheckStateRole and column == Column.LOCKED:
+            locked = self._session.plan.settings(layer.name).locked
+            return Qt.CheckState.Checked if locked else Qt.CheckState.Unchecked
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            side = Qt.AlignmentFlag.AlignRight if column in _RIGHT else Qt.AlignmentFlag.AlignLeft
+            return side | Qt.AlignmentFlag.AlignVCenter
+        if role == Qt.ItemDataRole.ToolTipRole and column == Column.LAYER:
+            shape = " × ".join(str(extent) for extent in layer.weight_shape or ())
+            return f"{layer.source_name}\n{layer.type} {shape}"
+        if role == Qt.ItemDataRole.FontRole and column == Column.LAYER:
+            font = QFont()
+            font.setBold(layer.name in self._session.plan.layers)
+            return font
+        return None
+
+    def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
+        """Edit the plan; all selected layers where the edited one is among them."""
+        if not index.isValid():
+            return False
+        name, column = self._layers[index.row()].name, Column(index.column())
+        session = self._session
+        names = session.selection if name in session.selection else (name,)
+        try:
+            if column == Column.LOCKED and role == Qt.ItemDataRole.CheckStateRole:
+                session.set_layer(names, self.tr("Lock"), locked=Qt.CheckState(value) == Qt.CheckState.Checked)
+            elif column == Column.BITS and role == Qt.ItemDataRole.EditRole and int(value) in WEIGHT_BITS:
+                session.set_layer(names, self.tr("Weight bits"), weight_bits=int(value))
+            elif column == Column.SPARSITY and role == Qt.ItemDataRole.EditRole:
+                session.set_layer(names, self.tr("Sparsity"), sparsity=float(value) / 100)
+            else:
+                return False
+        except (UserError, ValueError, TypeError):
+            return False
+        return True
+
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        """Which cells can be edited."""
+        flags = super().flags(index)
+        if index.isValid() and index.column() in (Column.BITS, Column.SPARSITY):
+            flags |= Qt.ItemFlag.ItemIsEditable
+        if index.isValid() and index.column() == Column.LOCKED:
+            flags |= Qt.ItemFlag.ItemIsUserCheckable
+        return flags
+
+    def totals(self) -> tuple[int, int, int, int]:
+        """Weights before and now, bytes before and now, of all layers in the table."""
+        return (
+            sum(layer.weights for layer in self._layers),
+            sum(share.kept for share in self._now.values()),
+            sum(share.size_bytes for share in self._before.values()),
+            sum(share.size_bytes for share in self._now.values()),
+        )
+
+    def as_csv(self) -> str:
+        """The whole table with plain numbers."""
+        rows = [[_quoted(title) for title in self._titles().values()]]
+        for layer in self._layers:
+            rows.append([_quoted(self._value(layer, column)) for column in Column])
+        return "".join(",".join(row) + "\n" for row in rows)
+
+    def _titles(self) -> dict[Column, str]:
+        return {
+            Column.LAYER: self.tr("Layer"),
+            Column.TYPE: self.tr("Type"),
+            Column.PARAMS: self.tr("Params"),
+            Column.MACS: self.tr("MACs"),
+            Column.BEFORE: self.tr("Before"),
+            Column.NOW: self.tr("Now"),
+            Column.SPARSITY: self.tr("Sparsity"),
+            Column.BITS: self.tr("Bits"),
+            Column.SENSITIVITY: self.tr("Sensitivity"),
+            Column.LOCKED: self.tr("Locked"),
+        }
+
+    def _tips(self) -> dict[Column, str]:
+        return {
+            Column.BEFORE: self.tr("Bytes as loaded"),
+            Column.NOW: self.tr("Bytes under this device's storage"),
+            Column.SPARSITY: self.tr("Share of the layer's weights that are cut or zero"),
+            Column.SENSITIVITY: self.tr(
+                "Share of the weights' energy that rounding to 4 bits loses, beside the others"
+            ),
+        }
+
+    def _value(self, layer: Layer, column: Column) -> Any:
+        now, before = self._now.get(layer.name), self._before.get(layer.name)
+        settings = self._session.plan.settings(layer.name)
+        match column:
+            case Column.LAYER:
+                return layer.name
+            case Column.TYPE:
+                return layer.type
+            case Column.PARAMS:
+                return layer.params
+            case Column.MACS:
+                return layer.macs
+            case Column.BEFORE:
+                return None if before is None else before.size_bytes
+            case Column.NOW:
+                return None if now is None else now.size_bytes
+            case Column.SPARSITY:
+                return None if now is None or not layer.weights else 1 - now.kept / layer.weights
+            case Column.BITS:
+                return settings.weight_bits
+            case Column.SENSITIVITY:
+                return self._sensitivity(layer.name)
+            case Column.LOCKED:
+                return settings.locked
+
+    def _sensitivity(self, name: str) -> float | None:
+        errors = self._session.tables.bit_errors
+        largest = max((one.get(SENSITIVITY_BITS, 0.0) for one in errors.values()), default=0.0)
+        own = errors.get(name, {}).get(SENSITIVITY_BITS)
+        return None if own is None or largest <= 0 else own / largest
+
+    def _text(self, layer: Layer, column: Column) -> str | None:
+        value = self._value(layer, column)
+        match column:
+            case Column.LAYER | Column.TYPE:
+                return str(value)
+            case Column.PARAMS | Column.MACS:
+                return words.count(value)
+            case Column.BEFORE | Column.NOW:
+                return words.size(value)
+            case Column.SPARSITY:
+                return words.percent(value, digits=0)
+            case Column.BITS:
+                return str(value)
+            case _:
+                return None
+
+    def _reset(self) -> None:
+        self.beginResetModel()
+        graph = self._session.graph
+        self._layers = () if graph is None else tuple(graph.compressible)
+        self._read()
+        self.endResetModel()
+
+    def _update(self) -> None:
+        self._read()
+        if self._layers:
+            self.dataChanged.emit(self.index(0, 0), self.index(len(self._layers) - 1, len(Column) - 1))
+
+    def _read(self) -> None:
+        session = self._session
+        self._before = session.layer_shares(Plan())
+        self._now = session.layer_shares(session.plan) or self._now
+
+
+def _quoted(value: object) -> str:
+    text = "" if value is None else str(value)
+    if isinstance(value, str) and text[:1] in "=+-@\t\r":
+        text = f"'{text}"  # a spreadsheet would take a name for a formula
+    return '"' + text.replace('"', '""') + '"' if any(sign in text for sign in ',"\n\r') else text

@@ -1,0 +1,92 @@
+"""The line at the bottom: the last word, the network as loaded, the network now, what the engine is at."""
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel, QStatusBar, QWidget
+
+from penjing.worker.messages import OpenProgress
+from penjing_gui import words
+from penjing_gui.controls.identity import identify
+from penjing_gui.notices import Notice
+from penjing_gui.session import Session
+
+
+class StatusBar(QStatusBar):
+    """Reads the session."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self.setSizeGripEnabled(False)
+        self._message = self._label("status.message")
+        self._baseline = self._label("status.baseline")
+        self._now = self._label("status.now")
+        self._engine = self._label("engine.state")
+        self.addWidget(self._message, 1)
+        for label in (self._baseline, self._now, self._engine):
+            self.addPermanentWidget(label)
+        session.figures_changed.connect(self._show)
+        session.accuracy_changed.connect(self._show)
+        session.opened.connect(lambda: self.say(self.tr("Ready")))
+        session.engine_state_changed.connect(self._show_engine)
+        session.open_progressed.connect(self._show_opening)
+        session.noticed.connect(self._show_notice)
+        self.say(self.tr("Ready"))
+        self._show_engine(session.engine.state)
+
+    def say(self, text: str) -> None:
+        """Show one line."""
+        self._put(self._message, text)
+
+    def _label(self, identifier: str) -> QLabel:
+        label = identify(QLabel(), identifier)
+        label.setTextFormat(Qt.TextFormat.PlainText)
+        label.setContentsMargins(8, 2, 8, 2)
+        return label
+
+    def _put(self, label: QLabel, text: str) -> None:
+        label.setText(text)
+        label.setAccessibleName(text)
+
+    def _show(self) -> None:
+        session = self._session
+        before, now = session.baseline, session.figures
+        if before is None or now is None:
+            return
+        told = [words.accuracy(before.accuracy)] if before.accuracy is not None else []
+        text = " · ".join([*told, words.size(before.size_bytes)])
+        self._put(self._baseline, self.tr("baseline {figures}").format(figures=text))
+        accuracy = session.accuracy
+        told = []
+        if accuracy is not None:
+            told = [words.accuracy(accuracy) if session.accuracy_is_current else "…"]
+        times = words.ratio(before.size_bytes, now.size_bytes)
+        size = words.size(now.size_bytes) if session.figures_are_current else "…"
+        text = " · ".join([*told, f"{size} ({times})" if times else size])
+        self._put(self._now, self.tr("now {figures}").format(figures=text))
+
+    def _show_engine(self, state: str) -> None:
+        texts = {
+            "starting": self.tr("engine starting"),
+            "idle": self.tr("engine idle"),
+            "opening": self.tr("engine opening"),
+            "measuring": self.tr("engine measuring"),
+            "working": self.tr("engine working"),
+            "stopped": self.tr("engine stopped"),
+        }
+        self._put(self._engine, texts.get(state, state))
+
+    def _show_opening(self, progress: OpenProgress | None) -> None:
+        if progress is None:
+            self.say(self.tr("Ready"))
+            return
+        stages = {
+            "model": self.tr("Reading the network"),
+            "data": self.tr("Reading the data"),
+            "graph": self.tr("Looking at the layers"),
+            "tables": self.tr("Sorting the weights"),
+        }
+        self.say(f"{stages[progress.stage]}…")
+
+    def _show_notice(self, notice: Notice) -> None:
+        if notice.text:
+            self.say(notice.text)

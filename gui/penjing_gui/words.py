@@ -1,0 +1,57 @@
+"""Numbers as people read them in the window; unknown is a dash, never a zero.
+
+>>> ratio(100, 50), percent(0.5)
+('2.0×', '50.0 %')
+"""
+
+from penjing.devices.units import size_text
+from penjing.results import Accuracy
+
+UNKNOWN = "–"
+_UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
+
+
+def size(count: float | None) -> str:
+    """Bytes with a binary unit."""
+    return UNKNOWN if count is None else size_text(count)
+
+
+def count(number: float | None) -> str:
+    """A count with three digits and a decimal unit: `127 k`, `3.11 M`."""
+    if number is None:
+        return UNKNOWN
+    for unit, name in _UNITS:
+        if abs(number) >= unit:
+            value = number / unit
+            return (
+                f"{value:.2f} {name}" if value < 10 else f"{value:.1f} {name}" if value < 100 else f"{value:.0f} {name}"
+            )
+    return f"{number:.0f}"
+
+
+def percent(share: float | None, *, digits: int = 1) -> str:
+    """A share of one."""
+    return UNKNOWN if share is None else f"{100 * share:.{digits}f} %"
+
+
+def accuracy(value: Accuracy | None) -> str:
+    """The value and half of its 95 % interval."""
+    if value is None:
+        return UNKNOWN
+    return f"{100 * value.value:.1f} % ± {50 * (value.high - value.low):.1f}"
+
+
+def banded(value: float | None, unit: str, band: float | None) -> str:
+    """A predicted time or energy with its band."""
+    if value is None:
+        return UNKNOWN
+    shown = f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.3g}"
+    return f"{shown} {unit}" if band is None else f"{shown} {unit} ± {100 * band:.0f} %"
+
+
+def ratio(before: float | None, after: float | None) -> str:
+    """How many times smaller; empty where that says nothing."""
+    if not before or not after:
+        return ""
+    times = before / after
+    return f"{times:.1f}×" if times < 100 else f"{times:.0f}×"

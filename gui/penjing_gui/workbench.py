@@ -1,0 +1,46 @@
+"""The tabs of the workbench, made after the window has been painted."""
+
+from typing import ClassVar
+
+from PySide6.QtWidgets import QTabWidget, QVBoxLayout, QWidget
+
+from penjing_gui.controls.identity import identify
+from penjing_gui.session import Session
+
+
+class Workbench(QWidget):
+    """Explore, Trade-offs, Train, Export, Learn."""
+
+    EXPLORE: ClassVar[int] = 0
+    TRADEOFFS: ClassVar[int] = 1
+    TRAIN: ClassVar[int] = 2
+    EXPORT: ClassVar[int] = 3
+    LEARN: ClassVar[int] = 4
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self.tabs = identify(QTabWidget(), "tabs.main", self.tr("Workbench"))
+        self.tabs.setDocumentMode(True)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.tabs)
+
+    def titles(self) -> tuple[str, ...]:
+        """Of the tabs, in their order."""
+        return (self.tr("Explore"), self.tr("Trade-offs"), self.tr("Train"), self.tr("Export"), self.tr("Learn"))
+
+    def build(self) -> None:
+        """Make the pages, once; what draws them takes longer to load than the rest of the window."""
+        if self.tabs.count():
+            return
+        from penjing_gui.pages.explore import ExplorePage
+        from penjing_gui.pages.export import ExportPage
+        from penjing_gui.pages.learn import LearnPage
+        from penjing_gui.pages.tradeoffs import TradeoffsPage
+        from penjing_gui.pages.train import TrainPage
+
+        session = self._session
+        pages = (ExplorePage(session), TradeoffsPage(session), TrainPage(session), ExportPage(session), LearnPage())
+        for page, title in zip(pages, self.titles(), strict=True):
+            self.tabs.addTab(page, title)
