@@ -89,8 +89,8 @@ def write(folder: Path, *, language: str = "en", name: str | None = None, origin
         after=after,
         model=model,
         device=chip,
-        model_source=name or "/home/somebody/nets/net.onnx",
-        data_source="/home/somebody/data.npz",
+        model_source=name or "/srv/somebody/nets/net.onnx",
+        data_source="/srv/somebody/data.npz",
         language=language,
     )
     return path.read_text(encoding="utf-8")
@@ -121,7 +121,7 @@ def test_that_it_tells_figures_with_kind_and_interval(tmp_path: Path) -> None:
 
 def test_that_it_names_no_place_of_the_machine(tmp_path: Path) -> None:
     content = write(tmp_path)
-    assert "/home/somebody" not in content and str(tmp_path) not in content
+    assert "/srv/somebody" not in content and str(tmp_path) not in content
 
 
 def test_that_hostile_names_are_text(tmp_path: Path) -> None:
