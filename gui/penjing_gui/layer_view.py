@@ -23,7 +23,7 @@ from penjing.plan import Plan, Settings
 
 SLOW = 0.004
 """Seconds; above this, a prediction is kept as long as it may be."""
-MOST_LEVELS = 255
+MOST_LEVELS = 127
 """Quantization levels that are worth drawing."""
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from penjing.planning.fit import Budgets
 from penjing.results import Accuracy, Figures
@@ -38,8 +38,8 @@ class RunsModel(QAbstractTableModel):
 
     COLUMNS = 7
 
-    def __init__(self, session: "Session") -> None:
-        super().__init__(session)
+    def __init__(self, session: "Session", parent: QObject | None = None) -> None:
+        super().__init__(parent)
         self._session = session
         self.rows: tuple[Row, ...] = ()
         for changed in (

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _SIZE = "magnitude"
 """The criterion whose scores are the weights' own sizes: its threshold stands in the histogram of the weights."""
+_FINEST = 7
+"""Bits whose grid can still be told apart."""
 Picture = tuple[str, str | None]
 """(layer, criterion); None: the weights themselves."""
 
@@ -184,7 +186,9 @@ class ExplorePage(Page):
         if gone := int(found.cut.sum()):
             said.append(self.tr("{gone} of {all} filters cut").format(gone=gone, all=len(found.cut)))
         if found.settings.weight_bits < 32:
-            said.append(self.tr("{bits}-bit grid below").format(bits=found.settings.weight_bits))
+            drawn = found.settings.weight_bits <= _FINEST
+            told = self.tr("{bits}-bit grid below") if drawn else self.tr("{bits}-bit grid, too fine to draw")
+            said.append(told.format(bits=found.settings.weight_bits))
         cut = None
         if found.threshold is not None:
             cut = Cut(threshold=found.threshold, movable=not found.settings.locked, words="\n".join(said))

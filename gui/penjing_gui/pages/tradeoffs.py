@@ -32,7 +32,7 @@ class TradeoffsPage(Page):
     def __init__(self, session: "Session", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self.model = RunsModel(session)
+        self.model = RunsModel(session, self)
         self.scatter = identify(Scatter(), "plot.tradeoffs", self.tr("Runs: size against accuracy"))
         self.table = identify(QTableView(), "runs.table", self.tr("Runs"))
         self.apply = identify(QPushButton(self.tr("Apply plan")), "runs.apply")

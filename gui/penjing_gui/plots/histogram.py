@@ -16,7 +16,7 @@ from penjing.inspection.distribution import histogram
 from penjing_gui.plots.canvas import Canvas, faded, words
 
 BINS = 121
-MOST_TICKS = 255
+MOST_TICKS = 127
 _STEPS = 200
 """Key presses from one end of the threshold's range to the other."""
 
@@ -174,11 +174,10 @@ class Histogram(Canvas):
     def _draw_label(self) -> None:
         text = self.tr("before") if self._before else "" if self._cut is None else self._cut.words
         words(self._label, text, self.inks.text, font=self.font())
-        at = self._edges[0] if self._before or self._cut is None else self._cut.threshold
-        # Beside the line, on the side where there is room.
-        right = at < self._edges[0] + 0.62 * (self._edges[-1] - self._edges[0])
-        self._label.setAnchor((0 if right else 1, 0))
-        self._label.setPos(at, self._top)
+        # In the corner that the right-hand line is far from; the tails below it are low.
+        far = self._cut is not None and self._cut.threshold > 0.5 * self._edges[-1]
+        self._label.setAnchor((0 if far else 1, 0))
+        self._label.setPos(self._edges[0 if far else -1], self._top)
 
     @property
     def _floor(self) -> float:
