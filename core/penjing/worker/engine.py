@@ -13,6 +13,7 @@ import torch
 from penjing.compression.simulation import simulate
 from penjing.errors import Cancelled, UserError
 from penjing.pipeline.run import run_plan
+from penjing.results import Progress
 from penjing.worker import progressive
 from penjing.worker.channel import Channel
 from penjing.worker.gathered import first_tables, saliency_picture, wanted_tables
@@ -154,7 +155,7 @@ class Engine:
     def _measure(self, message: Measure, opened: Open) -> Answers:
         """Every look at data first asks whether the plan is still wanted: also those of the pipeline's steps."""
 
-        def on_batch() -> None:
+        def on_batch(_: Progress | None = None) -> None:
             if self._inbox.is_superseded(message):
                 raise Cancelled
 
@@ -162,7 +163,15 @@ class Engine:
         if data is None:
             raise UserError("worker.no_data")
         on_batch()
-        finished = run_plan(opened.model, message.plan, data, graph=opened.graph, training=False, measuring=False)
+        finished = run_plan(
+            opened.model,
+            message.plan,
+            data,
+            graph=opened.graph,
+            training=False,
+            measuring=False,
+            on_progress=on_batch,
+        )
         baseline = opened.baselines.get(message.split)
         if baseline is None:
             for found in progressive.measure_baseline(simulate(opened.model), data, message.split):

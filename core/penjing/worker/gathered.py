@@ -7,13 +7,20 @@ import numpy as np
 
 from penjing.catalogue.methods import methods
 from penjing.estimation.gathering import rounding_error
+from penjing.estimation.tables import FIT_CRITERION
 from penjing.inspection.criteria.evidence import Evidence
 from penjing.inspection.distribution import BITS, sorted_magnitudes, sorted_values
 from penjing.inspection.saliency import filter_scores_from, weight_scores_from
+from penjing.plan import Settings
 from penjing.worker.exchange import Outgoing
 from penjing.worker.messages import Array, Saliency, Tables, WantSaliency, WantTables
 
 Pair = tuple[str, str]
+
+SMALL = 1 << 16
+"""Weights of a layer up to which every criterion is told unasked; some compare every filter with every other."""
+AT_ONCE = (Settings().filter_criterion, FIT_CRITERION)
+"""What larger layers tell unasked."""
 
 
 def first_tables(evidence: Evidence, folder: Path, *, request: int, on_layer: Callable[[int], None]) -> Tables:
@@ -27,7 +34,8 @@ def first_tables(evidence: Evidence, folder: Path, *, request: int, on_layer: Ca
         values[layer.name] = outgoing.add(sorted_values(weight.numpy()))
         magnitudes[layer.name] = {"magnitude": outgoing.add(sorted_magnitudes(weight.numpy()))}
         filters[layer.name] = {
-            how: outgoing.add(filter_scores_from(evidence, layer.name, how).numpy()) for how in criteria
+            how: outgoing.add(filter_scores_from(evidence, layer.name, how).numpy())
+            for how in (criteria if layer.weights <= SMALL else AT_ONCE)
         }
         errors[layer.name] = {bits: rounding_error(weight, bits) for bits in BITS}
     return Tables(

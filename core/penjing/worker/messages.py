@@ -45,7 +45,8 @@ class Array(msgspec.Struct, frozen=True, kw_only=True):
 class OpenSource(Message, frozen=True, kw_only=True):
     """Open a network and its data → `OpenProgress`… `Opened`, `Tables`, then `Baseline`… ; else `Failed`.
 
-    What was open before stays open until `Opened` is sent, and after a failure.
+    What was open before stays open until `Opened` is sent, and after a failure; but a plan that is being measured or
+    waits for it is dropped.
     """
 
     request: int
@@ -219,8 +220,8 @@ class Tables(Message, frozen=True, kw_only=True):
     """Numbers for the exact tier and the plots; `client.Worker.map` reads them, `read_tables` makes them `Tables`.
 
     The first, sent unasked with the request of `OpenSource`, holds for every compressible layer: its sorted weights,
-    sorted magnitudes, rounding errors, and filter scores under every criterion that needs no data. Scores in the
-    weight's own shape come on request.
+    sorted magnitudes, rounding errors, and filter scores: of small layers under every criterion that needs no data, of
+    large ones under the two that plans start with. All else comes on request.
     """
 
     request: int

@@ -11,8 +11,12 @@ import msgspec
 import pytest
 
 from penjing.compression.simulation import simulate
+from penjing.estimation.exact import figures_of
+from penjing.estimation.finished import state_of
 from penjing.estimation.measured import measure
 from penjing.loading.penjingnet import read_penjingnet
+from penjing.pipeline.job import Job, compress_job
+from penjing.pipeline.run import run_plan
 from penjing.plan import Plan
 from penjing.planning.fit import Budgets
 from penjing.worker.client import Worker
@@ -31,7 +35,7 @@ from penjing.worker.messages import (
     RunJob,
     StopAndKeepBest,
 )
-from penjing.worker.snapshot import write_snapshot
+from penjing.worker.snapshot import read_snapshot, write_snapshot
 from tests.support.teaching import convolutional, quarters
 from tests.support.workers import PATIENCE, heard_until, until, wait_for_end, wait_for_process
 
@@ -148,6 +152,47 @@ def test_that_a_stopped_training_gives_its_best_and_can_be_exported(
     # What the exact tier says of a trained network is what was said of it then.
     figures = msgspec.structs.replace(result.compressed, accuracy=None)
     assert figures == msgspec.structs.replace(trained.compressed, accuracy=None)
+
+
+def test_that_a_whole_compression_is_exported_and_verified(exchange: Exchange, snapshot: str, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "checkpoint"
+    job = RunJob(
+        kind="compress",
+        snapshot=snapshot,
+        plan=plan(1),
+        formats=("onnx",),
+        output=str(tmp_path / "out"),
+        checkpoint=str(checkpoint),
+    )
+    with Worker.start("job", exchange) as worker:
+        worker.send(job)
+        result = until(worker, JobDone).run
+    assert result is not None
+    assert result.verdict.passed
+    assert [step.step for step in result.steps] == ["prune", "bn_reestimate", "quantize", "distill"]
+    assert {file.path for file in result.files} <= {entry.name for entry in (tmp_path / "out").iterdir()}
+    assert not checkpoint.exists()
+
+
+def test_that_a_run_taught_in_float_is_quantized_for_a_format_of_integers(snapshot: str, tmp_path: Path) -> None:
+    taken = read_snapshot(Path(snapshot))
+    float_plan = Plan().with_layer("conv1", filters=0.5).with_layer("conv2", sparsity=0.5)
+    finished = run_plan(taken.model, float_plan, taken.data, training=False)
+    job = Job(
+        model=taken.model,
+        plan=float_plan,
+        data=taken.data,
+        model_source="net.onnx",
+        data_source=None,
+        formats=("onnx-int8",),
+        finished=finished,
+    )
+    result = compress_job(job, tmp_path / "out")
+    assert result.verdict.passed
+    assert [step.step for step in result.steps] == ["prune", "bn_reestimate", "quantize"]
+    assert result.steps[:2] == finished.steps
+    assert result.compressed.nonzero == figures_of(finished.graph, state_of(finished.model, finished.graph)).nonzero
+    assert result.compressed.size_bytes < 0.3 * result.baseline.size_bytes
 
 
 def test_that_a_plan_is_found_within_a_budget_and_a_wrong_one_is_told(exchange: Exchange, snapshot: str) -> None:
