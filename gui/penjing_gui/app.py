@@ -70,7 +70,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _introduce(app: QApplication) -> None:
-    app.setApplicationName("penjing")
+    app.setApplicationName("Penjing")
     app.setApplicationDisplayName("Penjing")
     app.setDesktopFileName("penjing")
     app.setWindowIcon(icons.application_icon())

@@ -48,6 +48,10 @@ class Commands(QObject):
         title = self.tr("Open a network")
         files.choose_file(self._window, title, files.model_kinds(), self._folder(), self._chosen)
 
+    def locate(self, title: str, chosen: Callable[[str], None]) -> None:
+        """Ask where a file has gone."""
+        files.choose_file(self._window, title, "*", self._folder(), chosen)
+
     def choose_project(self) -> None:
         """Ask for a project."""
         title = self.tr("Open a project")

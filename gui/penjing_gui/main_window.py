@@ -75,6 +75,7 @@ class MainWindow(QMainWindow):
         session.opened.connect(self._opened)
         session.project_changed.connect(self._entitle)
         session.undo_stack.cleanChanged.connect(self._entitle)
+        session.projects.locate_wanted.connect(self.commands.locate)
         self.start.open_wanted.connect(self.commands.open)
         self.start.choose_model_wanted.connect(self.commands.choose_model)
         self.start.choose_project_wanted.connect(self.commands.choose_project)

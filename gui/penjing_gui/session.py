@@ -3,6 +3,7 @@
 Widgets read its properties, hear its past-tense signals and call its verbs; no widget knows another.
 """
 
+import contextlib
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
@@ -104,7 +105,7 @@ class Session(SessionState):
     @property
     def unsaved(self) -> bool:
         """Whether something would be lost without saving."""
-        return self.is_open and (not self.undo_stack.isClean() or self.projects.runs_unsaved)
+        return self.is_open and (not self.undo_stack.isClean() or self.projects.dirty)
 
     # ------------------------------------------------------------------------------------------------------- verbs
 
@@ -169,8 +170,10 @@ class Session(SessionState):
             return
         followed = self._budgets in (Budgets(), _room(self._device))
         self._device = found
+        self.projects.dirty = True
         self._new_exact()
         self.device_changed.emit()
+        self.projects.touch()
         if followed:
             self.set_budgets(_room(found))
 
@@ -178,6 +181,7 @@ class Session(SessionState):
         """Choose what the network may take."""
         if budgets != self._budgets:
             self._budgets = budgets
+            self.projects.dirty = True
             self.budgets_changed.emit()
             self.projects.touch()
 
@@ -236,9 +240,9 @@ class Session(SessionState):
     def add_run(self, run: Run) -> None:
         """Put a run into the list."""
         self._runs = (*self._runs, run)
-        self.projects.runs_unsaved = True
+        self.projects.dirty = True
         self.runs_changed.emit()
-        self.project_changed.emit()
+        self.projects.touch()
 
     def request_saliency(self, layer: str, criterion: str | None) -> int:
         """Ask for a layer's picture; `saliency_received` brings it with this number."""
@@ -414,7 +418,8 @@ class Session(SessionState):
             self._plan = Plan()
         if project is not None:
             self._plan, self._runs = project.plan, project.runs
-            self._budgets = msgspec.convert(project.budgets, Budgets)
+            with contextlib.suppress(msgspec.ValidationError):  # a project may be edited by hand
+                self._budgets = msgspec.convert(project.budgets, Budgets)
             self._device = None
             if project.device is not None:
                 try:

@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication
 
+from penjing import assets
 from penjing_gui.settings import ThemeChoice
 
 SPACE = 8
@@ -122,7 +123,8 @@ def _system_is_dark(app: QApplication) -> bool:
 
 
 def _style_sheet(chosen: Colors) -> str:
-    """What Fusion draws too heavily; everything else comes from the palette."""
+    """What Fusion draws too heavily, or on dark ground not at all; everything else comes from the palette."""
+    check = (assets.resources() / "icons" / f"check-on-{'dark' if chosen.dark else 'light'}.svg").as_posix()
     return f"""
 QToolTip {{ color: {chosen.text}; background: {chosen.raised}; border: 1px solid {chosen.border}; padding: 4px; }}
 QToolBar {{ border: none; border-bottom: 1px solid {chosen.border}; padding: 4px 8px; spacing: 6px; }}
@@ -151,5 +153,17 @@ QHeaderView::section {{
   border-bottom: 1px solid {chosen.border}; padding: 4px 6px; }}
 QTableView {{ border: none; gridline-color: {chosen.grid}; }}
 QFrame[card="true"] {{ background: {chosen.surface}; border: 1px solid {chosen.border}; border-radius: 6px; }}
+QLineEdit, QSpinBox, QDoubleSpinBox {{
+  background: {chosen.surface}; border: 1px solid {chosen.border}; border-radius: 3px; padding: 2px 5px; }}
+QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus {{ border-color: {chosen.accent}; }}
+QLineEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled {{
+  color: {chosen.muted}; background: {chosen.background}; }}
+QCheckBox::indicator, QTableView::indicator, QListView::indicator {{
+  width: 13px; height: 13px; background: {chosen.surface}; border: 1px solid {chosen.muted}; border-radius: 3px; }}
+QCheckBox::indicator:checked, QTableView::indicator:checked, QListView::indicator:checked {{
+  background: {chosen.accent}; border-color: {chosen.accent}; image: url("{check}"); }}
+QCheckBox::indicator:indeterminate {{ background: {chosen.border}; }}
+QCheckBox::indicator:focus {{ border-color: {chosen.accent}; }}
+QCheckBox::indicator:disabled {{ border-color: {chosen.border}; }}
 QLabel[muted="true"] {{ color: {chosen.muted}; }}
 """

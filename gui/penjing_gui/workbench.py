@@ -7,6 +7,9 @@ from PySide6.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 from penjing_gui.controls.identity import identify
 from penjing_gui.session import Session
 
+_NARROWEST = 420
+"""Pixels of a page."""
+
 
 class Workbench(QWidget):
     """Explore, Trade-offs, Train, Export, Learn."""
@@ -43,4 +46,6 @@ class Workbench(QWidget):
         session = self._session
         pages = (ExplorePage(session), TradeoffsPage(session), TrainPage(session), ExportPage(session), LearnPage())
         for page, title in zip(pages, self.titles(), strict=True):
+            # The window must fit a small screen, whatever a page would like.
+            page.setMinimumWidth(_NARROWEST)
             self.tabs.addTab(page, title)

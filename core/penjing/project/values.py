@@ -54,6 +54,6 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     data: Original | None = None
     title: str = ""
     device: str | None = None
-    budgets: dict[str, float] = {}
+    budgets: dict[str, int | float] = {}
     """By field of `planning.fit.Budgets`."""
     runs: tuple[Run, ...] = ()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import msgspec
 from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtGui import QFont
-from PySide6.QtWidgets import QAbstractSpinBox, QFrame, QGridLayout, QLabel, QScrollArea, QWidget
+from PySide6.QtWidgets import QAbstractSpinBox, QFrame, QGridLayout, QLabel, QScrollArea, QSizePolicy, QWidget
 
 from penjing.results import Figures
 from penjing_gui import theme, words
@@ -40,6 +40,9 @@ class FitPanel(QScrollArea):
         font.setPixelSize(theme.HEADING)
         font.setBold(True)
         self._accuracy.setFont(font)
+        self._seen = numbers(identify(QLabel(), "estimate.accuracy.seen"))
+        self._seen.setProperty("muted", True)
+        self._grid.addWidget(self._seen, self._grid.rowCount(), 1, 1, 2)
         self._size = self._readout("estimate.size", self.tr("Size"))
         self._macs = self._readout("estimate.macs", self.tr("MACs"))
         self._flash = _Limited(self, "fit.flash", self.tr("Flash"), "flash_bytes", " KiB", _KIB, words.size)
@@ -103,11 +106,13 @@ class FitPanel(QScrollArea):
         if value is None:
             waiting = session.data is not None
             self._put(self._accuracy, STALE if waiting else words.UNKNOWN, stale=waiting)
+            self._seen.setText("" if waiting or not session.is_open else self.tr("no data to measure with"))
             return
-        kind = self.tr("measured") if value.kind == "measured" else self.tr("predicted")
-        metric = self.tr(", agreement") if value.metric == "agreement" else ""
-        text = f"{words.accuracy(value)}  (n={value.n}, {kind}{metric})"
-        self._put(self._accuracy, text, stale=not session.accuracy_is_current)
+        measured = self.tr("measured") if value.kind == "measured" else self.tr("predicted")
+        metric = [self.tr("agreement with the original")] if value.metric == "agreement" else []
+        self._seen.setText(", ".join([f"n={value.n}", measured, *metric]))
+        self._put(self._accuracy, words.accuracy(value), stale=not session.accuracy_is_current)
+        self._accuracy.setAccessibleName(f"{self._accuracy.accessibleName()} ({self._seen.text()})")
 
     def _put(self, label: QLabel, text: str, *, stale: bool) -> None:
         put(
@@ -193,6 +198,8 @@ def numbers(label: QLabel) -> QLabel:
     font.setFeature(QFont.Tag("tnum"), 1)
     label.setFont(font)
     label.setTextFormat(Qt.TextFormat.PlainText)
+    # A long value must not push what stands beside it out of the dock.
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
     return label
 
 

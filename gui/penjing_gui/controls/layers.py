@@ -16,18 +16,18 @@ from penjing_gui.notices import Notice
 from penjing_gui.session import Session
 from penjing_gui.settings import write_whole
 
-_HIDDEN = (Column.TYPE, Column.MACS, Column.BEFORE, Column.SENSITIVITY)
+_HIDDEN = (Column.TYPE, Column.MACS, Column.BEFORE, Column.NOW, Column.SENSITIVITY)
 _WIDTHS = {
     Column.LAYER: 104,
     Column.TYPE: 64,
-    Column.PARAMS: 50,
+    Column.PARAMS: 56,
     Column.MACS: 54,
     Column.BEFORE: 64,
     Column.NOW: 60,
     Column.SPARSITY: 58,
-    Column.BITS: 36,
+    Column.BITS: 40,
     Column.SENSITIVITY: 72,
-    Column.LOCKED: 24,
+    Column.LOCKED: 28,
 }
 _ROW = 24
 
@@ -144,8 +144,7 @@ class LayersPanel(QWidget):
         for column in Column:
             if column == Column.LAYER:
                 continue
-            title = self.model.headerData(column, Qt.Orientation.Horizontal)
-            action = menu.addAction(str(title))
+            action = menu.addAction(self.model.title(column))
             action.setCheckable(True)
             action.setChecked(not header.isSectionHidden(column))
             action.toggled.connect(lambda shown, column=column: header.setSectionHidden(column, not shown))

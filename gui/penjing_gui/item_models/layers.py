@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 from PySide6.QtGui import QFont
+from PySide6.QtWidgets import QApplication
 
 from penjing.errors import UserError
 from penjing.layer_graph import Layer
 from penjing.plan import WEIGHT_BITS, Plan
-from penjing_gui import words
+from penjing_gui import icons, words
 from penjing_gui.session import Session
 
 if TYPE_CHECKING:
@@ -81,7 +82,11 @@ class LayersModel(QAbstractTableModel):
             return None
         column = Column(section)
         if role == Qt.ItemDataRole.DisplayRole:
+            return "" if column == Column.LOCKED else self._titles()[column]
+        if role == Qt.ItemDataRole.AccessibleTextRole:
             return self._titles()[column]
+        if role == Qt.ItemDataRole.DecorationRole and column == Column.LOCKED:
+            return icons.tinted("lock", QApplication.palette())
         if role == Qt.ItemDataRole.ToolTipRole:
             return self._tips().get(column)
         if role == Qt.ItemDataRole.TextAlignmentRole:
@@ -156,6 +161,10 @@ class LayersModel(QAbstractTableModel):
             sum(share.size_bytes for share in self._now.values()),
         )
 
+    def title(self, column: Column) -> str:
+        """The name of a column."""
+        return self._titles()[column]
+
     def as_csv(self) -> str:
         """The whole table with plain numbers."""
         rows = [[_quoted(title) for title in self._titles().values()]]
@@ -179,6 +188,7 @@ class LayersModel(QAbstractTableModel):
 
     def _tips(self) -> dict[Column, str]:
         return {
+            Column.LOCKED: self.tr("Locked: nothing is pruned here"),
             Column.BEFORE: self.tr("Bytes as loaded"),
             Column.NOW: self.tr("Bytes under this device's storage"),
             Column.SPARSITY: self.tr("Share of the layer's weights that are cut or zero"),

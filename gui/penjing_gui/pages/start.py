@@ -5,6 +5,8 @@ from pathlib import Path
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from penjing.devices.profiles import device
+from penjing.errors import UserError
 from penjing.loading.samples import Sample, samples
 from penjing_gui import icons, theme, words
 from penjing_gui.controls.identity import identify
@@ -86,7 +88,7 @@ class StartPage(QWidget):
         text.setWordWrap(True)
         layout.addWidget(text)
         aim = self.tr("To fit: {device}, {flash} flash, {ram} RAM").format(
-            device=sample.device, flash=_spaced(sample.flash), ram=_spaced(sample.ram)
+            device=_device_title(sample.device), flash=_spaced(sample.flash), ram=_spaced(sample.ram)
         )
         muted = _label(aim, theme.BODY)
         muted.setProperty("muted", True)
@@ -161,6 +163,13 @@ def _label(text: str, size: int, *, bold: bool = False) -> QLabel:
     font.setBold(bold)
     label.setFont(font)
     return label
+
+
+def _device_title(name: str) -> str:
+    try:
+        return device(name).title
+    except UserError:
+        return name
 
 
 def _spaced(size: str) -> str:
