@@ -20,7 +20,7 @@ from penjing.results import Accuracy, Figures, OnProgress, Progress, unheard
 
 CUT_PRICES = (0.25, 1.0, 4.0, 16.0)
 """How dear a lost share of filters is beside the same share of rounding error: each price is a candidate."""
-MOST_MEASUREMENTS = 12
+MOST_MEASUREMENTS = 6
 MOST_CORRECTIONS = 8
 """How often the target is tightened because a real arena is larger than its lower bound."""
 
@@ -70,7 +70,7 @@ def fit(
     measure: Measure | None = None,
     on_progress: OnProgress = unheard,
 ) -> FitResult:
-    """The plan within `budgets` that loses least; measured where `measure` is given, at most 12 times.
+    """The plan within `budgets` that loses least; measured where `measure` is given, at most six times.
 
     Args:
         graph: The network as loaded.
@@ -90,7 +90,7 @@ def fit(
     if not _over(baseline, budgets, unknown_is_over=True):
         return _result(Plan(), baseline, baseline, budgets, measure)
     known: list[tuple[Plan, Figures]] = []
-    for plan in _candidates(graph, tables, device, budgets):
+    for plan in _candidates(graph, tables, device, budgets, rounding="nearest" if measure is None else "gptq"):
         if all(plan != other for other, _ in known):
             known.append((plan, figures(graph, plan, tables=tables, device=device)))
             _require_known(known[0][1], budgets, device)
@@ -130,11 +130,13 @@ def _require_known(found: Figures, budgets: Budgets, device: Device) -> None:
             raise UserError("fit.unknown_figure", device=device.name, budget=budget)
 
 
-def _candidates(graph: LayerGraph, tables: Tables, device: Device, budgets: Budgets) -> Iterator[Plan]:
-    """One plan for each reading of the loss; the neutral one first."""
+def _candidates(
+    graph: LayerGraph, tables: Tables, device: Device, budgets: Budgets, *, rounding: str
+) -> Iterator[Plan]:
+    """One plan for each reading of the loss, the neutral one first; `rounding` is that of low bits."""
     for price in sorted(CUT_PRICES, key=lambda price: abs(math.log(price))):
         for low_bits in (True, False):
-            search = Search(graph, tables, device, cut_price=price, low_bits=low_bits)
+            search = Search(graph, tables, device, cut_price=price, low_bits=low_bits, low_bit_rounding=rounding)
             yield _corrected(search, graph, tables, device, budgets)
 
 

@@ -49,8 +49,16 @@ class Search:
     """One reading of the loss: `cut_price` times the energy of cut filters plus the energy of rounding errors."""
 
     def __init__(
-        self, graph: LayerGraph, tables: Tables, device: Device, *, cut_price: float = 1.0, low_bits: bool = True
+        self,
+        graph: LayerGraph,
+        tables: Tables,
+        device: Device,
+        *,
+        cut_price: float = 1.0,
+        low_bits: bool = True,
+        low_bit_rounding: str = "nearest",
     ) -> None:
+        self._low_bit_rounding = low_bit_rounding
         self._graph = graph
         self._landscape = Landscape(graph, device)
         sizes = [len(group.channels) for group in graph.groups]
@@ -133,7 +141,7 @@ class Search:
                     plan = plan.with_layer(name, filters=share_of(removed, len(group.channels)))
         for layer, level in zip(self._landscape.layers, levels[len(self._kept) :], strict=True):
             if level:
-                plan = plan.with_layer(layer.name, weight_bits=self._bits[level])
+                plan = plan.with_layer(layer.name, weight_bits=self._bits[level], rounding=self._low_bit_rounding)
         return plan
 
 
