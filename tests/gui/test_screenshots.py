@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 from PySide6.QtCore import QCoreApplication
 from PySide6.QtGui import QImage
@@ -49,12 +48,12 @@ def test_that_every_page_has_a_picture(
         assert _difference(pictures[name], pictures["explore"]) > 0.02, name
 
 
-@pytest.mark.parametrize("number", range(len(TABS)))
-def test_that_a_page_without_a_network_says_what_to_do(qtbot: QtBot, window: MainWindow, number: int) -> None:
+def test_that_pages_without_a_network_say_what_to_do(window: MainWindow) -> None:
     window.workbench.build()
-    page = window.workbench.tabs.widget(number)
-    assert page.currentWidget() is page.empty  # type: ignore[attr-defined]
-    assert page.empty.text.text() and page.empty.hint.text()  # type: ignore[attr-defined]
+    for number, name in enumerate(TABS):
+        page = window.workbench.tabs.widget(number)
+        assert page.currentWidget() is page.empty, name  # type: ignore[attr-defined]
+        assert page.empty.text.text() and page.empty.hint.text(), name  # type: ignore[attr-defined]
 
 
 def _picture(window: MainWindow, path: Path) -> NDArray[np.uint8]:

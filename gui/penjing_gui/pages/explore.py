@@ -249,7 +249,7 @@ class ExplorePage(Page):
             self._update()
 
     def _point(self, said: str) -> None:
-        self.pointed.setText(said or self.tr("pale rows are cut; click a filter to cut or keep it"))
+        self.pointed.setText(said or self.tr("faded rows are cut; click a filter to cut or keep it"))
 
     # -------------------------------------------------------------------------------------------------------- classes
 

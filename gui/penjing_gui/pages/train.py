@@ -78,9 +78,10 @@ class TrainPage(Page):
             curves.addWidget(plot, 1)
         curves.addWidget(self.status)
         controls = QHBoxLayout()
-        controls.addWidget(self.progress, 1)
+        controls.addStretch()
         for button in (self.pause, self.keep_best, self.cancel):
             controls.addWidget(button)
+        curves.addWidget(self.progress)
         curves.addLayout(controls)
         layout = QHBoxLayout(self.content)
         layout.setContentsMargins(2 * SPACE, 2 * SPACE, SPACE, SPACE)
