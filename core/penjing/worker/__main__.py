@@ -36,7 +36,7 @@ def _engine(channel: Channel, started: float) -> None:
             channel.leave()
         inbox.put(message)
 
-    channel.listen(decode_to_engine, hear=hear, ended=channel.leave)
+    channel.listen(decode_to_engine, hear=hear, ended=channel.abandon)
     # Imports torch, which takes seconds in which the window may already be gone again: it hears before.
     from penjing.worker.engine import Engine
 
@@ -49,6 +49,8 @@ def _job(channel: Channel, started: float) -> None:
     from penjing.worker.jobs import run_job
 
     run_job(channel, control, started)
+    if control.abandoned:
+        channel.abandon()
     channel.leave()
 
 

@@ -3,6 +3,7 @@
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,6 +47,17 @@ class Channel:
         threading.Thread(target=run, name="hearing", daemon=True).start()
 
     def leave(self) -> None:
-        """End this process at once; takes the exchange folder along if its owner is gone."""
-        remove_if_abandoned(self.exchange)
+        """End this process at once."""
         os._exit(0)
+
+    def abandon(self) -> None:
+        """End this process because the stream has ended; takes the exchange folder along if its owner is gone."""
+        for _ in range(_TRIES):
+            if not self.exchange.is_dir() or remove_if_abandoned(self.exchange):
+                break
+            # The kernel closes what a dead process had open one by one: its lock may come after its stream.
+            time.sleep(_INTERVAL)
+        self.leave()
+
+
+_TRIES, _INTERVAL = 10, 0.02

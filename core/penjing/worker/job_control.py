@@ -30,6 +30,8 @@ class JobControl:
     """Wishes on one side, reports on the other."""
 
     def __init__(self, channel: Channel) -> None:
+        self.abandoned = False
+        """Whether the window is gone."""
         self._channel = channel
         self._changed = threading.Condition()
         self._job: RunJob | None = None
@@ -55,9 +57,10 @@ class JobControl:
 
     def abandon(self) -> None:
         """The window is gone: give the work time to take its half-written files away, then end the process."""
+        self.abandoned = True
         self.hear(Cancel())
         time.sleep(PATIENCE)
-        self._channel.leave()
+        self._channel.abandon()
 
     def job(self) -> RunJob:
         """The work, when it has come.
