@@ -1,0 +1,215 @@
+"""Runs one network after another on the same samples; what did not change since the last is not computed again.
+
+>>> from penjing.estimation.evaluator import Evaluator
+>>> outputs = Evaluator(data, "val").outputs(model)        # doctest: +SKIP
+>>> outputs(np.arange(64)).shape                           # doctest: +SKIP
+torch.Size([64, 10])
+"""
+
+import functools
+import time
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from penjing.compression.integer_graph import FloatNode, IntegerGraph
+from penjing.compression.lowering import lower
+from penjing.compression.simulation import Predict, simulate, simulate_graph
+from penjing.estimation.checkpoints import Checkpoints
+from penjing.estimation.digests import digests
+from penjing.estimation.onnx_runner import Runner, onnx_runner
+from penjing.layer_graph import NetworkInput, NetworkOutput
+from penjing.loading.build import layer_shapes
+from penjing.loading.dataset import Dataset, SplitName
+from penjing.model.model import Model
+from penjing.model.spec import spec_of
+
+Indices = NDArray[np.int64]
+Values = NDArray[np.float32]
+Outputs = Callable[[Indices], Tensor]
+"""Places of samples in a split → the network's first output on them, [n, outputs]."""
+Shape = tuple[int, ...]
+
+MEMORY = 256 << 20
+TRIAL, TRIALS = 32, 3
+"""Samples and runs that decide which runtime is the faster one."""
+TIE = 1e-4
+"""Where the two largest outputs are nearer (relative to the largest), plain torch decides which one is larger."""
+
+
+def plainly(predict: Predict, data: Dataset, split_name: SplitName) -> Outputs:
+    """The outputs of any network, without more ado."""
+    split = data.split(split_name)
+    return lambda indices: _flat(predict(data.batch(split, indices)))
+
+
+class Evaluator:
+    """Of one split; the fastest way that this machine has, and every choice of a class is that of plain torch.
+
+    Runs keep what flows at a few places for each sample, at most `memory` bytes (with `compact` in 8 bits, which is
+    approximate). A run begins at the last of these places before anything differs from the network that ran before.
+    """
+
+    def __init__(
+        self, data: Dataset, split_name: SplitName, *, memory: int = MEMORY, compact: bool = False, fast: bool = True
+    ) -> None:
+        self.data, self.split_name = data, split_name
+        self.checkpoints = Checkpoints(len(data.split(split_name)), memory=memory, compact=compact)
+        self.onnx: bool | None = None if fast else False
+        """Whether onnxruntime is the faster one; None: not known yet."""
+        self._known_shapes: dict[tuple[object, ...], Mapping[str, Shape]] = {}
+
+    def outputs(self, model: Model) -> Outputs:
+        """The outputs of a network, batch after batch in any order."""
+        if len(model.inputs) != 1:
+            return plainly(simulate(model), self.data, self.split_name)
+        return _Run(self, model).outputs
+
+    def shapes(self, model: Model) -> Mapping[str, Shape]:
+        """Of every tensor at batch 1; networks that differ in numbers only share them."""
+        key = tuple(
+            (node.name, node.inputs, repr(node.attributes), *(tuple(part.shape) for part in node.tensors.values()))
+            for node in spec_of(model).nodes
+        )
+        if key not in self._known_shapes:
+            self._known_shapes = {key: layer_shapes(model)}
+        return self._known_shapes[key]
+
+
+class _Run:
+    """One network."""
+
+    def __init__(self, evaluator: Evaluator, model: Model) -> None:
+        self._evaluator = evaluator
+        self._split = evaluator.data.split(evaluator.split_name)
+        self._plain = simulate(model)
+        self._graph = lower(model) if model.activation_quantizers else _as_it_is(model)
+        self._shapes = evaluator.shapes(model)
+        self._digests = digests(self._graph)
+        self._wanted = evaluator.checkpoints.wanted(self._graph, self._shapes)
+        self._parts: dict[tuple[frozenset[str], frozenset[str]], _Part] = {}
+
+    def outputs(self, indices: Indices) -> Tensor:
+        """[n, outputs] on these samples."""
+        store = self._evaluator.checkpoints
+        known = frozenset(name for name in self._wanted if store.has(name, self._digests[name], indices))
+        part = self._part(known)
+        given = {entry.name: self._values(entry.name, known, indices) for entry in part.graph.inputs}
+        run = part.runner(self._evaluator, given)
+        first, *others = run(given)
+        for output, values in zip(part.graph.outputs[1:], others, strict=True):
+            store.put(output.layer, self._digests[output.layer], indices, values)
+        result = torch.from_numpy(first).reshape(len(indices), -1)
+        return result if run is part.torch else self._settled(result, indices)
+
+    def _values(self, name: str, known: frozenset[str], indices: Indices) -> Values:
+        if name in known:
+            return self._evaluator.checkpoints.get(name, indices)
+        batch: Values = self._evaluator.data.batch(self._split, indices).numpy()
+        return batch
+
+    def _part(self, known: frozenset[str]) -> "_Part":
+        """What has to run where these tensors are known; it also tells the tensors that are to be kept."""
+        result = self._graph.outputs[0].layer
+        needed, nodes = {result}, []
+        for node in reversed(self._graph.nodes):
+            if node.name in needed and node.name not in known:
+                nodes.append(node)
+                needed.update(node.inputs)
+        made = {node.name for node in nodes}
+        begin = frozenset(needed - made)
+        keep = frozenset(self._wanted & made)
+        if (begin, keep) not in self._parts:
+            names = {*begin, *made}
+            graph = IntegerGraph(
+                inputs=tuple(NetworkInput(name=one, source_name=one, shape=self._shapes[one]) for one in sorted(begin)),
+                outputs=tuple(
+                    NetworkOutput(source_name=one, layer=one, shape=self._shapes[one])
+                    for one in (result, *sorted(keep - {result}))
+                ),
+                nodes=tuple(reversed(nodes)),
+                codes={name: codes for name, codes in self._graph.codes.items() if name in names},
+            )
+            self._parts[begin, keep] = _Part(graph, self._shapes)
+        return self._parts[begin, keep]
+
+    def _settled(self, result: Tensor, indices: Indices) -> Tensor:
+        """Plain torch's outputs where another order of additions might choose another class."""
+        sizes = result.abs().amax(dim=1)
+        if result.shape[1] == 1:
+            gaps = sizes
+        else:
+            best = torch.topk(result, 2, dim=1).values
+            gaps = best[:, 0] - best[:, 1]
+        near = torch.nonzero(~(gaps > TIE * sizes.clamp(min=TIE))).flatten().numpy()
+        if len(near):
+            found = _flat(self._plain(self._evaluator.data.batch(self._split, indices[near])))
+            result = result.clone()
+            result[near] = found
+        return result
+
+
+class _Part:
+    """The end of a network, and what runs it."""
+
+    def __init__(self, graph: IntegerGraph, shapes: Mapping[str, Shape]) -> None:
+        self.graph = graph
+        self._shapes = shapes
+        self._chosen: Runner | None = None
+
+    def runner(self, evaluator: Evaluator, given: Mapping[str, Values]) -> Runner:
+        """The fastest one; the evaluator learns once which that is, by trying both."""
+        if self._chosen is None:
+            other = None
+            if evaluator.onnx is not False:
+                other = onnx_runner(self.graph, self._shapes, threads=torch.get_num_threads())
+            if other is not None and evaluator.onnx is None:
+                evaluator.onnx = _seconds(other, given) <= _seconds(self.torch, given)
+            self._chosen = other if other is not None and evaluator.onnx else self.torch
+        return self._chosen
+
+    @functools.cached_property
+    def torch(self) -> Runner:
+        """The runner that every machine has."""
+        predict, names = simulate_graph(self.graph), [entry.name for entry in self.graph.inputs]
+
+        def run(values: Mapping[str, Values]) -> list[Values]:
+            found = predict(*(torch.from_numpy(values[name]) for name in names))
+            return [part.numpy() for part in ((found,) if isinstance(found, Tensor) else found)]
+
+        return run
+
+
+def _as_it_is(model: Model) -> IntegerGraph:
+    """A network without quantized activations, which `lower` would look at for longer than it takes to run."""
+    spec = spec_of(model)
+    nodes = tuple(
+        FloatNode(
+            name=node.name,
+            kind=node.kind,
+            inputs=node.inputs,
+            attributes=node.attributes,
+            tensors={name: tensor.numpy() for name, tensor in node.tensors.items()},
+        )
+        for node in spec.nodes
+    )
+    return IntegerGraph(inputs=model.inputs, outputs=spec.outputs, nodes=nodes, codes={})
+
+
+def _seconds(run: Runner, given: Mapping[str, Values]) -> float:
+    few = {name: values[:TRIAL] for name, values in given.items()}
+    run(few)  # the first call pays for memory
+    found = []
+    for _ in range(TRIALS):
+        started = time.perf_counter()
+        run(few)
+        found.append(time.perf_counter() - started)
+    return min(found)
+
+
+def _flat(result: Tensor | tuple[Tensor, ...]) -> Tensor:
+    first = result if isinstance(result, Tensor) else result[0]
+    return first.detach().reshape(first.shape[0], -1)
