@@ -1,6 +1,4 @@
-"""Networks that benchmarks measure on: the samples, two trained here on the digits, and a large one with random weights."""
-
-import time
+"""Networks that benchmarks measure on: the samples, two trained here on the digits, and a large untrained one."""
 
 import torch
 import torch.nn.functional as F
@@ -40,7 +38,7 @@ class Bottleneck(nn.Module):
         self.conv1, self.bn1 = nn.Conv2d(taken, inner, 1, bias=False), nn.BatchNorm2d(inner)
         self.conv2, self.bn2 = nn.Conv2d(inner, inner, 3, stride, 1, bias=False), nn.BatchNorm2d(inner)
         self.conv3, self.bn3 = nn.Conv2d(inner, made, 1, bias=False), nn.BatchNorm2d(made)
-        self.around = nn.Identity()
+        self.around: nn.Module = nn.Identity()
         if taken != made or stride != 1:
             self.around = _norm(nn.Conv2d(taken, made, 1, stride, bias=False))
 
@@ -53,31 +51,24 @@ class Bottleneck(nn.Module):
 
 def residual_network() -> nn.Module:
     """ResNet-20: three stages of three blocks, 16 to 64 channels; a stem that halves the 28x28 pixels."""
-    blocks = [
-        Residual(max(16, made // 2) if first else made, made, 1 + (first and made > 16)) for made, first in _STAGES
-    ]
+    blocks = []
+    for taken, made, stride in ((16, 16, 1), (16, 32, 2), (32, 64, 2)):
+        blocks += [Residual(taken, made, stride), Residual(made, made, 1), Residual(made, made, 1)]
     stem = [nn.Conv2d(1, 16, 3, 2, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU()]
     return nn.Sequential(*stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
-
-
-_STAGES = [(made, first) for made in (16, 32, 64) for first in (True, False, False)]
 
 
 def depthwise_network() -> nn.Module:
     """Seven depthwise-separable blocks, 16 to 64 channels (Howard 2017, arXiv:1704.04861)."""
     layers: list[nn.Module] = [nn.Conv2d(1, 16, 3, 2, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU()]
-    for taken, made, stride in (
-        (16, 32, 1),
-        (32, 32, 1),
-        (32, 48, 2),
-        (48, 48, 1),
-        (48, 64, 2),
-        (64, 64, 1),
-        (64, 64, 1),
-    ):
+    for taken, made, stride in _SEPARABLE:
         layers += [nn.Conv2d(taken, taken, 3, stride, 1, groups=taken, bias=False), nn.BatchNorm2d(taken), nn.ReLU()]
         layers += [nn.Conv2d(taken, made, 1, bias=False), nn.BatchNorm2d(made), nn.ReLU()]
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
+
+
+_SEPARABLE = ((16, 32, 1), (32, 32, 1), (32, 48, 2), (48, 48, 1), (48, 64, 2), (64, 64, 1), (64, 64, 1))
+"""(channels in, channels out, stride) of each block."""
 
 
 def large_network(*, width: int = 64, classes: int = 1000) -> nn.Module:
@@ -109,12 +100,13 @@ def trained(network: nn.Module, data: Dataset, *, epochs: int = EPOCHS) -> Model
     network.train()
     for _ in range(epochs):
         order = torch.randperm(len(images), generator=random)
-        for chosen in order.split(BATCH):
+        for chosen in torch.split(order, BATCH):
             if len(chosen) < BATCH:
                 continue
             moved = torch.roll(images[chosen], torch.randint(-2, 3, (2,), generator=random).tolist(), (2, 3))
             optimizer.zero_grad()
-            F.cross_entropy(network(moved), labels[chosen], label_smoothing=0.05).backward()
+            loss = F.cross_entropy(network(moved), labels[chosen], label_smoothing=0.05)
+            torch.autograd.backward(loss)
             optimizer.step()
             pace.step()
     return from_module(network.eval(), images[:2])
@@ -134,8 +126,3 @@ def subjects() -> dict[str, tuple[Model, Dataset]]:
 
 def _norm(conv: nn.Conv2d) -> nn.Module:
     return nn.Sequential(conv, nn.BatchNorm2d(conv.out_channels))
-
-
-if __name__ == "__main__":
-    started = time.monotonic()
-    print({name: len(list(model.layers())) for name, (model, _) in subjects().items()}, time.monotonic() - started)
