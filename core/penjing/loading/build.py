@@ -12,7 +12,7 @@ from penjing.layer_graph import NetworkInput
 from penjing.loading.names import is_safe
 from penjing.loading.reasons import reason
 from penjing.model.model import Model
-from penjing.model.operators.table import operators
+from penjing.model.operators.table import operator_of, operators
 from penjing.model.spec import NetworkSpec, NodeSpec
 
 Shape = tuple[int, ...]
@@ -56,28 +56,29 @@ def build(spec: NetworkSpec) -> Model:
 
 
 def layer_shapes(model: Model) -> dict[str, Shape]:
-    """The shape of every input's and layer's result at batch 1; on torch's meta device, so that nothing is computed.
+    """The shape of every input's and layer's result at batch 1; nothing is computed for it.
 
     Raises:
         UserError: `model.bad_shape` where a layer refuses what feeds it.
     """
-    shapes: dict[str, Shape] = {}
-    values: dict[str, Tensor] = {}
-    for entry in model.inputs:
-        values[entry.name] = torch.empty(entry.shape, device="meta")
-        shapes[entry.name] = entry.shape
+    shapes = {entry.name: entry.shape for entry in model.inputs}
     for name, module, feeds in model.layers():
-        tensors = {key: tensor.to("meta") for key, tensor in _state(module).items()}
+        given = tuple(shapes[feed] for feed in feeds)
         try:
-            with torch.no_grad():
-                result = torch.func.functional_call(module, tensors, tuple(values[feed] for feed in feeds))
-        except (RuntimeError, TypeError, ValueError, IndexError) as error:
-            got = ", ".join(str(list(shapes[feed])) for feed in feeds)
+            shapes[name] = operator_of(module).shape(module, given) or _shape_by_torch(module, given)
+        except (RuntimeError, TypeError, ValueError, IndexError, ArithmeticError) as error:
+            told = ", ".join(str(list(shape)) for shape in given)
             layer = model.source_names.get(name, name)
-            detail = reason(error)
-            raise UserError("model.bad_shape", layer=layer, shapes=got, detail=detail) from error
-        values[name], shapes[name] = result, tuple(result.shape)
+            raise UserError("model.bad_shape", layer=layer, shapes=told, detail=reason(error)) from error
     return shapes
+
+
+def _shape_by_torch(module: nn.Module, given: tuple[Shape, ...]) -> Shape:
+    tensors = {key: tensor.to("meta") for key, tensor in _state(module).items()}
+    with torch.no_grad():
+        feeds = tuple(torch.empty(shape, device="meta") for shape in given)
+        result: Tensor = torch.func.functional_call(module, tensors, feeds)
+    return tuple(result.shape)
 
 
 def _state(module: nn.Module) -> dict[str, Tensor]:

@@ -12,7 +12,7 @@ from penjing.model.operators import integer_kernels
 from penjing.model.operators.channels import Channels, Flow
 from penjing.model.operators.onnx_writer import OnnxWriter
 from penjing.model.operators.reading import PREVIOUS, AtenNode, Draft, OnnxNode, Reading, from_front
-from penjing.model.operators.table import Attributes, Elementwise, register
+from penjing.model.operators.table import Attributes, Elementwise, Shape, register
 
 _FLOATS = (1, 10, 11, 16)  # float, float16, double and bfloat16 as ONNX numbers them
 
@@ -204,6 +204,10 @@ class _Normalised(Elementwise):
 
     in_place = False
     onnx: ClassVar[str]
+
+    def shape(self, module: nn.Module, inputs: tuple[Shape, ...]) -> Shape | None:
+        """Torch knows whether there is such an axis."""
+        return None
 
     def read(self, node: OnnxNode) -> Reading:
         """Along one axis; before opset 13 everything from `axis` on was one axis."""

@@ -11,7 +11,7 @@ from penjing.model.operators import integer_kernels
 from penjing.model.operators.channels import Channels, Flow
 from penjing.model.operators.onnx_writer import OnnxWriter
 from penjing.model.operators.reading import PREVIOUS, Activation, AtenNode, Draft, OnnxNode, Reading, from_front
-from penjing.model.operators.table import Attributes, Operator, register
+from penjing.model.operators.table import Attributes, Operator, Shape, register
 
 
 class _Pointwise(Operator):
@@ -42,6 +42,10 @@ class _Pointwise(Operator):
     def write(self, attributes: Attributes, writer: OnnxWriter) -> None:
         """One node."""
         writer.result(self.onnx, *writer.inputs)
+
+    def shape(self, module: nn.Module, inputs: tuple[Shape, ...]) -> Shape | None:
+        """That of both, where they are equal; torch knows how others broadcast."""
+        return inputs[0] if inputs[0] == inputs[1] else None
 
     def channels(self, module: nn.Module, flow: Flow) -> Channels:
         """Both inputs' channels are tied; anything that does not line up is fixed."""

@@ -13,7 +13,7 @@ from penjing.model.modules import Clip, Erf
 from penjing.model.operators import integer_kernels
 from penjing.model.operators.onnx_writer import OnnxWriter
 from penjing.model.operators.reading import Activation, Array, AtenNode, Draft, OnnxNode, Reading, tensor
-from penjing.model.operators.table import Attributes, Elementwise, parameter, register
+from penjing.model.operators.table import Attributes, Elementwise, Shape, parameter, register
 
 
 @register
@@ -123,6 +123,10 @@ class PRelu(Elementwise):
     def _prelu(self, value: Activation, slope: Array, origin: str) -> Reading:
         tensors = {"weight": tensor(slope.reshape(-1))}
         return (Draft(kind=self.kind, inputs=(value.name,), tensors=tensors, weight=origin),)
+
+    def shape(self, module: nn.Module, inputs: tuple[Shape, ...]) -> Shape | None:
+        """Torch knows whether its slopes fit the channels."""
+        return None
 
     def build(self, attributes: Attributes, tensors: Mapping[str, Tensor]) -> nn.Module:
         """No attributes: the weight says everything."""

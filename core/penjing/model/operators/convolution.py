@@ -107,6 +107,16 @@ class Convolution(Operator):
         name = type(module).__name__
         return f"Depthwise{name}" if self.weight_kind(module) == "depthwise" else name
 
+    def shape(self, module: nn.Module, inputs: tuple[Shape, ...]) -> Shape | None:
+        """floor((n + 2 p - d (k - 1) - 1) / s) + 1 positions an axis."""
+        assert isinstance(module, nn.Conv1d | nn.Conv2d)
+        given = inputs[0]
+        if len(given) != module.weight.dim() or given[1] != module.in_channels or isinstance(module.padding, str):
+            return None
+        settings = zip(given[2:], module.kernel_size, module.stride, module.padding, module.dilation, strict=True)
+        extents = tuple((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in settings)
+        return (given[0], module.out_channels, *extents) if min(extents) > 0 else None
+
     def weight_kind(self, module: nn.Module) -> WeightKind:
         """Depthwise: one filter per input channel."""
         assert isinstance(module, nn.Conv1d | nn.Conv2d)

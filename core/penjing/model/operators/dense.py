@@ -96,6 +96,11 @@ class Linear(Operator):
         else:
             writer.result("MatMul", *operands)
 
+    def shape(self, module: nn.Module, inputs: tuple[Shape, ...]) -> Shape | None:
+        """[n, …, in] → [n, …, out]."""
+        assert isinstance(module, nn.Linear)
+        return (*inputs[0][:-1], module.out_features) if inputs[0][-1] == module.in_features else None
+
     def weight_kind(self, module: nn.Module) -> WeightKind:
         """Always dense."""
         return "dense"

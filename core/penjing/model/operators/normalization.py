@@ -12,7 +12,7 @@ from penjing.model.operators import integer_kernels
 from penjing.model.operators.channels import Channels, Flow
 from penjing.model.operators.onnx_writer import OnnxWriter
 from penjing.model.operators.reading import Activation, Array, AtenNode, Draft, OnnxNode, Reading, tensor
-from penjing.model.operators.table import Attributes, Operator, parameter, register
+from penjing.model.operators.table import Attributes, Operator, Shape, parameter, register
 
 _TYPES: dict[int, type[nn.BatchNorm1d] | type[nn.BatchNorm2d]] = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d}
 
@@ -92,6 +92,13 @@ class BatchNorm(Operator):
         found = super().tensors(module)
         found.pop("num_batches_tracked", None)
         return found
+
+    def shape(self, module: nn.Module, inputs: tuple[Shape, ...]) -> Shape | None:
+        """Its input's."""
+        assert isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)
+        ranks = (2, 3) if isinstance(module, nn.BatchNorm1d) else (4,)
+        fits = len(inputs[0]) in ranks and inputs[0][1] == module.num_features
+        return inputs[0] if fits else None
 
     def weight_kind(self, module: nn.Module) -> WeightKind:
         """One value a channel."""

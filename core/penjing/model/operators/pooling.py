@@ -23,6 +23,18 @@ def _per_axis(value: Any, dims: int) -> tuple[int, ...]:
 class _Window(Operator):
     """A window slides over the positions; channels pass through."""
 
+    def shape(self, module: nn.Module, inputs: tuple[Shape, ...]) -> Shape | None:
+        """floor((n + 2 p - d (k - 1) - 1) / s) + 1 positions an axis; torch knows the rules of `ceil_mode`."""
+        settings = self.attributes(module)
+        axes = len(settings["kernel"])
+        if settings["ceil_mode"] or len(inputs[0]) != axes + 2:
+            return None
+        keys = ("kernel", "stride", "padding")
+        dilation = settings.get("dilation", (1,) * axes)
+        rows = zip(inputs[0][2:], *(settings[key] for key in keys), dilation, strict=True)
+        extents = tuple((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in rows)
+        return (*inputs[0][:2], *extents) if min(extents) > 0 else None
+
     def channels(self, module: nn.Module, flow: Flow) -> Channels:
         """Its input's, if they lie along axis 1."""
         return flow.inputs[0] if flow.inputs[0].axis == 1 else super().channels(module, flow)
@@ -254,6 +266,13 @@ class GlobalAveragePoolRow(Operator):
             writer.result("GlobalAveragePool", writer.inputs[0])
         else:
             writer.result("Flatten", writer.part("GlobalAveragePool", writer.inputs[0]), axis=1)
+
+    def shape(self, module: nn.Module, inputs: tuple[Shape, ...]) -> Shape | None:
+        """[n, c, …] → [n, c, 1, …] or [n, c]."""
+        assert isinstance(module, GlobalAveragePool)
+        if len(inputs[0]) < 3:
+            return None
+        return (*inputs[0][:2], *((1,) * (len(inputs[0]) - 2) if module.keepdim else ()))
 
     def channels(self, module: nn.Module, flow: Flow) -> Channels:
         """Its input's, if they lie along axis 1."""

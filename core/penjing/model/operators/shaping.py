@@ -11,7 +11,7 @@ from penjing.model.operators import integer_kernels
 from penjing.model.operators.channels import Channels, Flow
 from penjing.model.operators.onnx_writer import OnnxWriter
 from penjing.model.operators.reading import Activation, AtenNode, Draft, OnnxNode, Reading, SourceNode, from_front
-from penjing.model.operators.table import Attributes, Operator, register
+from penjing.model.operators.table import Attributes, Operator, Shape, register
 
 
 def flattened(flow: Flow) -> Channels | None:
@@ -61,6 +61,12 @@ class Flatten(Operator):
             return
         shape = (-1 if start == 0 else 0, *writer.output_shape[1:])
         writer.result("Reshape", writer.inputs[0], writer.constant("shape", np.array(shape, np.int64)))
+
+    def shape(self, module: nn.Module, inputs: tuple[Shape, ...]) -> Shape | None:
+        """[n, a, b, …] → [n, a · b · …]."""
+        assert isinstance(module, nn.Flatten)
+        whole = (module.start_dim, module.end_dim) == (1, -1) and len(inputs[0]) > 1
+        return (inputs[0][0], math.prod(inputs[0][1:])) if whole else None
 
     def channels(self, module: nn.Module, flow: Flow) -> Channels:
         """A channel becomes a block of features."""

@@ -98,6 +98,10 @@ class Operator:
         """Trainable values, with biases and batch norm's γ and β."""
         return sum(parameter.numel() for parameter in module.parameters())
 
+    def shape(self, module: nn.Module, inputs: tuple[Shape, ...]) -> Shape | None:
+        """The result's shape by formula, for rows that have one and inputs that fit; None: torch finds it out."""
+        return None
+
     def weight_kind(self, module: nn.Module) -> WeightKind:
         """How the weight meets the channels."""
         return "none"
@@ -133,6 +137,10 @@ class Elementwise(Operator):
     """An operator that works on each value alone: channels pass through."""
 
     in_place = True
+
+    def shape(self, module: nn.Module, inputs: tuple[Shape, ...]) -> Shape | None:
+        """Its input's."""
+        return inputs[0]
 
     def channels(self, module: nn.Module, flow: Flow) -> Channels:
         """The ids of its input."""
