@@ -80,11 +80,12 @@ def _put_in_place(temporary: Path, target: Path) -> None:
         temporary.rename(target)
         return
     old = target.parent / f".penjing-{secrets.token_hex(6)}"
-    target.rename(old)
     try:
+        target.rename(old)
         temporary.rename(target)
-    except OSError:
-        old.rename(target)
+    except BaseException:  # Ctrl+C between the two must not cost the earlier export either
+        if old.exists() and not target.exists():
+            old.rename(target)
         raise
     shutil.rmtree(old, ignore_errors=True)
 

@@ -4,10 +4,11 @@
 >>> mine.load_state_dict(safetensors.torch.load_file("model.safetensors"))   # doctest: +SKIP
 """
 
+import io
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from penjing.exporting.export import Request, register
@@ -20,8 +21,11 @@ MAX_BATCH = 4096
 def write_pt2(request: Request) -> tuple[Path, ...]:
     """NAME.pt2 and NAME.safetensors."""
     archive, state = request.path(".pt2"), request.path(".safetensors")
-    torch.export.save(exported_program(request.model), archive)
-    save_file(state_dict(request.model), state)
+    # By way of memory: on a full disk torch's own writer of files ends the process in its destructor.
+    content = io.BytesIO()
+    torch.export.save(exported_program(request.model), content)
+    archive.write_bytes(content.getbuffer())
+    state.write_bytes(save(state_dict(request.model)))
     return archive, state
 
 

@@ -194,7 +194,7 @@ def _value(found: Figures) -> float:
 
 
 def _result(plan: Plan, found: Figures, baseline: Figures, budgets: Budgets, measure: Measure | None) -> FitResult:
-    if measure is not None and budgets.max_drop is not None and found.accuracy is None:
+    if measure is not None and found.accuracy is None:
         before = measure(Plan())
         after = before if plan == Plan() else measure(plan)
         baseline = msgspec.structs.replace(baseline, accuracy=before)

@@ -71,6 +71,26 @@ def test_that_trouble_leaves_the_earlier_export_and_no_temporaries(tmp_path: Pat
     assert not any(entry.name.startswith(".penjing") for entry in tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("trouble", [KeyboardInterrupt(), OSError(errno.EIO, os.strerror(errno.EIO))])
+def test_that_trouble_while_the_folders_change_places_leaves_the_earlier_export(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: BaseException
+) -> None:
+    earlier_export(tmp_path / "out")
+    rename = Path.rename
+
+    def interrupted(self: Path, target: Path) -> Path:
+        if (self / "half").exists():
+            raise trouble
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    expected = UserError if isinstance(trouble, OSError) else KeyboardInterrupt
+    with pytest.raises(expected), new_folder(tmp_path / "out") as temporary:
+        (temporary / "half").write_text("new")
+    assert held(tmp_path / "out") == {"plan.json": "old", "model.onnx": "old"}
+    assert [entry.name for entry in tmp_path.iterdir()] == ["out"]
+
+
 def test_that_a_folder_with_other_things_is_refused_and_left(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(UserError) as caught, new_folder(tmp_path):

@@ -1,11 +1,15 @@
 """PyTorch's own archive and the state dict, judged by torch.export and safetensors."""
 
+import errno
+import os
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from penjing.errors import UserError
 from penjing.exporting.export import export_model
 from penjing.exporting.pt2 import state_dict
 from tests.core.exporting.networks import NETWORKS, batch, residual
@@ -25,6 +29,19 @@ def test_that_torch_computes_what_the_module_computes_at_any_batch(name: str, tm
             strict=True,
         ):
             assert torch.equal(one, other)
+
+
+def test_that_a_full_disk_is_a_message_and_does_not_end_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = residual()
+    monkeypatch.setattr(torch._C, "PyTorchFileWriter", Mock(wraps=torch._C.PyTorchFileWriter))
+    monkeypatch.setattr(Path, "write_bytes", Mock(side_effect=OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))))
+    with pytest.raises(UserError) as caught:
+        export_model(model, tmp_path, format="pt2")
+    assert caught.value.code == "export.cannot_write" and "No space left" in caught.value.message()
+    # torch's own writer of files, whose destructor ends the process, is never given a path.
+    assert not any(isinstance(call.args[0], str) for call in torch._C.PyTorchFileWriter.call_args_list)
 
 
 def test_that_the_state_dict_restores_the_module_without_pickles(tmp_path: Path) -> None:

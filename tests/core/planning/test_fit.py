@@ -164,6 +164,13 @@ def test_that_measuring_decides_between_candidates_in_few_measurements() -> None
     assert heard[-1].done == heard[-1].total
 
 
+@pytest.mark.parametrize("flash", [1 << 20, INT8.flash_bytes])
+def test_that_accuracy_is_measured_also_where_nothing_had_to_be_chosen(flash: int) -> None:
+    found = fit(GRAPH, TABLES, L4R5, Budgets(flash_bytes=flash), measure=Judge(0.01))
+    assert found.baseline.accuracy is not None and found.baseline.accuracy.value == 0.9
+    assert found.compressed.accuracy is not None and found.compressed.accuracy.n == 500
+
+
 @pytest.mark.parametrize(("max_drop", "feasible"), [(1.5, True), (0.5, False)])
 def test_that_an_accuracy_budget_is_held_by_measuring(max_drop: float, feasible: bool) -> None:
     def measured(plan: Plan) -> Accuracy:
