@@ -1,4 +1,4 @@
-"""Sizes, times and energies as people write them: `64KiB`, `20ms`, `1mJ`; and back into words.
+"""Sizes, times, energies and points as people write them: `64KiB`, `20ms`, `1mJ`, `1.0`; and back into words.
 
 >>> parse_size("64KiB"), parse_time("20ms"), parse_energy("1mJ")
 (65536, 20.0, 1.0)
@@ -56,6 +56,18 @@ def parse_energy(value: str | int | float) -> float:
         UserError: `units.energy`.
     """
     return _parse(str(value), _ENERGIES, "units.energy")
+
+
+def parse_points(value: str | int | float) -> float:
+    """Percentage points 0..100 of `1.0`.
+
+    Raises:
+        UserError: `units.points`.
+    """
+    found = _NUMBER.fullmatch(str(value))
+    if found is None or found[2] or float(found[1]) > 100:
+        raise UserError("units.points", value=value)
+    return float(found[1])
 
 
 def size_text(size: float) -> str:

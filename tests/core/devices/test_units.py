@@ -2,7 +2,7 @@
 
 import pytest
 
-from penjing.devices.units import parse_energy, parse_size, parse_time, size_text
+from penjing.devices.units import parse_energy, parse_points, parse_size, parse_time, size_text
 from penjing.errors import UserError
 
 
@@ -57,3 +57,11 @@ def test_that_units_of_one_kind_are_refused_as_another() -> None:
 )
 def test_that_sizes_are_told_in_binary_units(size: int, expected: str) -> None:
     assert size_text(size) == expected
+
+
+def test_that_points_are_read_and_anything_else_is_said() -> None:
+    assert [parse_points(text) for text in ("1.0", "0", "100", 2)] == [1.0, 0.0, 100.0, 2.0]
+    for text in ("", "abc", "-1", "nan", "inf", "100.1", "1%", "1e1"):
+        with pytest.raises(UserError) as caught:
+            parse_points(text)
+        assert caught.value.code == "units.points"

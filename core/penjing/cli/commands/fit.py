@@ -7,7 +7,7 @@ from penjing.cli.files import write_text
 from penjing.cli.sources import add_device, add_model, open_device, open_sources
 from penjing.cli.terminal import Terminal
 from penjing.cli.words import figures_table
-from penjing.devices.units import parse_energy, parse_size, parse_time
+from penjing.devices.units import parse_energy, parse_points, parse_size, parse_time
 
 HELP = "Find the plan that meets flash, RAM, latency and energy budgets at the least predicted loss."
 EXAMPLE = "penjing fit sample:watch --device nrf52840 --flash 64KiB --ram 32KiB -o plan.json"
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         ram_bytes=None if arguments.ram is None else parse_size(arguments.ram),
         latency_ms=None if arguments.latency is None else parse_time(arguments.latency),
         energy_mj=None if arguments.energy is None else parse_energy(arguments.energy),
-        max_drop=None if arguments.max_drop is None else float(arguments.max_drop),
+        max_drop=None if arguments.max_drop is None else parse_points(arguments.max_drop),
     )
     with terminal.progress() as on_progress:
         opened = open_sources(arguments)
