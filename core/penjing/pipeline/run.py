@@ -68,10 +68,11 @@ def run_plan(
     )
     state = State(model=student, graph=graph, counted=graph, changed=student is not model)
     results = []
-    for step in plan.steps:
+    for index, step in enumerate(plan.steps):
         started = time.monotonic()
         before = state.model
-        state = require_step(step.step)(context, dataclasses.replace(state, detail=""), step)
+        state = dataclasses.replace(state, detail="", ahead=plan.steps[index + 1 :])
+        state = require_step(step.step)(context, state, step)
         seconds = time.monotonic() - started
         worked = state.model is not before
         accuracy = validation_accuracy(context, state.model) if worked and measuring else None

@@ -6,18 +6,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
+import numpy as np
+from torch import Tensor
 
 from penjing.compression.batch_norm import reestimate
-from penjing.compression.prune import prune
+from penjing.compression.prune import mask_weights, prune
 from penjing.compression.quantize import quantize
+from penjing.compression.repair import Unpruned, repair
 from penjing.compression.simulation import simulate
 from penjing.distillation.lesson import Kind
 from penjing.distillation.train import train
+from penjing.distillation.training import Thinning
 from penjing.errors import UserError
 from penjing.estimation.measured import measure
 from penjing.inspection.graph import layer_graph
 from penjing.layer_graph import LayerGraph
-from penjing.loading.dataset import Dataset
+from penjing.loading.dataset import Dataset, Split
 from penjing.model.model import Model
 from penjing.plan import Plan, Step
 from penjing.results import Accuracy, Epoch, OnProgress, Progress, unheard
@@ -60,6 +64,12 @@ class State:
     """Whether any step so far changed the network: an unchanged student has nothing to learn from itself."""
     rounded_from: Model | None = None
     """The float network that `model` was quantized from, while its weights are still those: training starts there."""
+    unpruned: Unpruned | None = None
+    """The network before the last prune step, while `model` is what that step left: a repair looks back to it."""
+    ripening: bool = False
+    """Whether weights are still to be pruned, by the next training step: a cubic schedule stands at its start."""
+    ahead: tuple[Step, ...] = ()
+    """The steps after this one."""
     history: tuple[tuple[Epoch, ...], ...] = ()
     """The epochs of every training step so far."""
 
@@ -83,11 +93,27 @@ def steps() -> Mapping[str, StepFunction]:
     return _STEPS
 
 
-def validation_accuracy(context: Context, model: Model) -> Accuracy | None:
+MOST_JUDGES = 512
+"""Validation samples that decide between candidates inside a step."""
+
+
+def validation_accuracy(context: Context, model: Model, *, most: int | None = None) -> Accuracy | None:
     """On the validation split, as the screen simulates the model; without labels the agreement with the teacher."""
     if context.data is None or not len(context.data.val):
         return None
-    return measure(simulate(model), context.data, "val", reference=simulate(context.teacher))
+    data = context.data if most is None else _with_few(context.data, most)
+    return measure(simulate(model), data, "val", reference=simulate(context.teacher))
+
+
+def _with_few(data: Dataset, most: int) -> Dataset:
+    split = data.val
+    if len(split) <= most:
+        return data
+    # Evenly spaced, because a split may be sorted by class.
+    chosen = np.linspace(0, len(split) - 1, num=most).round().astype(np.int64)
+    parts = (None if part is None else part[chosen] for part in (split.y, split.groups))
+    labels, groups = parts
+    return dataclasses.replace(data, val=Split(x=split.x[chosen], y=labels, groups=groups))
 
 
 @step("prune")
@@ -96,16 +122,42 @@ def _prune(context: Context, state: State, options: Step) -> State:
     if not any(entry.prunes_weights or entry.cuts_filters or entry.remove for entry in settings):
         return state
     context.announce("prune")
-    pruned = prune(state.model, state.graph, context.plan, data=context.data)
+    gradual = _trains_later(context, state) and any(one.prunes_weights and one.schedule == "cubic" for one in settings)
+    pruned = prune(state.model, state.graph, context.plan, data=context.data, progress=0.0 if gradual else 1.0)
     return dataclasses.replace(
         state,
         model=pruned.model,
         graph=pruned.graph,
         counted=pruned.graph,
-        detail=pruned.detail,
+        detail=pruned.detail + ("; more while it is taught" if gradual else ""),
         changed=True,
         rounded_from=None,
+        unpruned=Unpruned(state.model, state.graph, pruned.kept_channels),
+        ripening=gradual,
     )
+
+
+def _trains_later(context: Context, state: State) -> bool:
+    """Whether a step ahead will train: then a cubic schedule can take its time."""
+    if not context.training or context.data is None or context.plan.distillation.epochs == 0:
+        return False
+    quantizes = any(context.plan.settings(layer.name).quantizes for layer in context.graph.compressible)
+    return any(later.step in {"finetune", "distill"} or (later.step == "qat" and quantizes) for later in state.ahead)
+
+
+@step("repair")
+def _repair(context: Context, state: State, options: Step) -> State:
+    # A network on grids would leave them; one that was taught would forget.
+    if context.data is None or state.unpruned is None or state.model.weight_quantizers:
+        return state
+    locked = {layer.name for layer in state.graph.layers if context.plan.settings(layer.name).locked}
+    layers = {layer.name for layer in state.graph.layers} - locked
+    found = repair(state.model, state.unpruned, context.data, layers=layers, on_progress=context.on_progress)
+    before = validation_accuracy(context, state.model, most=MOST_JUDGES)
+    after = validation_accuracy(context, found, most=MOST_JUDGES)
+    if before is not None and after is not None and after.value < before.value:
+        return dataclasses.replace(state, detail="not kept: no better")
+    return dataclasses.replace(state, model=found)
 
 
 @step("bn_reestimate")
@@ -116,10 +168,10 @@ def _bn_reestimate(context: Context, state: State, options: Step) -> State:
         return state
     context.announce("bn_reestimate")
     # Few images can be worse than the statistics of the whole training: measure before keeping (BARS.md).
-    best, kept = validation_accuracy(context, state.model), None
+    best, kept = validation_accuracy(context, state.model, most=MOST_JUDGES), None
     for method in (None, "differential") if options.method is None else (options.method,):
         candidate = reestimate(state.model, context.data, method=method, reference=context.original)
-        found = validation_accuracy(context, candidate)
+        found = validation_accuracy(context, candidate, most=MOST_JUDGES)
         if best is None or found is None or found.value > best.value:
             best, kept = found, candidate
     return (
@@ -135,7 +187,7 @@ def _quantize(context: Context, state: State, options: Step) -> State:
         return state
     context.announce("quantize")
     model = quantize(state.model, context.plan, context.data, on_progress=context.on_progress)
-    return dataclasses.replace(state, model=model, graph=layer_graph(model), changed=True, rounded_from=state.model)
+    return dataclasses.replace(state, model=model, graph=layer_graph(model), changed=True, rounded_from=state.model, unpruned=None)
 
 
 def _training(context: Context, state: State, *, kind: Kind, method: str | None = None) -> State:
@@ -154,11 +206,27 @@ def _training(context: Context, state: State, *, kind: Kind, method: str | None 
         on_progress=lambda progress: context.on_progress(msgspec.structs.replace(progress, stage=kind)),
         checkpoint=_checkpoint(context, state, kind),
         masters=state.rounded_from,
+        thinning=_thinning(context) if state.ripening else None,
     )
     detail = f"epoch {trained.best_epoch} of {plan.distillation.epochs} kept"
     return dataclasses.replace(
-        state, model=trained.model, detail=detail, history=(*state.history, trained.history), rounded_from=None
+        state,
+        model=trained.model,
+        detail=detail,
+        history=(*state.history, trained.history),
+        rounded_from=None,
+        unpruned=None,
+        ripening=False,
     )
+
+
+def _thinning(context: Context) -> Thinning:
+    """The masks that the plan's schedule asks for at a point 0..1, judged from the weights as they then are."""
+
+    def masks(model: Model, progress: float) -> Mapping[str, Tensor]:
+        return mask_weights(model, layer_graph(model), context.plan, data=context.data, progress=progress).masks
+
+    return masks
 
 
 def _checkpoint(context: Context, state: State, kind: Kind) -> Path | None:
