@@ -10,7 +10,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from penjing import assets
@@ -74,11 +74,11 @@ class Terminal:
             yield self._lines()
             return
         bars = Bars(
-            TextColumn("{task.description:<28}"),
-            BarColumn(bar_width=30),
-            TextColumn("{task.percentage:>3.0f} %"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[numbers]}"),
+            TextColumn("{task.description}", table_column=Column(min_width=18)),
+            BarColumn(bar_width=24),
+            TextColumn("{task.percentage:>3.0f} %", table_column=Column(no_wrap=True, min_width=5)),
+            TimeRemainingColumn(table_column=Column(no_wrap=True, min_width=7)),
+            TextColumn("{task.fields[numbers]}", table_column=Column(no_wrap=True)),
             console=self._log,
         )
         tasks = {}
@@ -120,4 +120,8 @@ class Terminal:
 
 
 def _numbers(values: dict[str, float]) -> str:
-    return "  ".join(f"{name} {value:.4g}" for name, value in values.items())
+    return "  ".join(f"{name} {values[key]:.4g}" for key, name in _SHOWN.items() if key in values)
+
+
+_SHOWN = {"loss": "loss", "val_accuracy": "accuracy"}
+"""What there is room for on a line; the other terms of the loss are for plots."""
