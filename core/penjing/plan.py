@@ -21,6 +21,8 @@ from penjing.errors import UserError
 SCHEMA_VERSION = 1
 WEIGHT_BITS = (2, 3, 4, 5, 6, 7, 8, 16, 32)
 MAX_LAYERS = 20_000
+STEP_METHODS: Mapping[str, tuple[str, ...]] = {"qat": ("ste", "lsq"), "bn_reestimate": ("differential",)}
+"""The variants of a step by its id; every other step has one way only."""
 DEFAULT_PIPELINE = ("prune", "bn_reestimate", "quantize", "distill")
 
 Scope = Literal["layer", "global"]
@@ -158,14 +160,25 @@ def read_plan(content: str | bytes, *, where: str = "plan") -> Plan:
     """A plan from the text of a plan file.
 
     Raises:
-        UserError: `plan.not_json`, `plan.unknown_key`, `plan.wrong_type`, `plan.out_of_range`,
+        UserError: `plan.not_json`, `plan.repeated_key`, `plan.unknown_key`, `plan.wrong_type`, `plan.out_of_range`,
             `plan.unknown_method`, `plan.schema_version`.
     """
     try:
         raw = msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        # Once more only for what msgspec lets pass: of two settings of one layer the first would be lost in silence.
+        json.loads(content, object_pairs_hook=lambda pairs: _unique(pairs, where))
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise UserError("plan.not_json", where=where, detail=error) from error
     return plan_from_json(raw, where=where)
+
+
+def _unique(pairs: list[tuple[str, Any]], where: str) -> None:
+    """Refuse an object that names a key twice."""
+    seen = set[str]()
+    for key, _ in pairs:
+        if key in seen:
+            raise UserError("plan.repeated_key", where=where, key=key)
+        seen.add(key)
 
 
 def plan_from_json(raw: object, *, where: str = "plan") -> Plan:
@@ -199,6 +212,11 @@ def checked(plan: Plan, *, where: str = "plan") -> Plan:
         _check_settings(plan.settings(name), where, f"layers.{name}")
     for index, step in enumerate(plan.steps):
         _known("step", step.step, where, f"pipeline[{index}]")
+        choices = STEP_METHODS.get(step.step, ())
+        if step.method is not None and step.method not in choices:
+            known = ", ".join((*choices, "null"))
+            path = f"pipeline[{index}].method"
+            raise UserError("plan.unknown_method", where=where, path=path, value=step.method, known=known)
     teaching = plan.distillation
     _within(teaching.soft_label, 0, 1, where, "distillation.soft_label")
     _within(teaching.temperature, 1e-3, 1e3, where, "distillation.temperature")

@@ -70,6 +70,9 @@ def test_that_a_sparsity_or_threshold_of_its_own_replaces_both_defaults(
         ({"defaults": {"criterion": "luck"}}, "plan.unknown_method", "luck"),
         ({"pipeline": ["prune", "polish"]}, "plan.unknown_method", "polish"),
         ({"pipeline": [{"step": "prune", "how": 1}]}, "plan.wrong_type", "how"),
+        ({"pipeline": [{"step": "qat", "method": "sst"}]}, "plan.unknown_method", "pipeline[0].method"),
+        ({"pipeline": ["prune", {"step": "bn_reestimate", "method": "ste"}]}, "plan.unknown_method", "pipeline[1].method"),
+        ({"pipeline": [{"step": "prune", "method": "lsq"}]}, "plan.unknown_method", "lsq"),
         ({"schema_version": 2}, "plan.schema_version", "2"),
         ({"schema_version": True}, "plan.schema_version", "True"),
         ({"layers": []}, "plan.wrong_type", "layers"),
@@ -91,6 +94,28 @@ def test_that_text_that_is_not_json_is_refused() -> None:
         with pytest.raises(UserError) as caught:
             read_plan(content)
         assert caught.value.code == "plan.not_json"
+
+
+def test_that_the_variants_of_steps_are_accepted() -> None:
+    pipeline = [{"step": "qat", "method": name} for name in ("ste", "lsq")]
+    pipeline += [{"step": "bn_reestimate", "method": "differential"}, {"step": "qat"}, {"step": "prune"}]
+    assert [step.method for step in plan_from_json({"pipeline": pipeline}).steps] == [
+        "ste", "lsq", "differential", None, None,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("content", "key"),
+    [
+        ('{"layers": {"conv2": {"sparsity": 0.1}, "conv2": {"sparsity": 0.9}}}', "conv2"),
+        ('{"defaults": {"filters": 0.1, "filters": 0.2}}', "filters"),
+        (b'{"pipeline": [], "pipeline": ["prune"]}', "pipeline"),
+    ],
+)
+def test_that_a_key_given_twice_is_refused_and_not_half_lost(content: str | bytes, key: str) -> None:
+    with pytest.raises(UserError) as caught:
+        read_plan(content)
+    assert caught.value.code == "plan.repeated_key" and key in caught.value.message()
 
 
 def test_that_the_hash_depends_on_the_values_and_not_on_how_they_were_written() -> None:
