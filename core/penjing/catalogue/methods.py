@@ -128,7 +128,7 @@ METHODS: tuple[Method, ...] = (
         kind="criterion",
         id="obs",
         title="Optimal brain surgeon, layer by layer",
-        formula="s = w_q² / (2 [H⁻¹]_qq), H = 2/m Σ x xᵀ",
+        formula="s = w_q² / (2 [H⁻¹]_qq), H = 2/m Σ x xᵀ;  the others move by δw = -w_q / [H⁻¹]_qq · H⁻¹e_q",
         source="Hassibi & Stork 1993; Frantar & Alistarh 2022, arXiv:2208.11580",
         needs=("data",),
     ),
@@ -345,6 +345,14 @@ METHODS: tuple[Method, ...] = (
         needs=("data",),
     ),
     Method(kind="step", id="prune", title="Prune"),
+    Method(
+        kind="step",
+        id="repair",
+        title="Repair without labels",
+        formula="ŵ = argmin E‖w x - ŵ x̂‖², pruned weights stay 0;  x before the prune step, x̂ after it",
+        source="Hassibi & Stork 1993; He et al. 2017, arXiv:1707.06168",
+        needs=("data",),
+    ),
     Method(kind="step", id="bn_reestimate", title="Re-estimate batch norm", needs=("data", "batch_norm")),
     Method(kind="step", id="quantize", title="Quantize", needs=("data",)),
     Method(
@@ -359,6 +367,7 @@ METHODS: tuple[Method, ...] = (
     Method(kind="step", id="distill", title="Distil", needs=("data", "gradients")),
     Method(kind="format", id="onnx", title="ONNX (float32)"),
     Method(kind="format", id="onnx-int8", title="ONNX (int8, QDQ)"),
+    Method(kind="format", id="c99", title="C99 source"),
     Method(kind="format", id="pt2", title="PyTorch export (.pt2)"),
     Method(kind="format", id="penjingnet", title="Penjing network"),
 )

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 _TINY = 1e-12
 
+Moments = tuple[Tensor, Tensor]
+"""Mean and unbiased variance of each channel, float64."""
+
 
 def reestimate(
     model: Model, data: "Dataset", *, samples: int = 256, method: str | None = None, reference: Model | None = None
@@ -55,15 +58,12 @@ def reestimate(
     def visit(name: str, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         if not _is_norm(module):
             return
-        mean, variance = _moments(inputs[0])
+        mean, variance = channel_moments(inputs[0])
         places = _places(module, reference.layer(name)) if reference is not None and name in before else None
         if places is not None:
-            old_mean, old_variance = (moment[places] for moment in before[name])
-            stored_mean, stored_variance = _stored(module)
-            mean = stored_mean + mean - old_mean
-            known = old_variance > _TINY  # a channel that never moved has no ratio: its own variance stays
-            ratio = torch.where(known, variance / old_variance.clamp_min(_TINY), 1.0)
-            variance = stored_variance * ratio
+            old_mean, old_variance = before[name]
+            shift(module, (old_mean[places], old_variance[places]), (mean, variance))
+            return
         module.get_buffer("running_mean").copy_(mean)
         module.get_buffer("running_var").copy_(variance)
 
@@ -72,19 +72,28 @@ def reestimate(
     return result
 
 
-def _statistics(model: Model, values: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
-    found: dict[str, tuple[Tensor, Tensor]] = {}
+def shift(module: nn.Module, before: Moments, after: Moments) -> None:
+    """Moves a batch norm's statistics, in place, as those of its input moved: μ ← μ + m - m₀, σ² ← σ² v / v₀."""
+    mean, variance = _stored(module)
+    known = before[1] > _TINY  # a channel that never moved has no ratio: its own variance stays
+    ratio = torch.where(known, after[1] / before[1].clamp_min(_TINY), 1.0)
+    module.get_buffer("running_mean").copy_(mean + after[0] - before[0])
+    module.get_buffer("running_var").copy_(variance * ratio)
+
+
+def _statistics(model: Model, values: Tensor) -> dict[str, Moments]:
+    found: dict[str, Moments] = {}
 
     def visit(name: str, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         if _is_norm(module):
-            found[name] = _moments(inputs[0])
+            found[name] = channel_moments(inputs[0])
 
     with torch.no_grad():
         execute(model, values, visit)
     return found
 
 
-def _moments(values: Tensor) -> tuple[Tensor, Tensor]:
+def channel_moments(values: Tensor) -> Moments:
     """Mean and unbiased variance of each channel, float64."""
     rows = values.to(torch.float64).transpose(0, 1).flatten(1)
     variance = rows.var(dim=1) if rows.shape[1] > 1 else torch.zeros(len(rows), dtype=torch.float64)

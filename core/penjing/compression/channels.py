@@ -22,7 +22,7 @@ def cut_channels(model: Model, graph: LayerGraph, keep: Keep) -> Model:
     masks, weight_scales = dict(model.masks), dict(model.weight_quantizers)
     activation_scales = dict(model.activation_quantizers)
     for layer in graph.layers:
-        outputs, inputs = _left(layer.output_channels, keep), _left(layer.input_channels, keep)
+        outputs, inputs = places_left(layer.output_channels, keep), places_left(layer.input_channels, keep)
         if outputs is None and inputs is None:
             continue
         if layer.weight_kind != "none":
@@ -60,6 +60,12 @@ def mask_channels(model: Model, graph: LayerGraph, keep: Keep) -> Model:
     return dataclasses.replace(model.replace_layers(modules), masks=masks)
 
 
+def places_left(channels: tuple[int, ...], keep: Keep) -> Tensor | None:
+    """Indices along an axis that stay; None: all of them."""
+    gone = _gone(channels, keep)
+    return (~gone).nonzero().flatten() if gone.any() else None
+
+
 def _silence(module: nn.Module, outputs: Tensor, inputs: Tensor) -> None:
     weight, bias = getattr(module, "weight", None), getattr(module, "bias", None)
     with torch.no_grad():
@@ -84,12 +90,6 @@ def _gone(channels: tuple[int, ...], keep: Keep) -> Tensor:
     movable = ids != FIXED
     cut[movable] = ~keep[ids[movable]]
     return torch.from_numpy(cut)
-
-
-def _left(channels: tuple[int, ...], keep: Keep) -> Tensor | None:
-    """Indices along an axis that stay; None: all of them."""
-    gone = _gone(channels, keep)
-    return (~gone).nonzero().flatten() if gone.any() else None
 
 
 def _part(values: Tensor, outputs: Tensor | None, inputs: Tensor | None) -> Tensor:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from penjing.compression.channels import cut_channels
 from penjing.compression.masks import weight_masks
+from penjing.compression.repair import Unpruned, repair
 from penjing.errors import UserError
 from penjing.inspection.criteria.evidence import Evidence
 from penjing.inspection.graph import layer_graph
@@ -25,7 +26,7 @@ from penjing.layer_graph import FIXED, LayerGraph
 from penjing.loading.build import build
 from penjing.model.model import Model
 from penjing.model.spec import spec_of
-from penjing.plan import Plan
+from penjing.plan import Plan, Settings
 
 if TYPE_CHECKING:
     from penjing.loading.dataset import Dataset
@@ -57,6 +58,9 @@ def prune(
         seed: For criteria that draw random numbers.
         progress: Where a `cubic` schedule stands, 0..1; the filters are cut at once.
 
+    A layer whose weights go by criterion `obs` has the others moved as the optimal brain surgeon moves them (unless
+    training is to follow, at a progress below 1, or the weights already lie on a grid); see `compression.repair`.
+
     Raises:
         UserError: `prune.nothing_removed` if the plan asks for a cut and none comes of it,
             `prune.no_such_filter`, `prune.cannot_remove`, and those of `inspection.saliency.weight_scores_from`.
@@ -74,12 +78,16 @@ def prune(
     after = graph if smaller is model else layer_graph(smaller)
     sparser = mask_weights(smaller, after, plan, data=data, seed=seed, progress=progress)
     zeroed = sum(int((~mask).sum()) for mask in sparser.masks.values())
-    if smaller is model and not zeroed and any(wish.prunes_weights or wish.cuts_filters for wish in asked):
+    wished = any(wish.prunes_weights or wish.cuts_filters for wish in asked)
+    if smaller is model and not zeroed and progress == 1 and wished:
         raise UserError("prune.nothing_removed")
     if left is not graph:
         kept &= _present(left)
     removed, weights = int(np.count_nonzero(~kept)), sum(layer.weights for layer in after.compressible)
     detail = f"{removed} of {len(kept)} channels cut, {zeroed} of {weights} weights set to zero"
+    surgeon = {layer.name for layer in after.compressible if _by_surgeon(plan.settings(layer.name))}
+    if surgeon and data is not None and progress == 1 and not model.weight_quantizers:
+        sparser = repair(sparser, Unpruned(model, graph, kept), data, layers=surgeon)
     return Pruned(model=sparser, graph=after, kept_channels=kept, detail=detail)
 
 
@@ -113,9 +121,14 @@ def remove_layers(model: Model, left: LayerGraph) -> Model:
     return dataclasses.replace(
         shorter,
         masks={name: mask for name, mask in model.masks.items() if name in tensors},
+        codebooks={name: own for name, own in model.codebooks.items() if name in tensors},
         weight_quantizers={name: own for name, own in model.weight_quantizers.items() if name in tensors},
         activation_quantizers={name: own for name, own in model.activation_quantizers.items() if name in tensors},
     )
+
+
+def _by_surgeon(settings: Settings) -> bool:
+    return settings.prunes_weights and settings.criterion == "obs"
 
 
 def _present(graph: LayerGraph) -> NDArray[np.bool_]:

@@ -53,6 +53,9 @@ class Student(Network):
     The module holds float master weights; `model()` puts them on their grids. Method `ste` leaves the scales as
     calibrated: whatever chose them, the network adapts to its grid. Method `lsq` learns the scales of weights and
     activations, in their logarithm, because an optimizer like Adam moves every parameter by an absolute step.
+
+    Where a layer has a codebook, its values move and which weight has which value does not: the gradient of a value is
+    the sum of those of the weights that share it (Han et al. 2016).
     """
 
     def __init__(self, model: Model, *, method: Method = "ste", freeze_batch_norm: bool = False) -> None:
@@ -60,6 +63,12 @@ class Student(Network):
         self._freeze_batch_norm = freeze_batch_norm
         for parameter in self.module.parameters():
             parameter.requires_grad_(True)
+        self._shared = {
+            name: SharedWeight(model.weight(name), codebook, model.masks.get(name))
+            for name, codebook in model.codebooks.items()
+        }
+        for name in self._shared:
+            self._model.layer(name).weight.requires_grad_(False)
         learnt = method == "lsq"
         self._weight_scales = _learnt_scales(model.weight_quantizers, shared=False) if learnt else {}
         self._activation_scales = _learnt_scales(_own_activations(model), shared=True) if learnt else {}
@@ -77,6 +86,8 @@ class Student(Network):
         and starts from its grid.
         """
         for name, quantizer in self._model.weight_quantizers.items():
+            if name in self._shared:
+                continue
             weight, master, mask = self._model.weight(name), masters.weight(name), self._model.masks.get(name)
             master = master if mask is None else master * mask
             steps = torch.finfo(torch.float16).eps if quantizer.float16 else quantizer.scale.mean()
@@ -85,7 +96,9 @@ class Student(Network):
 
     def parameters(self) -> dict[str, nn.Parameter]:
         """Everything that the optimizer moves, by name."""
-        found = {f"module.{name}": parameter for name, parameter in self.module.named_parameters()}
+        moved = {name: one for name, one in self.module.named_parameters() if one.requires_grad}
+        found = {f"module.{name}": parameter for name, parameter in moved.items()}
+        found |= {f"codebook.{name}": shared.values for name, shared in self._shared.items()}
         found |= {f"weight_scale.{name}": scale for name, scale in self._weight_scales.items()}
         # Tensors that share a scale share the parameter: only its first name counts.
         activations = {id(scale): (name, scale) for name, scale in reversed(self._activation_scales.items())}
@@ -94,15 +107,33 @@ class Student(Network):
     def state(self) -> dict[str, Tensor]:
         """Every tensor that training changes, by name, not copied."""
         buffers = {f"module.{name}": buffer for name, buffer in self.module.named_buffers()}
+        buffers |= {f"places.{name}": shared.places for name, shared in self._shared.items()}
+        buffers |= {f"mask.{name}": mask for name, mask in self._model.masks.items()}
         return {name: parameter.detach() for name, parameter in self.parameters().items()} | buffers
 
     def load(self, state: dict[str, Tensor]) -> None:
         """The way back from `state`."""
+        masks = {name: state[f"mask.{name}"] for name in self._model.masks}  # those of now may be the caller's
+        self._model = dataclasses.replace(self._model, masks=masks)
         for name, tensor in self.state().items():
             tensor.copy_(state[name])
 
+    def masters(self) -> Model:
+        """A copy with the float weights as they are, nothing quantized, in evaluation mode: what pruning judges."""
+        return _settled(dataclasses.replace(self._model.copy(), weight_quantizers={}, activation_quantizers={}))
+
+    def prune(self, masks: Mapping[str, Tensor]) -> None:
+        """Hold more weights at zero from now on."""
+        self._model = dataclasses.replace(self._model, masks={**self._model.masks, **masks})
+        self.clear_masked()
+
+    def clear_masked(self) -> None:
+        """Pruned weights are 0, whatever the momentum of those that went lately says."""
+        for name, mask in self._model.masks.items():
+            self._model.weight(name).masked_fill_(~mask, 0.0)
+
     def hold_masks(self) -> None:
-        """Pruned weights have no gradient: with a weight of 0 no momentum and no decay ever moves them."""
+        """Pruned weights have no gradient."""
         for name, mask in self._model.masks.items():
             gradient = self._model.layer(name).weight.grad
             if isinstance(gradient, Tensor):
@@ -113,14 +144,10 @@ class Student(Network):
         weights = _with_scales(self._model.weight_quantizers, self._weight_scales)
         activations = _with_scales(self._model.activation_quantizers, self._activation_scales)
         result = dataclasses.replace(self._model.copy(), weight_quantizers=weights, activation_quantizers=activations)
-        result.module.eval()
-        for parameter in result.module.parameters():
-            parameter.requires_grad_(False)
-            parameter.grad = None
         for name, quantizer in weights.items():
             weight = result.weight(name)
             weight.copy_(quantizer.on_grid(weight))
-        return result
+        return _settled(result)
 
     def _train(self) -> None:
         """Training mode; batch norm keeps its statistics where a batch is one sample and has none."""
@@ -131,12 +158,13 @@ class Student(Network):
                     module.eval()
 
     def _run(self, name: str, module: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
-        quantizer = self._model.weight_quantizers.get(name)
-        if quantizer is None:
+        quantizer, shared = self._model.weight_quantizers.get(name), self._shared.get(name)
+        if quantizer is None and shared is None:
             return super()._run(name, module, inputs)
-        master = self._model.layer(name).weight
-        assert isinstance(master, Tensor)
-        weight = _fake(master, quantizer, self._weight_scales.get(name), samples=1)
+        weight = self._model.layer(name).weight if shared is None else shared()
+        assert isinstance(weight, Tensor)
+        if quantizer is not None:
+            weight = _fake(weight, quantizer, self._weight_scales.get(name), samples=1)
         result: Tensor = torch.func.functional_call(module, {"weight": weight}, inputs)
         return result
 
@@ -145,6 +173,31 @@ class Student(Network):
         if quantizer is None:
             return values
         return _fake(values, quantizer, self._activation_scales.get(name), samples=len(values))
+
+
+def _settled(model: Model) -> Model:
+    """The model itself, in evaluation mode and without gradients."""
+    model.module.eval()
+    for parameter in model.module.parameters():
+        parameter.requires_grad_(False)
+        parameter.grad = None
+    return model
+
+
+class SharedWeight:
+    """A weight as the values of a codebook, which may move, and the place of each weight in it, which does not."""
+
+    def __init__(self, weight: Tensor, codebook: Tensor, mask: Tensor | None) -> None:
+        self.values = nn.Parameter(codebook.clone())
+        last = len(codebook)  # the place of pruned weights: a 0 behind the values
+        places = torch.searchsorted(codebook, weight.contiguous()).clamp(max=last - 1)
+        self.places = places if mask is None else places.masked_fill(~mask, last)
+
+    def __call__(self) -> Tensor:
+        """The weight, with a gradient to its values."""
+        padded = torch.cat([self.values, self.values.new_zeros(1)])
+        # Twenty times as fast backwards as an embedding.
+        return padded.index_select(0, self.places.flatten()).reshape(self.places.shape)
 
 
 def logits_layer(model: Model) -> str:
@@ -160,6 +213,7 @@ def kept(model: Model) -> dict[str, Tensor]:
     """Every tensor of a trained model that a checkpoint has to hold, by name."""
     found = {f"module.{name}": tensor for name, tensor in model.module.state_dict().items()}
     found |= {f"weight_scale.{name}": quantizer.scale for name, quantizer in model.weight_quantizers.items()}
+    found |= {f"mask.{name}": mask for name, mask in model.masks.items()}
     return found | {
         f"activation_scale.{name}": quantizer.scale for name, quantizer in model.activation_quantizers.items()
     }
@@ -175,7 +229,10 @@ def restored(model: Model, tensors: Mapping[str, Tensor]) -> Model:
         name: dataclasses.replace(quantizer, scale=tensors[f"activation_scale.{name}"])
         for name, quantizer in model.activation_quantizers.items()
     }
-    result = dataclasses.replace(model.copy(), weight_quantizers=weights, activation_quantizers=activations)
+    masks = {name: tensors[f"mask.{name}"] for name in model.masks}
+    result = dataclasses.replace(
+        model.copy(), masks=masks, weight_quantizers=weights, activation_quantizers=activations
+    )
     for name, tensor in result.module.state_dict().items():
         tensor.copy_(tensors[f"module.{name}"])
     return result

@@ -12,7 +12,7 @@ import torch
 from penjing.compression.folding import fold_batch_norm
 from penjing.distillation.lesson import Kind, prepare
 from penjing.distillation.network import Method
-from penjing.distillation.training import Training
+from penjing.distillation.training import Thinning, Training
 from penjing.errors import UserError
 from penjing.loading.dataset import Dataset
 from penjing.model.model import Model
@@ -46,12 +46,13 @@ def train(
     on_progress: OnProgress = unheard,
     checkpoint: Path | None = None,
     masters: Model | None = None,
+    thinning: Thinning | None = None,
 ) -> Trained:
     """A student that has learnt; the one given is not changed.
 
-    Pruned weights stay zero and quantized tensors stay quantized, whatever the kind. The epoch with the best validation
-    accuracy is kept, the later of equal ones; the untouched student is a candidate too. Same seed, one thread:
-    the same weights, bit by bit, also when resumed.
+    Pruned weights stay zero, shared ones shared and quantized tensors quantized, whatever the kind. The epoch with the
+    best validation accuracy is kept, the later of equal ones; the untouched student is a candidate too. Same seed,
+    one thread: the same weights, bit by bit, also when resumed.
 
     Args:
         student: The network to teach; its masks and quantizers hold.
@@ -66,18 +67,21 @@ def train(
         checkpoint: Written after every epoch, read first where it exists; who is done with it removes it.
         masters: The float network that the student was quantized from, if it is at hand (batch norm folded or not):
             its weights are where the trained ones start. At 2 bits a grid alone forgets nearly everything.
+        thinning: Weights to prune on the way (Zhu & Gupta 2017): asked for masks at the start of every epoch, of the
+            float weights, at a progress that reaches 1 after two thirds of the epochs. Only the network with all
+            masks is a candidate then, and stopping early prunes what is left at once.
 
     Raises:
         UserError: those of `lesson.prepare` and of `read_checkpoint`, `distillation.unknown_method`, and
             `distillation.diverged`.
     """
     chosen = _method(method)
-    quantized = bool(student.weight_quantizers or student.activation_quantizers)
+    quantized = bool(student.weight_quantizers or student.activation_quantizers or student.codebooks)
     if options.epochs == 0 or (kind == "qat" and not quantized):
         return Trained(model=student.copy(), history=(), best_epoch=0, seconds=0.0)
     lesson = prepare(student, data, options, teacher, kind)
     with torch.random.fork_rng(devices=[]):
-        training = Training(student, data, lesson, method=chosen, on_progress=on_progress)
+        training = Training(student, data, lesson, method=chosen, on_progress=on_progress, thinning=thinning)
         if masters is not None:
             training.network.start_from(fold_batch_norm(masters))
         try:
@@ -90,6 +94,7 @@ def train(
                 training.tell_epoch(training.history[-1])
         except StopAndKeepBest:
             pass
+        training.ripen()
     return Trained(
         model=training.best,
         history=tuple(training.history),

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -22,16 +23,29 @@ from penjing.results import Epoch, OnProgress, Progress
 
 _EVALUATION_BATCH = 256
 
+Thinning = Callable[[Model, float], Mapping[str, Tensor]]
+"""(the network with its float weights, progress 0..1) → masks by layer; False is a weight that goes."""
+
 
 class Training:
     """One run of `train`: everything that changes while it runs."""
 
     def __init__(
-        self, student: Model, data: Dataset, lesson: Lesson, *, method: Method, on_progress: OnProgress
+        self,
+        student: Model,
+        data: Dataset,
+        lesson: Lesson,
+        *,
+        method: Method,
+        on_progress: OnProgress,
+        thinning: Thinning | None = None,
     ) -> None:
         self.options, self.lesson, self.data = lesson.options, lesson, data
         self.method, self.on_progress = method, on_progress
         self.best, self.best_epoch = student.copy(), 0
+        self.thinning = thinning
+        self.first = 0 if thinning is None else math.ceil(2 * lesson.options.epochs / 3)
+        """The first epoch that counts: before it weights are still to be pruned."""
         self.history: list[Epoch] = []
         self.network = Student(student, method=method, freeze_batch_norm=self.options.batch_size == 1)
         self.teacher = None if lesson.teacher is None else _watched(lesson.teacher)
@@ -76,6 +90,8 @@ class Training:
     def next_epoch(self) -> None:
         """One pass over the training split, then the validation."""
         started, number = time.monotonic(), self.epoch + 1
+        if self.thinning is not None:
+            self.network.prune(self.thinning(self.network.masters(), min(1.0, number / self.first)))
         order = shuffled(len(self.data.train), seed=self.options.seed, epoch=number)
         sums: dict[str, float] = {}
         for indices in batches(order, self.options.batch_size):
@@ -89,11 +105,19 @@ class Training:
             raise self._diverged()
         accuracy = self._accuracy(candidate)
         best = self.history[self.best_epoch].val_accuracy
-        if accuracy is None or best is None or accuracy >= best:
+        later = number > self.first and (accuracy is None or best is None or accuracy >= best)
+        if number == self.first or later:
             self.best, self.best_epoch = candidate, number
         loss = sums.pop("loss")
         seconds = time.monotonic() - started
         self.history.append(Epoch(number=number, val_accuracy=accuracy, loss=loss, terms=sums, seconds=seconds))
+
+    def ripen(self) -> None:
+        """Where a training ends before everything is pruned: prune the rest and take the network as it is."""
+        if self.thinning is None or self.best_epoch >= self.first:
+            return
+        self.network.prune(self.thinning(self.network.masters(), 1.0))
+        self.best, self.best_epoch = self.network.model(), self.epoch
 
     def tell_epoch(self, epoch: Epoch) -> None:
         """What a whole epoch came to; unlike that of a batch it has no `lr`."""
@@ -146,6 +170,7 @@ class Training:
         loss.backward()  # type: ignore[no-untyped-call]
         self.network.hold_masks()
         self.optimizer.step()
+        self.network.clear_masked()
         return {"loss": loss.item(), **{name: term.item() for name, term in terms.items()}}
 
     def _batch(self, indices: Indices, values: Tensor, student: Tensor, ours: dict[str, Tensor]) -> Batch:

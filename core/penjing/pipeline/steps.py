@@ -187,7 +187,9 @@ def _quantize(context: Context, state: State, options: Step) -> State:
         return state
     context.announce("quantize")
     model = quantize(state.model, context.plan, context.data, on_progress=context.on_progress)
-    return dataclasses.replace(state, model=model, graph=layer_graph(model), changed=True, rounded_from=state.model, unpruned=None)
+    return dataclasses.replace(
+        state, model=model, graph=layer_graph(model), changed=True, rounded_from=state.model, unpruned=None
+    )
 
 
 def _training(context: Context, state: State, *, kind: Kind, method: str | None = None) -> State:
@@ -242,7 +244,7 @@ def _finetune(context: Context, state: State, options: Step) -> State:
 
 @step("qat")
 def _qat(context: Context, state: State, options: Step) -> State:
-    quantized = state if state.model.weight_quantizers else _quantize(context, state, options)
+    quantized = state if state.model.weight_quantizers or state.model.codebooks else _quantize(context, state, options)
     return _training(context, quantized, kind="qat", method=options.method)
 
 
