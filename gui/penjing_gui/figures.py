@@ -39,6 +39,10 @@ class ExactFigures:
         self.baseline = figures(graph, device=device)
         self._prepared: Prepared | None = None
         self._slow = False
+        self.layers_before: Mapping[str, LayerShare] = self._all_layers(Plan())
+        """What every compressible layer takes as loaded."""
+        self._shares: tuple[Plan | None, Mapping[str, LayerShare]] = (None, {})
+        """The last that were asked for, and the plan."""
 
     def of(self, plan: Plan) -> Figures | None:
         """The figures, or None while a score that decides about the plan is missing.
@@ -59,14 +63,37 @@ class ExactFigures:
 
     def layers(self, plan: Plan) -> Mapping[str, LayerShare]:
         """What every compressible layer keeps and takes; empty while a score is missing."""
+        if plan == self._shares[0]:
+            return self._shares[1]
+        found = self._moved_layers(plan) if self._slow else None
+        found = self._all_layers(plan) if found is None else found
+        self._shares = plan, found
+        return found
+
+    def _moved_layers(self, plan: Plan) -> Mapping[str, LayerShare] | None:
+        """Those of the last plan that was counted in full, but for the one layer that differs."""
+        prepared = self._prepared
+        name = None if prepared is None else self._only_changed(plan, prepared)
+        if prepared is None or name is None:
+            return None
+        try:
+            share = prepared.moved_share(name, plan.settings(name))
+        except (KeyError, UserError):
+            return None
+        if share is None:
+            return None
+        weights = prepared.layers[name][0].weights
+        return {
+            **_shares(prepared),
+            name: LayerShare(kept=share.kept, size_bytes=share.size, weights=weights),
+        }
+
+    def _all_layers(self, plan: Plan) -> Mapping[str, LayerShare]:
         try:
             prepared = prepare(self.graph, plan, self.tables, device=self.device)
         except (KeyError, UserError):
             return {}
-        return {
-            name: LayerShare(kept=share.kept, size_bytes=share.size, weights=prepared.layers[name][0].weights)
-            for name, share in prepared.shares.items()
-        }
+        return _shares(prepared)
 
     def missing(self, plan: Plan) -> Wanted:
         """The scores that the plan asks for and that are not here yet."""
@@ -76,16 +103,28 @@ class ExactFigures:
 
     def _moved(self, plan: Plan) -> Figures | None:
         prepared = self._prepared
-        if prepared is None or _rest(plan) != _rest(prepared.plan):
+        name = None if prepared is None else self._only_changed(plan, prepared)
+        if prepared is None or name is None:
+            return None
+        try:
+            return prepared.moved(name, plan.settings(name))
+        except (KeyError, UserError):
+            return None
+
+    def _only_changed(self, plan: Plan, prepared: Prepared) -> str | None:
+        """The one layer in which two plans differ."""
+        if _rest(plan) != _rest(prepared.plan):
             return None
         names = {*plan.layers, *prepared.plan.layers}
         changed = [name for name in names if plan.settings(name) != prepared.plan.settings(name)]
-        if len(changed) != 1 or changed[0] not in prepared.layers:
-            return None
-        try:
-            return prepared.moved(changed[0], plan.settings(changed[0]))
-        except (KeyError, UserError):
-            return None
+        return changed[0] if len(changed) == 1 and changed[0] in prepared.layers else None
+
+
+def _shares(prepared: Prepared) -> dict[str, LayerShare]:
+    return {
+        name: LayerShare(kept=share.kept, size_bytes=share.size, weights=prepared.layers[name][0].weights)
+        for name, share in prepared.shares.items()
+    }
 
 
 def _rest(plan: Plan) -> Plan:

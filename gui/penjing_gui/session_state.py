@@ -116,6 +116,11 @@ class SessionState(QObject):
         return {} if self._exact is None else self._exact.layers(plan)
 
     @property
+    def layer_shares_before(self) -> Mapping[str, LayerShare]:
+        """What every compressible layer takes as loaded."""
+        return {} if self._exact is None else self._exact.layers_before
+
+    @property
     def accuracy(self) -> Accuracy | None:
         """The newest that has been measured; of an older plan while `accuracy_is_current` is false."""
         return self._accuracy

@@ -28,7 +28,7 @@ MOVABLE = frozenset({"sparsity", "threshold", "criterion", "nm", "weight_bits", 
 
 
 @dataclass(frozen=True)
-class _Share:
+class Share:
     """What one layer adds to the figures."""
 
     kept: int
@@ -48,7 +48,7 @@ class Prepared:
     state: NetworkState
     layers: Mapping[str, tuple[Layer, bool]]
     """By compressible layer: as deployed, and whether no filter or input of it is cut."""
-    shares: Mapping[str, _Share]
+    shares: Mapping[str, Share]
     rest_ms: Mapping[str, float]
     """By layer with a weight, the time that all others take together; missing where that is unknown."""
     prunes: bool
@@ -60,6 +60,11 @@ class Prepared:
         None where other layers change with it (scores compared over layers) or where more than `MOVABLE` differs:
         then `exact.figures` tells.
         """
+        share = self.moved_share(name, settings)
+        return None if share is None else self._with(name, self.shares[name], share)
+
+    def moved_share(self, name: str, settings: Settings) -> Share | None:
+        """That layer's own share of the figures then; None as `moved`."""
         before = self.plan.settings(name)
         if any(getattr(settings, field) != getattr(before, field) for field in _FIXED_FIELDS):
             return None
@@ -72,12 +77,12 @@ class Prepared:
         if kept is None:
             return None
         bits, scales = weight_bits(layer, settings) if self.quantizes else (FLOAT_BITS, 0)
-        return self._with(name, self.shares[name], self._share(layer, WeightState(kept=kept, bits=bits, scales=scales)))
+        return self._share(layer, WeightState(kept=kept, bits=bits, scales=scales))
 
-    def _share(self, layer: Layer, weight: WeightState) -> _Share:
+    def _share(self, layer: Layer, weight: WeightState) -> Share:
         return _share(layer, weight, self.state, self.device)
 
-    def _with(self, name: str, old: _Share, new: _Share) -> Figures:
+    def _with(self, name: str, old: Share, new: Share) -> Figures:
         was, device = self.figures, self.device
         latency = None
         if name in self.rest_ms and new.milliseconds is not None:
@@ -130,10 +135,10 @@ def prepare(graph: LayerGraph, plan: Plan, tables: Tables, *, device: Device | N
     )
 
 
-def _share(layer: Layer, weight: WeightState, state: NetworkState, device: Device | None) -> _Share:
+def _share(layer: Layer, weight: WeightState, state: NetworkState, device: Device | None) -> Share:
     integer = weight.bits <= 8 and all(state.bits(feed) <= 8 for feed in layer.inputs)
     stored = stored_layer(layer, weight, integer=integer)
-    return _Share(
+    return Share(
         kept=weight.kept,
         size=stored_size(stored, device),
         scales=0 if device is None else stored_scales(stored, device),

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QApplication
 
 from penjing.errors import UserError
 from penjing.layer_graph import Layer
-from penjing.plan import WEIGHT_BITS, Plan
+from penjing.plan import WEIGHT_BITS
 from penjing_gui import icons, words
 from penjing_gui.session import Session
 
@@ -258,7 +258,7 @@ class LayersModel(QAbstractTableModel):
 
     def _read(self) -> None:
         session = self._session
-        self._before = session.layer_shares(Plan())
+        self._before = session.layer_shares_before
         self._now = session.layer_shares(session.plan) or self._now
 
 

@@ -165,12 +165,12 @@ class ExplorePage(Page):
                 self.histogram.show_values(values, axis=self.tr("weight"), count=self.tr("weights"))
         assert self._predictions is not None
         found = view(layer, session.plan, self._predictions.of(session.plan), ordered=ordered)
-        self._show_cut(found, known=ordered is not None)
         largest = float(max(-values[0], values[-1])) if len(values) else 0.0
-        self.histogram.show_grid(np.zeros(0) if of_scores else levels(settings, largest=largest))
+        grid = np.zeros(0) if of_scores else levels(settings, largest=largest)
+        self._show_cut(found, grid, known=ordered is not None)
         self._show_picture(found)
 
-    def _show_cut(self, found: LayerView, *, known: bool) -> None:
+    def _show_cut(self, found: LayerView, grid: NDArray[np.float64], *, known: bool) -> None:
         share = 100 * found.zeroed / found.left if found.left else 0.0
         said = [
             self.tr("{zeroed} of {left} zeroed ({share:.1f} %)").format(
@@ -192,7 +192,7 @@ class ExplorePage(Page):
         cut = None
         if found.threshold is not None:
             cut = Cut(threshold=found.threshold, movable=not found.settings.locked, words="\n".join(said))
-        self.histogram.show_cut(cut)
+        self.histogram.show_cut(cut, grid)
         # An assistive tool hears what the picture shows.
         self.histogram.setAccessibleDescription(", ".join(said))
 
@@ -200,7 +200,7 @@ class ExplorePage(Page):
         self._shown = self._pictured = None
         axis = self.tr("weight")
         self.histogram.show_values(np.zeros(0, np.float32), axis=axis, count=self.tr("weights"))
-        self.histogram.show_grid(np.zeros(0))
+        self.histogram.show_cut(None, np.zeros(0))
         self.heatmap.show_values(np.zeros((0, 0), np.float32), columns="", rows="")
         self.picture_title.setText(self.tr("{layer} has no weights to cut or round.").format(layer=layer.name))
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QStandardPaths, Qt, QUrl
-from PySide6.QtGui import QDesktopServices, QGuiApplication
+from PySide6.QtGui import QDesktopServices, QGuiApplication, QShowEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -170,9 +170,15 @@ class ExportPage(Page):
             self.format.addItem(method.title, id)
         self.format.setCurrentIndex(max(self.format.findData(chosen), 0))
 
+    def showEvent(self, event: QShowEvent) -> None:
+        """What changed while another tab was in front."""
+        super().showEvent(event)
+        self._say()
+
     def _say(self) -> None:
         session = self._session
-        if not session.is_open:
+        # Sliders move many times a second, and most of the time another tab is in front.
+        if not session.is_open or not self.isVisible():
             return
         run = session.run
         trained = run is not None and run.has_network

@@ -91,6 +91,8 @@ class TradeoffsPage(Page):
         if not self._session.is_open:
             self.say_empty(self.tr("No network is open."), self.tr("Open a model or try a sample; its runs show here."))
         self.show_content(self._session.is_open)
+        if not self.isVisible():  # sliders move many times a second
+            return
         runs = self._session.runs
         self.hint.setText(
             self.tr("Hollow: does not fit the device. A double click applies a run's plan; undo takes it back.")
@@ -98,8 +100,7 @@ class TradeoffsPage(Page):
             else self.tr("Train on the Train page: every training adds a run here, to compare and to apply.")
         )
         self._say_apply()
-        if self.isVisible():  # sliders move many times a second
-            self._draw()
+        self._draw()
 
     def _draw(self) -> None:
         points = [

@@ -28,6 +28,8 @@ class Bars(Canvas):
 
     def show_shares(self, names: Sequence[str], before: Sequence[float | None], now: Sequence[float | None]) -> None:
         """Show accuracy by class; None is a class without samples and has no bar."""
+        if (names, before, now) == (self._names, self._before, self._now):
+            return
         self._names, self._before, self._now = names, before, now
         step = max(1, -(-len(names) // MOST_NAMES))
         ticks = [(index, _short(name)) for index, name in enumerate(names) if index % step == 0]

@@ -3,7 +3,7 @@
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent
 from PySide6.QtGui import QColor, QFont
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QGraphicsItem, QWidget
 
 from penjing_gui.theme import Colors, colors
 
@@ -22,6 +22,7 @@ class Canvas(pg.PlotWidget):  # type: ignore[misc]
     """A plot that follows the palette; subclasses draw in `restyle`, which also runs at every change of theme."""
 
     _begun = False
+    _named: tuple[str, str] | None = None
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent, background=None)
@@ -36,6 +37,8 @@ class Canvas(pg.PlotWidget):  # type: ignore[misc]
             axis = item.getAxis(name)
             axis.setStyle(tickLength=-4, hideOverlappingLabels=True)
             axis.enableAutoSIPrefix(False)
+            # The grid makes an axis as large as the plot: drawn once, then copied as long as it does not change.
+            axis.setCacheMode(QGraphicsItem.CacheMode.DeviceCoordinateCache)
 
     @property
     def inks(self) -> Colors:
@@ -50,6 +53,9 @@ class Canvas(pg.PlotWidget):  # type: ignore[misc]
 
     def name_axes(self, bottom: str, left: str) -> None:
         """What the axes count, with units; colours come from `restyle`."""
+        if (bottom, left) == self._named:
+            return
+        self._named = bottom, left
         self.setLabel("bottom", bottom)
         self.setLabel("left", left)
         if self._begun:

@@ -57,6 +57,8 @@ class Curves(Canvas):
 
     def show_level(self, value: float | None, name: str = "") -> None:
         """A value to reach, as a dashed line with its name."""
+        if (name, value) == (self._level_words, self._level_value):
+            return
         self._level_words, self._level_value = name, value
         for item in (self._level, self._level_label):
             item.setVisible(value is not None)

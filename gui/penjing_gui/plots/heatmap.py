@@ -62,12 +62,15 @@ class Heatmap(Canvas):
         self.name_axes(columns, rows)
         self.setXRange(0, max(self._columns, 1), padding=0.01)
         self.setYRange(0, max(self._rows, 1), padding=0.01)
-        self.show_filters(np.zeros(self._rows, np.bool_), (), frozenset())
+        self._cut, self._words, self._protected = np.zeros(self._rows, np.bool_), (), frozenset()
+        self.restyle()
 
     def show_filters(self, cut: NDArray[np.bool_], words: Sequence[str], protected: frozenset[int]) -> None:
         """Shade the filters that go [out]; say each one's words under the pointer; mark those the brush protects."""
-        self._cut, self._words, self._protected = cut, words, protected
-        self.restyle()
+        self._words = words
+        if protected != self._protected or not np.array_equal(cut, self._cut):
+            self._cut, self._protected = cut, protected
+            self.restyle()
 
     @property
     def cut(self) -> tuple[int, ...]:

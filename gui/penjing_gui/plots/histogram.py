@@ -87,13 +87,12 @@ class Histogram(Canvas):
         self._fit_height()
         self.restyle()
 
-    def show_cut(self, cut: Cut | None) -> None:
-        """Show what goes; the line under the hand stays where the hand is."""
-        self._cut = cut
-        self._draw()
+    def show_cut(self, cut: Cut | None, levels: NDArray[np.float64]) -> None:
+        """Show what goes, and the values that rounded weights can take; too many to tell apart are not drawn.
 
-    def show_grid(self, levels: NDArray[np.float64]) -> None:
-        """Show the values that rounded weights can take; too many to tell apart are not drawn."""
+        The line under the hand stays where the hand is.
+        """
+        self._cut = cut
         self._grid = levels if len(levels) <= MOST_TICKS else np.zeros(0)
         self._draw()
 
