@@ -5,7 +5,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
@@ -49,9 +48,8 @@ def main(arguments: Sequence[str]) -> int:
         if given.theme is None:
             app.styleHints().colorSchemeChanged.connect(lambda: theme.apply(app, settings.value.theme))
             settings.changed.connect(lambda value: theme.apply(app, value.theme))
+        window.painted.connect(lambda: window.begin(sources[0] if sources else None))
         window.show()
-        # The engine starts when the window has been painted.
-        QTimer.singleShot(0, lambda: window.begin(sources[0] if sources else None))
         try:
             return app.exec()
         finally:

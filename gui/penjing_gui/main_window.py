@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QEvent, QObject, Qt, QTimer
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QKeyEvent
+from PySide6.QtCore import QByteArray, QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QKeyEvent, QPaintEvent
 from PySide6.QtWidgets import QApplication, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from penjing_gui import icons
@@ -28,10 +28,14 @@ if TYPE_CHECKING:
 
 SIZE = (1280, 800)
 _LAYOUT_VERSION = 1
+_NARROWEST = 420
 
 
 class MainWindow(QMainWindow):
     """Everything that is seen; it knows the session and lays out pages and docks."""
+
+    painted = Signal()
+    """For the first time: what takes long may begin."""
 
     def __init__(self, session: Session, settings: SettingsFile, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -46,6 +50,8 @@ class MainWindow(QMainWindow):
         self.commands = Commands(self)
         self.notices = NoticeBar()
         self.start = StartPage(settings)
+        # The window must fit a small screen, whatever the page would like.
+        self.start.setMinimumWidth(_NARROWEST)
         self.workbench = Workbench(session)
         self._stack = QStackedWidget()
         self._stack.addWidget(self.start)
@@ -64,7 +70,7 @@ class MainWindow(QMainWindow):
         fill_menus(self)
         self._overlay = DropOverlay(self)
         self._remembering = Remembering(session, settings)
-        self._closing = False
+        self._closing = self._painted = False
         self._connect()
         self.show_start()
         self._restore()
@@ -135,6 +141,13 @@ class MainWindow(QMainWindow):
         from penjing_gui.dialogs import unsaved
 
         unsaved.ask(self, save=lambda: self.commands.save(then), discard=then)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Tells when there is something to see."""
+        super().paintEvent(event)
+        if not self._painted:
+            self._painted = True
+            QTimer.singleShot(0, self, self.painted.emit)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Ask about what is not saved, remember the layout, let go."""

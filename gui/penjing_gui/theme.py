@@ -55,14 +55,14 @@ LIGHT = Colors(
 DARK = Colors(
     dark=True,
     accent="#2DD4BF",
-    accent_soft="#17403C",
-    background="#16191C",
-    surface="#1D2125",
-    raised="#262B30",
-    border="#3A4148",
+    accent_soft="#1D4A45",
+    background="#23282D",
+    surface="#181C1F",
+    raised="#2E353B",
+    border="#454D55",
     text="#E6E9EC",
     muted="#A3ACB5",
-    grid="#2C3238",
+    grid="#2F363C",
     warning="#F0B84B",
     error="#FF8A80",
     good="#2DD4BF",
@@ -144,6 +144,9 @@ QPushButton:hover, QToolButton[framed="true"]:hover {{ border-color: {chosen.acc
 QPushButton:focus, QToolButton[framed="true"]:focus {{ border: 1px solid {chosen.accent}; }}
 QPushButton:pressed, QToolButton[framed="true"]:pressed {{ background: {chosen.accent_soft}; }}
 QPushButton:disabled, QToolButton[framed="true"]:disabled {{ color: {chosen.muted}; background: transparent; }}
+QPushButton[quiet="true"] {{
+  background: transparent; border: 1px solid transparent; text-align: left; padding: 3px 6px; }}
+QPushButton[quiet="true"]:hover, QPushButton[quiet="true"]:focus {{ border-color: {chosen.accent}; }}
 QPushButton[primary="true"] {{
   background: {chosen.accent}; color: {chosen.surface}; border: 1px solid {chosen.accent}; font-weight: 600; }}
 QPushButton[primary="true"]:focus {{ border: 2px solid {chosen.text}; padding: 4px 11px; }}
@@ -153,11 +156,6 @@ QHeaderView::section {{
   border-bottom: 1px solid {chosen.border}; padding: 4px 6px; }}
 QTableView {{ border: none; gridline-color: {chosen.grid}; }}
 QFrame[card="true"] {{ background: {chosen.surface}; border: 1px solid {chosen.border}; border-radius: 6px; }}
-QLineEdit, QSpinBox, QDoubleSpinBox {{
-  background: {chosen.surface}; border: 1px solid {chosen.border}; border-radius: 3px; padding: 2px 5px; }}
-QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus {{ border-color: {chosen.accent}; }}
-QLineEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled {{
-  color: {chosen.muted}; background: {chosen.background}; }}
 QCheckBox::indicator, QTableView::indicator, QListView::indicator {{
   width: 13px; height: 13px; background: {chosen.surface}; border: 1px solid {chosen.muted}; border-radius: 3px; }}
 QCheckBox::indicator:checked, QTableView::indicator:checked, QListView::indicator:checked {{

@@ -84,7 +84,7 @@ def window(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> Iterator[MainWin
         main.begin(None)
         yield main
         session.undo_stack.setClean()
-        session.projects.runs_unsaved = False
+        session.projects.dirty = False
         main.close()
         main.deleteLater()
         session.close()

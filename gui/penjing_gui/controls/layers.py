@@ -53,6 +53,7 @@ class LayersPanel(QWidget):
         self._set_up_table()
         self._totals = numbers(identify(QLabel(), "layers.totals"))
         self._totals.setContentsMargins(8, 4, 8, 6)
+        self._totals.setToolTip(self.tr("Weights and bytes of all layers, before and now"))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
@@ -132,7 +133,7 @@ class LayersPanel(QWidget):
 
     def _show_totals(self) -> None:
         before, now, before_bytes, now_bytes = self.model.totals()
-        text = self.tr("Σ {before} → {now} weights, {old} → {new}").format(
+        text = self.tr("Σ {before} → {now} · {old} → {new}").format(
             before=words.count(before), now=words.count(now), old=words.size(before_bytes), new=words.size(now_bytes)
         )
         self._totals.setText(text)
