@@ -71,7 +71,11 @@ def test_that_a_sparsity_or_threshold_of_its_own_replaces_both_defaults(
         ({"pipeline": ["prune", "polish"]}, "plan.unknown_method", "polish"),
         ({"pipeline": [{"step": "prune", "how": 1}]}, "plan.wrong_type", "how"),
         ({"pipeline": [{"step": "qat", "method": "sst"}]}, "plan.unknown_method", "pipeline[0].method"),
-        ({"pipeline": ["prune", {"step": "bn_reestimate", "method": "ste"}]}, "plan.unknown_method", "pipeline[1].method"),
+        (
+            {"pipeline": ["prune", {"step": "bn_reestimate", "method": "ste"}]},
+            "plan.unknown_method",
+            "pipeline[1].method",
+        ),
         ({"pipeline": [{"step": "prune", "method": "lsq"}]}, "plan.unknown_method", "lsq"),
         ({"schema_version": 2}, "plan.schema_version", "2"),
         ({"schema_version": True}, "plan.schema_version", "True"),

@@ -13,6 +13,7 @@ from penjing.estimation.measured import measure
 from penjing.inspection.graph import layer_graph
 from penjing.loading.dataset import Dataset
 from penjing.model.model import Model
+from penjing.pipeline.job import effective_plan
 from penjing.pipeline.run import run_plan
 from penjing.plan import Plan
 from penjing.planning.check import check
@@ -44,6 +45,7 @@ def estimate_plan(
     finished = run_plan(model, plan, data, graph=graph, training=False, measuring=False, on_progress=on_progress)
     problems = check(plan, graph, device=device)
     file_format = "onnx" if device is None else device.default_format
+    _, notes = effective_plan(plan, (file_format,), graph)  # what an export will change is said, not done
     compressed = figures_of(finished.graph, state_of(finished.model, finished.graph), device=device, format=file_format)
     baseline = figures_of(graph, device=device, format="onnx")
     on_progress(Progress(stage="measure", done=0, total=2))
@@ -55,6 +57,7 @@ def estimate_plan(
         estimate=Estimate(baseline=_with(baseline, before), compressed=_with(compressed, after)),
         warnings=(
             *((code, {}) for code in model.warnings),
+            *((code, {}) for code in notes if code != "warning.quantize_not_in_pipeline"),  # `check` says it, too
             *((problem.code, dict(problem.values)) for problem in problems),
             *((code, {}) for code in finished.warnings),
         ),

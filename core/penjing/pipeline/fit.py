@@ -7,6 +7,7 @@ from penjing.estimation.measured import measure
 from penjing.inspection.graph import layer_graph
 from penjing.loading.dataset import Dataset
 from penjing.model.model import Model
+from penjing.pipeline.job import effective_plan
 from penjing.pipeline.run import run_plan
 from penjing.plan import Plan
 from penjing.planning.fit import Budgets, FitResult, fit
@@ -22,6 +23,7 @@ def fit_plan(
         UserError: `fit.unknown_figure`, `fit.max_drop_needs_data`.
     """
     graph = layer_graph(model)
+    start, _ = effective_plan(Plan(), (device.default_format,), graph)
 
     def measured(plan: Plan) -> Accuracy:
         assert data is not None
@@ -33,6 +35,7 @@ def fit_plan(
         tables_for_fit(model, graph),
         device,
         budgets,
+        start=start,
         measure=None if data is None else measured,
         on_progress=on_progress,
     )

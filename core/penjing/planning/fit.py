@@ -25,6 +25,9 @@ MOST_CORRECTIONS = 8
 """How often the target is tightened because a real arena is larger than its lower bound."""
 
 
+UNTOUCHED = Plan()
+
+
 class Budgets(msgspec.Struct, frozen=True, kw_only=True):
     """The most that a network may take; None: as much as it likes."""
 
@@ -67,6 +70,7 @@ def fit(
     device: Device,
     budgets: Budgets,
     *,
+    start: Plan = UNTOUCHED,
     measure: Measure | None = None,
     on_progress: OnProgress = unheard,
 ) -> FitResult:
@@ -77,6 +81,7 @@ def fit(
         tables: Of `estimation.gathering.tables_for_fit`.
         device: Whose storage and speed count.
         budgets: What it may take.
+        start: The least that is done; a runtime of integers needs 8 bits even where float32 would fit.
         measure: Tells candidates apart, and whether `max_drop` holds.
         on_progress: Hears about candidates measured.
 
@@ -86,9 +91,10 @@ def fit(
     """
     if budgets.max_drop is not None and measure is None:
         raise UserError("fit.max_drop_needs_data", max_drop=budgets.max_drop)
-    baseline = figures(graph, device=device)
-    if not _over(baseline, budgets, unknown_is_over=True):
-        return _result(Plan(), baseline, baseline, budgets, measure)
+    baseline = figures(graph, device=device, format="onnx")
+    least = figures(graph, start, tables=tables, device=device)
+    if not _over(least, budgets, unknown_is_over=True):
+        return _result(start, least, baseline, budgets, measure)
     known: list[tuple[Plan, Figures]] = []
     for plan in _candidates(graph, tables, device, budgets, rounding="nearest" if measure is None else "gptq"):
         if all(plan != other for other, _ in known):
@@ -96,8 +102,8 @@ def fit(
             _require_known(known[0][1], budgets, device)
         if measure is None:
             break  # nothing could tell the candidates apart
-    least = min(_excess(found, budgets) for _, found in known)
-    known = [(plan, found) for plan, found in known if _excess(found, budgets) <= least]
+    nearest = min(_excess(found, budgets) for _, found in known)
+    known = [(plan, found) for plan, found in known if _excess(found, budgets) <= nearest]
     if measure is None or (len(known) == 1 and budgets.max_drop is None):
         plan, found = known[0]
         return _result(plan, found, baseline, budgets, measure)
@@ -114,7 +120,7 @@ def _best_measured(
     known = known[: MOST_MEASUREMENTS - 1]
     total = len(known) + 1
     on_progress(Progress(stage="fit", done=0, total=total))
-    baseline = msgspec.structs.replace(baseline, accuracy=measure(Plan()))
+    baseline = msgspec.structs.replace(baseline, accuracy=measure(UNTOUCHED))
     measured = []
     for index, (plan, found) in enumerate(known):
         on_progress(Progress(stage="fit", done=index + 1, total=total))
@@ -195,8 +201,8 @@ def _value(found: Figures) -> float:
 
 def _result(plan: Plan, found: Figures, baseline: Figures, budgets: Budgets, measure: Measure | None) -> FitResult:
     if measure is not None and found.accuracy is None:
-        before = measure(Plan())
-        after = before if plan == Plan() else measure(plan)
+        before = measure(UNTOUCHED)
+        after = before if plan == UNTOUCHED else measure(plan)
         baseline = msgspec.structs.replace(baseline, accuracy=before)
         found = msgspec.structs.replace(found, accuracy=after)
     blocking = [

@@ -70,6 +70,14 @@ def test_that_a_network_that_fits_is_left_alone() -> None:
     assert fit(GRAPH, TABLES, L4R5, Budgets()).plan == Plan()
 
 
+def test_that_a_runtime_of_integers_gets_integers_even_where_float_would_fit() -> None:
+    start = Plan().with_defaults(weight_bits=8, activation_bits=8)
+    found = fit(GRAPH, TABLES, L4R5, Budgets(flash_bytes=1 << 20), start=start, measure=Judge(0.01))
+    assert (found.feasible, found.plan) == (True, start)
+    assert found.compressed.size_bytes == INT8.size_bytes and found.compressed.latency_ms == INT8.latency_ms
+    assert 3.8 * found.compressed.size_bytes < found.baseline.size_bytes < 4 * found.compressed.size_bytes
+
+
 def test_that_8_bits_alone_are_enough_where_they_are() -> None:
     assert INT8.flash_bytes is not None
     found = fit(GRAPH, TABLES, L4R5, Budgets(flash_bytes=INT8.flash_bytes, ram_bytes=INT8.ram_bytes))

@@ -1,0 +1,29 @@
+"""What a fit and an estimate tell is what an export for that device will do."""
+
+from penjing.devices.profiles import device
+from penjing.loading.data import open_data
+from penjing.loading.open import open_model
+from penjing.pipeline.estimate import estimate_plan
+from penjing.pipeline.fit import fit_plan
+from penjing.plan import Plan
+from penjing.planning.fit import Budgets
+
+
+def test_that_a_fit_is_measured_and_in_integers_where_the_device_runs_integers() -> None:
+    model = open_model("sample:digits")
+    data = open_data("sample:digits", model=model)
+    found = fit_plan(model, data, device=device("stm32l4r5"), budgets=Budgets(flash_bytes=1 << 20))
+    assert found.feasible
+    assert (found.plan.defaults.weight_bits, found.plan.defaults.activation_bits) == (8, 8)
+    assert found.compressed.accuracy is not None and found.compressed.accuracy.n == len(data.val)
+    # LeNet-5: 61,470 weights of a byte and 236 biases of four.
+    assert found.compressed.size_bytes == 61_470 + 4 * 236
+
+
+def test_that_an_estimate_says_that_an_export_will_set_eight_bits() -> None:
+    model = open_model("sample:digits")
+    said = [code for code, _ in estimate_plan(model, Plan(), None, device=device("stm32l4r5")).warnings]
+    assert "warning.set_to_int8" in said
+    plan = Plan().with_defaults(weight_bits=8, activation_bits=8)
+    said = [code for code, _ in estimate_plan(model, plan, None, device=device("stm32l4r5")).warnings]
+    assert "warning.set_to_int8" not in said
