@@ -104,14 +104,20 @@ def main(arguments: list[str]) -> int:
 
 
 def run() -> int:
-    """Sets up what a user needs, then does the whole job on the default sample."""
+    """Sets up what a user needs, then opens the window on the default sample; without a screen, does the whole job."""
     started = time.monotonic()
     # The job needs no window, so only a machine that can show one gets Qt's libraries, and none is refused for them.
     if has_display():
         install_system_packages(QT_LIBRARIES, required=False)
     set_up(extras=())
-    say(f"Ready after {time.monotonic() - started:.0f} s. Running the default sample; the files go to {FIRST_RUN}")
+    ready = f"Ready after {time.monotonic() - started:.0f} s"
     home = os.environ.get("PENJING_HOME", str(ENVIRONMENT / "penjing-home"))
+    if has_display() and opens_windows():
+        say(f"{ready}. Opening the window on the default sample")
+        return start("penjing_gui", "gui", "sample:watch", PENJING_HOME=home)
+    if has_display():
+        say("No window can be opened on this screen (are Qt's libraries missing?), so the job runs without one")
+    say(f"{ready}. Running the default sample; the files go to {FIRST_RUN}")
     return start("penjing", "first-run", "-o", str(FIRST_RUN), PENJING_HOME=home)
 
 
@@ -246,6 +252,11 @@ def fingerprint() -> str:
 def has_display() -> bool:
     """Whether a window could be shown."""
     return not sys.platform.startswith("linux") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def opens_windows() -> bool:
+    """Whether Qt can: it ends the process where the screen does not answer or a library is missing."""
+    return succeeds(PYTHON, "-c", "from PySide6.QtWidgets import QApplication; QApplication([])")
 
 
 def has(module: str) -> bool:

@@ -40,6 +40,7 @@ def bootstrap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.setattr(module, "opens_windows", lambda: False)
     return module
 
 
@@ -98,6 +99,28 @@ def test_that_run_does_the_job_in_the_checkout_and_hands_its_exit_code_on(
         str(root / "penjing-first-run"),
         str(root / ".venv" / "penjing-home"),
     ]
+
+
+@pytest.mark.usefixtures("environment")
+def test_that_on_a_screen_run_opens_the_window_on_the_sample(
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = bootstrap.ROOT / "penjing_gui" / "__main__.py"
+    window.parent.mkdir()
+    window.write_text("import sys; print(*sys.argv[1:], file=open('opened', 'w')); sys.exit(5)")
+    monkeypatch.setenv("DISPLAY", ":99")
+    monkeypatch.setattr(bootstrap, "opens_windows", lambda: True)
+    assert bootstrap.main(["run"]) == 5
+    assert (bootstrap.ROOT / "opened").read_text() == "gui sample:watch\n"
+
+
+@pytest.mark.usefixtures("environment", "product")
+def test_that_a_screen_that_shows_no_window_still_gets_the_job_done(
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DISPLAY", ":99")
+    assert bootstrap.main(["run"]) == 3
+    assert "No window can be opened" in capfd.readouterr().out
 
 
 @pytest.mark.usefixtures("environment")
