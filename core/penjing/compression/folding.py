@@ -41,6 +41,8 @@ def fold_batch_norm(model: Model) -> Model:
         feed = nodes.get(source)
         if feed is None or uses[node.inputs[0]] != 1 or source in activations:
             continue
+        if source in model.codebooks:
+            continue  # the products would leave the codebook
         if not _takes_channel_scale(feed, ranks[node.name]):
             continue
         factor, shift = normalization(node.attributes, node.tensors)
@@ -64,6 +66,7 @@ def fold_batch_norm(model: Model) -> Model:
     return dataclasses.replace(
         build(dataclasses.replace(spec, nodes=kept, outputs=outputs)),
         masks=model.masks,
+        codebooks=model.codebooks,
         weight_quantizers=weights,
         activation_quantizers=activations,
     )

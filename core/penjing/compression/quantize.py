@@ -24,6 +24,7 @@ from penjing.compression.moments import moments_of
 from penjing.compression.placement import UNQUANTIZED, Placement, nodes_of, place
 from penjing.compression.quantizers import LARGEST_BIAS, activation_quantizer
 from penjing.compression.rounding import NEAREST, RoundingMethod, Task
+from penjing.compression.sharing import importance_of, share, still_shared
 from penjing.errors import UserError
 from penjing.inspection.execution import affordable
 from penjing.inspection.few_samples import few_samples
@@ -44,12 +45,13 @@ ROUNDINGS: Mapping[str, RoundingMethod] = {"nearest": NEAREST, "gptq": GPTQ, "ad
 def quantize(model: Model, plan: Plan, data: Dataset | None, *, on_progress: OnProgress = unheard) -> Model:
     """A network whose weights lie on grids and whose tensors carry quantizers, as the plan says.
 
-    Batch norm is folded first. Activations are calibrated on at most 256 training samples; without data on 64
-    seeded random inputs, which the result's warnings tell.
+    Batch norm is folded first. A layer with a codebook shares its values by k-means in place of a rounding; with
+    `weight_bits`, too, those values lie on the grid. Activations are calibrated on at most 256 training
+    samples; without data on 64 seeded random inputs, which the result's warnings tell.
 
     Raises:
-        UserError: `quantize.not_available` for a method that does not exist yet, `quantize.float16_bits`,
-            `quantize.activation_bits`, `quantize.not_finite` where a network computes NaN or infinity.
+        UserError: `quantize.float16_bits`, `quantize.activation_bits`, `quantize.not_finite` where a
+            network computes NaN or infinity.
     """
     wanted = {name: plan.settings(name) for name, node in nodes_of(model).items() if node.has_weights}
     if not any(settings.quantizes for settings in wanted.values()):
@@ -58,7 +60,7 @@ def quantize(model: Model, plan: Plan, data: Dataset | None, *, on_progress: OnP
         _check(model.source_names.get(name, name), settings)
     inputs = _calibration_inputs(model, data)
     folded = equalize(fold_batch_norm(model), {name for name, settings in wanted.items() if settings.equalize})
-    result = _quantize_weights(folded, wanted, inputs, on_progress)
+    result = _quantize_weights(folded, wanted, inputs, judged=data is not None, on_progress=on_progress)
     placement = place(result, plan)
     if not placement.settings:
         return result
@@ -104,8 +106,6 @@ class _Watcher(fx.Interpreter):
 
 
 def _check(layer: str, settings: Settings) -> None:
-    if settings.codebook is not None:
-        raise UserError("quantize.not_available", layer=layer, method="codebook")
     if settings.scheme == "float16" and settings.weight_bits not in {16, UNQUANTIZED}:
         raise UserError("quantize.float16_bits", layer=layer, bits=settings.weight_bits)
     if 8 < settings.activation_bits < UNQUANTIZED:
@@ -113,37 +113,63 @@ def _check(layer: str, settings: Settings) -> None:
 
 
 def _quantize_weights(
-    model: Model, wanted: Mapping[str, Settings], values: Sequence[Tensor], on_progress: OnProgress
+    model: Model, wanted: Mapping[str, Settings], values: Sequence[Tensor], *, judged: bool, on_progress: OnProgress
 ) -> Model:
-    """The weights on their grids; layer by layer with what flows where a rounding or a correction asks for it."""
-    quantizers = dict(model.weight_quantizers)
+    """The weights on their grids; layer by layer with what flows where a rounding or a correction asks for it.
+
+    So does a codebook if the values are real ones (`judged`): on the samples, with and without zeros, importance
+    helped in 11 of 16 cases and harmed in 4.
+    """
+    quantizers, codebooks = dict(model.weight_quantizers), dict(model.codebooks)
 
     def change(name: str, module: nn.Module, original: Tensor | None, compressed: Tensor | None) -> nn.Module | None:
         settings = wanted.get(name)
-        if settings is None or settings.weight_bits >= UNQUANTIZED:
+        if settings is None or (settings.weight_bits >= UNQUANTIZED and settings.codebook is None):
             return None
         method, mask = ROUNDINGS[settings.rounding], model.masks.get(name)
         _check_finite(model, name, model.weight(name))
-        moments = None
-        if method.needs_moments and original is not None and compressed is not None:
+        if compressed is not None and (settings.codebook is not None or method.needs_moments):
             _check_finite(model, name, compressed)
-            # A matrix of columns² values does not pay for the widest layers.
-            fits = model.weight(name)[0].numel() <= MOST_COLUMNS
-            moments = moments_of(module, original, compressed) if fits else None
-        task = Task(weight=model.weight(name), settings=settings, mask=mask, moments=moments)
-        weight, quantizers[name] = method.round(task)
+        quantizers.pop(name, None)
+        codebooks.pop(name, None)
+        if settings.codebook is not None:
+            importance = importance_of(module, compressed) if judged and compressed is not None else None
+            shared = share(model.weight(name), settings, mask=mask, importance=importance)
+            weight, codebooks[name] = shared.weight, shared.codebook
+            if shared.quantizer is not None:
+                quantizers[name] = shared.quantizer
+        else:
+            moments = None
+            if method.needs_moments and original is not None and compressed is not None:
+                # A matrix of columns² values does not pay for the widest layers.
+                fits = model.weight(name)[0].numel() <= MOST_COLUMNS
+                moments = moments_of(module, original, compressed) if fits else None
+            task = Task(weight=model.weight(name), settings=settings, mask=mask, moments=moments)
+            weight, quantizers[name] = method.round(task)
         result = _with_weight(model, name, weight)
         if settings.bias_correction and original is not None and compressed is not None:
             _correct_bias(result, module, original, compressed)
         return result
 
-    settings = [entry for entry in wanted.values() if entry.weight_bits < UNQUANTIZED]
-    if any(ROUNDINGS[entry.rounding].needs_moments or entry.bias_correction for entry in settings):
+    if any(_looks(entry, judged=judged) for entry in wanted.values()):
         result = change_layers(model, values, change, on_progress=on_progress)
     else:
         changed = {name: change(name, module, None, None) for name, module, _ in model.layers()}
         result = model.replace_layers({name: module for name, module in changed.items() if module is not None})
-    return dataclasses.replace(result, weight_quantizers=quantizers)
+    codebooks = {
+        name: codebook
+        for name, codebook in codebooks.items()
+        if still_shared(result.weight(name), codebook, model.masks.get(name))
+    }
+    return dataclasses.replace(result, codebooks=codebooks, weight_quantizers=quantizers)
+
+
+def _looks(settings: Settings, *, judged: bool) -> bool:
+    """Whether a layer's weights are changed with a look at what the layer reads."""
+    if settings.codebook is None and settings.weight_bits >= UNQUANTIZED:
+        return False
+    method = judged if settings.codebook is not None else ROUNDINGS[settings.rounding].needs_moments
+    return method or settings.bias_correction
 
 
 def _check_finite(model: Model, name: str, values: Tensor) -> None:
@@ -206,7 +232,7 @@ def _probability_quantizer(bits: int) -> Quantizer:
 
 def _with_room_for_bias(model: Model, wanted: Mapping[str, Settings]) -> Model:
     """Widens weight scales that are too small for the bias, which is stored in units of S_in · S_w as int32."""
-    quantizers, modules = dict(model.weight_quantizers), {}
+    quantizers, codebooks, modules = dict(model.weight_quantizers), dict(model.codebooks), {}
     for name, module, feeds in model.layers():
         bias, quantizer = getattr(module, "bias", None), quantizers.get(name)
         source = model.activation_quantizers.get(feeds[0])
@@ -218,4 +244,6 @@ def _with_room_for_bias(model: Model, wanted: Mapping[str, Settings]) -> Model:
         scale = torch.maximum(quantizer.scale, least if quantizer.axis == 0 else least.max())
         quantizers[name] = dataclasses.replace(quantizer, scale=scale)
         modules[name] = _with_weight(model, name, quantizers[name].on_grid(model.weight(name)))
-    return dataclasses.replace(model.replace_layers(modules), weight_quantizers=quantizers)
+        if name in codebooks:
+            codebooks[name] = torch.unique(quantizers[name].on_grid(codebooks[name]) + 0.0)
+    return dataclasses.replace(model.replace_layers(modules), codebooks=codebooks, weight_quantizers=quantizers)

@@ -8,7 +8,7 @@ import msgspec
 
 from penjing.devices.profiles import Device
 from penjing.estimation.state import FILTERED, FLOAT_BITS, NetworkState, WeightState
-from penjing.estimation.storage import BIAS_BYTES, stored_bytes
+from penjing.estimation.storage import BIAS_BYTES, codebook_bytes, stored_bytes
 from penjing.layer_graph import Layer, LayerGraph
 
 REQUANTIZATION_BYTES = 5
@@ -29,6 +29,9 @@ class Stored:
     bias: int
     """Values of the bias, those that folding batch norm adds included."""
     scales: int
+    zeros: int
+    codebook: int
+    """Values that the weights share, 0 for none. No device's runtime decodes them: they are stored as `bits` bits."""
     integer: bool
     """Whether it runs in integers, so that its scales are multipliers and shifts."""
 
@@ -42,14 +45,23 @@ def stored_layers(graph: LayerGraph, state: NetworkState) -> Iterator[Stored]:
 
 def stored_layer(layer: Layer, weight: WeightState, *, integer: bool) -> Stored:
     """The constants of one layer of a folded graph; what is not its weight is a bias, or a batch norm's β."""
-    beside = layer.params - layer.weights
-    return Stored(layer, layer.weights, weight.kept, weight.bits, beside, weight.scales, integer)
+    return Stored(
+        layer=layer,
+        weights=layer.weights,
+        kept=weight.kept,
+        bits=weight.bits,
+        bias=layer.params - layer.weights,
+        scales=weight.scales,
+        zeros=weight.zeros,
+        codebook=weight.codebook,
+        integer=integer,
+    )
 
 
 def is_quantized(state: NetworkState) -> bool:
     """Whether anything is; quantization folds batch norm in the network itself."""
     widths = [*(weight.bits for weight in state.weights.values()), *state.tensor_bits.values()]
-    return any(bits < FLOAT_BITS for bits in widths)
+    return any(bits < FLOAT_BITS for bits in widths) or any(weight.codebook for weight in state.weights.values())
 
 
 def fold(graph: LayerGraph) -> LayerGraph:
@@ -98,13 +110,20 @@ def scale_bytes(graph: LayerGraph, state: NetworkState, device: Device) -> int:
 
 def stored_size(stored: Stored, device: Device | None) -> int:
     """Bytes of one layer's weight and bias."""
+    bias = BIAS_BYTES * stored.bias
+    if device is None and stored.codebook:
+        return codebook_bytes(stored.weights, kept=stored.kept, size=stored.codebook, bits=stored.bits) + bias
     bits = stored.bits if device is None else device.stored_bits(stored.bits)
     formats = () if device is None else device.sparse_storage
-    return stored_bytes(stored.weights, kept=stored.kept, bits=bits, formats=formats) + BIAS_BYTES * stored.bias
+    return stored_bytes(stored.weights, kept=stored.kept, bits=bits, formats=formats) + bias
 
 
 def stored_scales(stored: Stored, device: Device) -> int:
     """Bytes of one layer's scales."""
     if device.stored_bits(stored.bits) == FLOAT_BITS:
         return 0
-    return stored.scales * (REQUANTIZATION_BYTES if stored.integer else SCALE_BYTES)
+    if not stored.integer:
+        return stored.scales * SCALE_BYTES
+    # In integers every filter has a bias: it holds the input's zero point times the filter's sum (Jacob 2018, eq. 7).
+    filters = stored.layer.weight_shape[0] if stored.layer.weight_shape and not stored.bias else 0
+    return stored.scales * REQUANTIZATION_BYTES + stored.zeros + filters * BIAS_BYTES

@@ -16,8 +16,8 @@ from penjing.devices.profiles import Device
 from penjing.estimation.deployed import fold, stored_layer, stored_scales, stored_size
 from penjing.estimation.exact import figures_of
 from penjing.estimation.latency import energy_mj, layer_ms
-from penjing.estimation.prediction import kept_alone, predict, weight_bits
-from penjing.estimation.state import FLOAT_BITS, NetworkState, WeightState
+from penjing.estimation.prediction import kept_alone, predict, weight_state
+from penjing.estimation.state import NetworkState, WeightState
 from penjing.estimation.tables import Tables
 from penjing.layer_graph import Layer, LayerGraph
 from penjing.plan import Plan, Settings
@@ -76,8 +76,8 @@ class Prepared:
             kept = kept_alone(layer, settings, self.tables, whole=whole) if settings.prunes_weights else layer.weights
         if kept is None:
             return None
-        bits, scales = weight_bits(layer, settings) if self.quantizes else (FLOAT_BITS, 0)
-        return self._share(layer, WeightState(kept=kept, bits=bits, scales=scales))
+        weight = weight_state(layer, settings, kept=kept) if self.quantizes else WeightState(kept=kept)
+        return self._share(layer, weight)
 
     def _share(self, layer: Layer, weight: WeightState) -> Share:
         return _share(layer, weight, self.state, self.device)

@@ -39,12 +39,14 @@ def penjingnet_bytes(graph: LayerGraph, state: NetworkState) -> int:
 
 
 def _tensor_bytes(layer: Layer, state: NetworkState) -> int:
-    """Scales, the weight packed at its bits (kept values behind a bitmap where that is smaller), the rest float32."""
+    """Scales, the weight packed at its bits (kept values behind a bitmap where that is smaller) or coded, the rest."""
     if layer.kind == "batch_norm":
         return 4 * _SCALE * layer.weights
     if layer.weight_kind not in FILTERED:
         return _SCALE * layer.params
     weight = state.weight(layer)
+    if weight.codebook:
+        return weight.coded + _SCALE * weight.scales + 4 * layer.bias
     pruned = weight.kept < layer.weights
     packed = stored_bytes(layer.weights, kept=weight.kept, bits=weight.bits, formats=("bitmask",) if pruned else ())
     return packed + _SCALE * weight.scales + 4 * layer.bias
@@ -73,6 +75,8 @@ def _node(layer: Layer, state: NetworkState, codes: Mapping[str, int]) -> dict[s
     if layer.weight_kind in FILTERED and (bits := state.weight(layer).bits) < FLOAT_BITS:
         scales = state.weight(layer).scales
         node["weight"] = {"bits": bits, "channels": scales, "axis": 0} if scales else {"bits": bits, "float16": True}
+        if scales and state.weight(layer).codebook:
+            node["weight"] = {"bits": bits}
     node |= _quantizer("activation", layer.name, codes)
     if layer.params:
         node["tensors"] = _tensors(layer, state)
@@ -100,7 +104,12 @@ def _tensors(layer: Layer, state: NetworkState) -> dict[str, Any]:
     entry: dict[str, Any] = {"shape": layer.weight_shape}
     if weight.bits < FLOAT_BITS:
         entry["encoding"] = "packed" if weight.scales else "float16"
-    if weight.kept < layer.weights:
+    if weight.codebook:
+        values = {"values": "packed" if weight.scales else "float16"} if weight.bits < FLOAT_BITS else {}
+        mask = {"mask": True} if weight.kept < layer.weights else {}
+        book = {"size": weight.codebook, **values, "bytes": weight.coded}
+        entry |= {"encoding": "codebook", **mask, "codebook": book}
+    elif weight.kept < layer.weights:
         entry |= {"mask": True, "bitmap": True}
     return {"weight": entry} | ({"bias": vector} if layer.bias else {})
 

@@ -8,12 +8,14 @@
 
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from penjing.catalogue.methods import methods
 from penjing.estimation.cut import Keep, channel_arrays, cut, stays
 from penjing.estimation.state import FLOAT_BITS, NetworkState, WeightState
+from penjing.estimation.storage import coded_bytes
 from penjing.estimation.tables import Scores, Tables
 from penjing.estimation.tensors import tensor_bits
 from penjing.inspection.removal import remaining
@@ -54,20 +56,35 @@ def predict(graph: LayerGraph, plan: Plan, tables: Tables) -> Prediction:
     quantized = bool(steps & {"quantize", "qat"})
     weights = {}
     for layer in after.compressible:
-        bits, scales = weight_bits(layer, plan.settings(layer.name)) if quantized else (FLOAT_BITS, 0)
-        weights[layer.name] = WeightState(kept=kept.get(layer.name, layer.weights), bits=bits, scales=scales)
+        left = kept.get(layer.name, layer.weights)
+        settings = plan.settings(layer.name)
+        weights[layer.name] = weight_state(layer, settings, kept=left) if quantized else WeightState(kept=left)
     tensors = tensor_bits(after, plan) if quantized else {}
     return Prediction(after, NetworkState(weights=weights, tensor_bits=tensors), keep)
 
 
-def weight_bits(layer: Layer, settings: Settings) -> tuple[int, int]:
-    """(bits, number of scales) of a layer's weight under its settings."""
+def weight_state(layer: Layer, settings: Settings, *, kept: int) -> WeightState:
+    """A layer's weight once it is quantized under its settings.
+
+    The bytes of a codebook's coded places are those of weights that are all pruned with the same chance.
+    """
+    if settings.codebook is None:
+        return _on_grid(layer, settings, kept=kept)
+    grid = _on_grid(layer, msgspec.structs.replace(settings, granularity="per_tensor"), kept=kept)
+    size = max(1, min(settings.codebook, kept))
+    coded = coded_bytes(layer.weights, kept=kept, size=size, bits=grid.bits)
+    return msgspec.structs.replace(grid, codebook=size, coded=coded)
+
+
+def _on_grid(layer: Layer, settings: Settings, *, kept: int) -> WeightState:
     if settings.weight_bits >= FLOAT_BITS:
-        return FLOAT_BITS, 0
+        return WeightState(kept=kept)
     if settings.scheme == "float16":
-        return 16, 0
+        return WeightState(kept=kept, bits=16)
     filters = layer.weight_shape[0] if layer.weight_shape else 1
-    return settings.weight_bits, filters if settings.granularity == "per_channel" else 1
+    scales = filters if settings.granularity == "per_channel" else 1
+    zeros = scales if settings.scheme == "affine" else 0
+    return WeightState(kept=kept, bits=settings.weight_bits, scales=scales, zeros=zeros)
 
 
 def _kept(before: LayerGraph, after: LayerGraph, plan: Plan, tables: Tables, keep: Keep) -> dict[str, int]:

@@ -22,6 +22,12 @@ class WeightState(msgspec.Struct, frozen=True, kw_only=True):
     bits: int = FLOAT_BITS
     scales: int = 0
     """Quantization scales: one a filter, one a tensor, or 0 for a weight that is not quantized."""
+    codebook: int = 0
+    """How many values the weights share; 0: they share none."""
+    coded: int = 0
+    """With a codebook: bytes of the weight in Penjing's own file, codebook and coded places."""
+    zeros: int = 0
+    """Zero points that are not all 0, as many as scales (the affine scheme)."""
 
 
 class NetworkState(msgspec.Struct, frozen=True, kw_only=True):

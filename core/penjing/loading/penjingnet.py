@@ -30,6 +30,7 @@ def from_bytes(content: bytes, *, where: str = "network") -> Model:
     return dataclasses.replace(
         model,
         masks=decoded.masks,
+        codebooks=decoded.codebooks,
         weight_quantizers=decoded.weight_quantizers,
         activation_quantizers=decoded.activation_quantizers,
     )

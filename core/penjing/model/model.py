@@ -76,6 +76,9 @@ class Model:
     warnings: tuple[str, ...] = ()
     masks: Mapping[str, Tensor] = field(default_factory=dict)
     """By layer: bool, shaped like its weight; False is a weight pruned to zero."""
+    codebooks: Mapping[str, Tensor] = field(default_factory=dict)
+    """By layer: sorted float32 [k], k ≤ 256; every weight of the layer is one of these values, or masked and 0. If
+    the layer has a quantizer, too, the values lie on its grid."""
     weight_quantizers: Mapping[str, Quantizer] = field(default_factory=dict)
     activation_quantizers: Mapping[str, Quantizer] = field(default_factory=dict)
     """By layer or network input: how that tensor is quantized; missing: it stays float, or it is no tensor at all

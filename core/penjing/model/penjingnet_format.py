@@ -1,9 +1,10 @@
 """The `.penjingnet` format, both ways: a zip with `network.json`, the graph as data, and `weights.bin`, its numbers.
 
 Weights of a quantized layer are packed at exactly their bits, pruned ones are a bitmap and the kept values wherever
-that is smaller, everything else is float32; all of it decodes to exactly the float32 weights that were encoded. The
-parts of `weights.bin` follow each other in the order of the JSON, without gaps: for every node its quantizers, then
-its tensors. `penjing.loading.penjingnet` builds a model from what `decode` returns.
+that is smaller, shared ones a codebook and entropy-coded places wherever that is, everything else is float32; all of
+it decodes to exactly the float32 weights that were encoded. The parts of `weights.bin` follow each other in the order
+of the JSON, without gaps: for every node its quantizers, then its tensors.
+`penjing.loading.penjingnet` builds a model from what `decode` returns.
 """
 
 import io
@@ -12,7 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -22,6 +23,7 @@ from torch import Tensor
 
 from penjing.errors import UserError
 from penjing.layer_graph import NetworkInput, NetworkOutput
+from penjing.model.codebook_coding import MOST_PLACES_PER_BYTE, MOST_VALUES, read_places, values_at
 from penjing.model.model import Model, Quantizer
 from penjing.model.penjingnet_schema import (
     SCHEMA_VERSION,
@@ -34,7 +36,8 @@ from penjing.model.penjingnet_schema import (
     Version,
 )
 from penjing.model.spec import NetworkSpec, NodeSpec, spec_of
-from penjing.model.tensor_encodings import bitmap_size, encodings, read_bitmap, write_bitmap
+from penjing.model.stored_tensors import CODEBOOK, dequantize, stored
+from penjing.model.tensor_encodings import Encoding, bitmap_size, encodings, read_bitmap
 
 NETWORK, WEIGHTS = "network.json", "weights.bin"
 MAX_JSON_BYTES = 64 << 20
@@ -52,6 +55,7 @@ class Decoded:
 
     spec: NetworkSpec
     masks: Mapping[str, Tensor]
+    codebooks: Mapping[str, Tensor]
     weight_quantizers: Mapping[str, Quantizer]
     activation_quantizers: Mapping[str, Quantizer]
 
@@ -113,7 +117,9 @@ class _Writer:
         for key, tensor in node.tensors.items():
             own = key == "weight"
             mask = model.masks.get(node.name) if own else None
-            tensors[key] = self.tensor(tensor, quantizer if own else None, mask)
+            codebook = model.codebooks.get(node.name) if own else None
+            tensors[key], parts = stored(tensor, quantizer=quantizer if own else None, mask=mask, codebook=codebook)
+            self.parts.extend(parts)
         return NodeEntry(
             name=node.name,
             kind=node.kind,
@@ -147,26 +153,11 @@ class _Writer:
             zeros=kind,
         )
 
-    def tensor(self, tensor: Tensor, quantizer: Quantizer | None, mask: Tensor | None) -> TensorEntry:
-        values = _numpy(tensor).astype(np.float32)
-        flat, encoding, bits = values.reshape(-1), "float32", 32
-        if quantizer is not None and (codes := _codes(tensor, quantizer)) is not None:
-            flat, encoding, bits = codes.reshape(-1), "packed", quantizer.bits
-        elif quantizer is not None and quantizer.float16 and _is_half(flat):
-            encoding = "float16"
-        method = encodings()[encoding]
-        kept = None if mask is None else _numpy(mask).reshape(-1).astype(np.bool_)
-        # What a mask leaves out must really be zero, or the file would not hold the network's weights.
-        if kept is not None and values.reshape(-1)[~kept].any():
-            kept = None
-        bitmap = kept is not None and (
-            bitmap_size(kept.size) + method.size(int(kept.sum()), bits) < method.size(flat.size, bits)
-        )
-        if bitmap and kept is not None:
-            self.parts.append(write_bitmap(kept))
-            flat = flat[kept]
-        self.parts.append(method.write(flat, bits))
-        return TensorEntry(shape=values.shape, encoding=encoding, mask=kept is not None, bitmap=bitmap)
+
+class _Tensor(NamedTuple):
+    values: Array
+    kept: Array | None
+    codebook: Array | None
 
 
 class _Reader:
@@ -176,7 +167,7 @@ class _Reader:
     def network(self, network: NetworkEntry) -> Decoded:
         if len(network.nodes) > MAX_NODES or not network.nodes:
             raise self.bad(f"{len(network.nodes)} layers")
-        activations, weights, masks = {}, {}, {}
+        activations, weights, masks, codebooks = {}, {}, {}, {}
         inputs = []
         for entry in network.inputs:
             shape = self.shape(entry.shape, entry.name)
@@ -192,10 +183,12 @@ class _Reader:
             tensors = {}
             for key, tensor in node.tensors.items():
                 own = key == "weight"
-                values, mask = self.tensor(tensor, weights.get(node.name) if own else None, f"{node.name}.{key}")
-                tensors[key] = values
-                if mask is not None:
-                    masks[node.name] = mask
+                found = self.tensor(tensor, weights.get(node.name) if own else None, f"{node.name}.{key}")
+                tensors[key] = torch.from_numpy(found.values)
+                if found.kept is not None:
+                    masks[node.name] = torch.from_numpy(found.kept)
+                if found.codebook is not None:
+                    codebooks[node.name] = torch.from_numpy(found.codebook)
             nodes.append(_spec(node, tensors))
         if self.place != len(self.weights):
             raise self.bad(f"{len(self.weights) - self.place} bytes too many")
@@ -208,7 +201,13 @@ class _Reader:
             opset=network.opset,
             warnings=network.warnings,
         )
-        return Decoded(spec=spec, masks=masks, weight_quantizers=weights, activation_quantizers=activations)
+        return Decoded(
+            spec=spec,
+            masks=masks,
+            codebooks=codebooks,
+            weight_quantizers=weights,
+            activation_quantizers=activations,
+        )
 
     def quantizer(self, entry: QuantizerEntry, name: str) -> Quantizer:
         if entry.float16:
@@ -236,29 +235,58 @@ class _Reader:
             symmetric=entry.symmetric,
         )
 
-    def tensor(self, entry: TensorEntry, quantizer: Quantizer | None, name: str) -> tuple[Tensor, Tensor | None]:
+    def tensor(self, entry: TensorEntry, quantizer: Quantizer | None, name: str) -> "_Tensor":
         shape = self.shape(entry.shape, name)
+        if entry.encoding == CODEBOOK:
+            return self.shared(entry, shape, quantizer, name)
         total = math.prod(shape)
-        method = encodings().get(entry.encoding)
-        if method is None or (entry.encoding == "packed" and (quantizer is None or quantizer.float16)):
-            raise self.bad(f"{name} is stored as {entry.encoding!r}")
-        bits = quantizer.bits if quantizer is not None and entry.encoding == "packed" else 32
+        method, bits = self.method(entry.encoding, quantizer, name)
         kept = None
         if entry.bitmap:
             kept = read_bitmap(self.take(bitmap_size(total), name), total)
         count = total if kept is None else int(kept.sum())
-        stored = method.read(self.take(method.size(count, bits), name), count, bits)
+        content = method.read(self.take(method.size(count, bits), name), count, bits)
         if entry.encoding == "packed":
             assert quantizer is not None
-            values = self.dequantized(stored, kept, shape, quantizer, name)
+            values = self.dequantized(content, kept, shape, quantizer, name)
         else:
-            values = _spread(stored, kept, np.float32(0)).reshape(shape)
+            values = _spread(content, kept, np.float32(0)).reshape(shape)
             if not np.isfinite(values).all():
                 raise self.bad(f"{name} holds values that are not finite")
-        mask = None
-        if entry.mask:
-            mask = torch.from_numpy((values != 0) if kept is None else kept.reshape(shape))
-        return torch.from_numpy(values), mask
+        left = values != 0 if kept is None else kept.reshape(shape)
+        codebook = None
+        if entry.codebook is not None:
+            codebook = np.unique(values[left] if entry.mask else values)
+            if not 1 <= len(codebook) <= MOST_VALUES:
+                raise self.bad(f"{name} shares {len(codebook)} values")
+        return _Tensor(values, left if entry.mask else None, codebook)
+
+    def shared(self, entry: TensorEntry, shape: tuple[int, ...], quantizer: Quantizer | None, name: str) -> "_Tensor":
+        book = entry.codebook
+        if book is None or not 1 <= book.size <= MOST_VALUES or not shape or book.bytes < 0:
+            raise self.bad(f"{name} has no codebook")
+        method, bits = self.method(book.values, quantizer, name)
+        content = method.read(self.take(method.size(book.size, bits), name), book.size, bits)
+        if book.values == "packed":
+            assert quantizer is not None
+            content = self.dequantized(content, None, (book.size,), quantizer, name)
+        if not np.isfinite(content).all() or not (np.diff(content) > 0).all():
+            raise self.bad(f"{name} has a codebook that is not in order")
+        coded, total = self.take(book.bytes, name), math.prod(shape)
+        if total > MOST_PLACES_PER_BYTE * (method.size(book.size, bits) + len(coded)):
+            raise self.bad(f"{name} is too small for the shape {list(shape)}")
+        try:
+            places = read_places(coded, (shape[0], total // shape[0]), book.size, pruned=entry.mask)
+        except ValueError as error:
+            raise self.bad(f"{name}: {error}") from error
+        places = places.reshape(shape)
+        return _Tensor(values_at(places, content), places > 0 if entry.mask else None, content)
+
+    def method(self, encoding: str, quantizer: Quantizer | None, name: str) -> tuple[Encoding, int]:
+        found, packed = encodings().get(encoding), encoding == "packed"
+        if found is None or (packed and (quantizer is None or quantizer.float16)):
+            raise self.bad(f"{name} is stored as {encoding!r}")
+        return found, quantizer.bits if packed and quantizer is not None else 32
 
     def dequantized(
         self, codes: Array, kept: Array | None, shape: tuple[int, ...], quantizer: Quantizer, name: str
@@ -289,33 +317,6 @@ class _Reader:
 
     def bad(self, detail: str) -> UserError:
         return UserError("load.bad_penjingnet", where=self.where, detail=detail)
-
-
-def dequantize(codes: Array, scale: Array, zero_point: Array) -> Array:
-    """r̂ = scale · (q - zero_point), in float32."""
-    result: Array = scale.astype(np.float32) * (codes - zero_point).astype(np.float32)
-    return result
-
-
-def _codes(weight: Tensor, quantizer: Quantizer) -> Array | None:
-    """The codes of a weight that lies on the grid; None if its values are not exactly those that codes give back."""
-    if quantizer.float16:
-        return None
-    values = _numpy(weight).astype(np.float32)
-    scale, zeros = _numpy(quantizer.scale).astype(np.float32), _numpy(quantizer.zero_point).astype(np.int32)
-    if quantizer.axis is not None:
-        aligned = tuple(scale.size if axis == quantizer.axis else 1 for axis in range(values.ndim))
-        scale, zeros = scale.reshape(aligned), zeros.reshape(aligned)
-    with np.errstate(invalid="ignore"):  # a scale that is no number gives codes that do not give the weights back
-        codes = np.rint(values.astype(np.float64) / scale).astype(np.int64) + zeros
-    low, high = -(1 << (quantizer.bits - 1)), (1 << (quantizer.bits - 1)) - 1
-    exact = codes.min() >= low and codes.max() <= high and np.array_equal(dequantize(codes, scale, zeros), values)
-    return codes.astype(np.int32) if exact else None
-
-
-def _is_half(values: Array) -> bool:
-    with np.errstate(over="ignore"):
-        return np.array_equal(values.astype(np.float16).astype(np.float32), values)
 
 
 def _spread(stored: Array, kept: Array | None, fill: np.float32) -> Array:

@@ -13,6 +13,17 @@ class Version(msgspec.Struct, frozen=True):
     schema_version: int
 
 
+class CodebookEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The values that a weight shares: `size` of them, stored as `values`, then `bytes` bytes of coded places.
+
+    Without `bytes` the weight itself is stored in the tensor's encoding, and its values are the codebook.
+    """
+
+    size: int = 0
+    values: Literal["float32", "float16", "packed"] = "float32"
+    bytes: int = 0
+
+
 class TensorEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """One tensor: shape and encoding; `mask` says that it is pruned, `bitmap` that only kept values are stored."""
 
@@ -20,6 +31,7 @@ class TensorEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     encoding: str = "float32"
     mask: bool = False
     bitmap: bool = False
+    codebook: CodebookEntry | None = None
 
 
 class QuantizerEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -125,8 +125,17 @@ def _quantization(layer: Layer, settings: Settings, device: Device | None) -> It
     if device is not None and settings.activation_bits < 32 and settings.activation_bits not in device.activation_bits:
         yield _warning(layer, "check.activation_bits", bits=settings.activation_bits, device=device.name)
     if settings.codebook is not None:
-        values: dict[str, str | int | float] = {"layer": layer.name, "method": "codebook"}
-        yield Problem(level="error", layer=layer.name, code="check.method_missing", values=values)
+        yield from _sharing(layer, settings, device)
+
+
+def _sharing(layer: Layer, settings: Settings, device: Device | None) -> Iterator[Problem]:
+    assert settings.codebook is not None
+    kept = layer.weights - zeros(settings.sparsity, layer.weights) if settings.prunes_weights else layer.weights
+    if settings.codebook >= kept:
+        yield _warning(layer, "check.codebook_too_large", values=settings.codebook, weights=kept)
+    if device is not None:
+        stored = device.stored_bits(settings.weight_bits)
+        yield _warning(layer, "check.codebook_decoded", device=device.name, values=settings.codebook, stored=stored)
 
 
 def _warning(layer: Layer, code: str, **values: str | int | float) -> Problem:

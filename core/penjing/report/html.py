@@ -12,10 +12,9 @@ import numpy as np
 
 from penjing import assets
 from penjing.devices.profiles import Device
-from penjing.estimation.deployed import stored_layers
+from penjing.estimation.deployed import stored_layers, stored_size
 from penjing.estimation.finished import state_of
 from penjing.estimation.state import NetworkState
-from penjing.estimation.storage import BIAS_BYTES, stored_bytes
 from penjing.inspection.distribution import histogram, sorted_values
 from penjing.layer_graph import LayerGraph
 from penjing.model.model import Model
@@ -225,10 +224,7 @@ def _layer_rows(before: LayerGraph, after: LayerGraph, model: Model, device: Dev
 def _stored_sizes(graph: LayerGraph, state: NetworkState, device: Device | None) -> dict[str, int]:
     sizes = {}
     for stored in stored_layers(graph, state):
-        bits = stored.bits if device is None else device.stored_bits(stored.bits)
-        formats = () if device is None else device.sparse_storage
-        weights = stored_bytes(stored.weights, kept=stored.kept, bits=bits, formats=formats)
-        sizes[stored.layer.name] = weights + BIAS_BYTES * stored.bias
+        sizes[stored.layer.name] = stored_size(stored, device)
     return sizes
 
 

@@ -44,7 +44,7 @@ def test_that_unknown_layers_are_named_with_the_known_ones() -> None:
         ({"sparsity": 1.0}, "check.all_zeros"),
         ({"filters": 0.01}, "check.no_filters"),
         ({"cut": (99,)}, "check.no_such_filter"),
-        ({"codebook": 16}, "check.method_missing"),
+        ({"codebook": 256}, "check.codebook_too_large"),
         ({"remove": True}, "check.cannot_remove"),
     ],
 )
