@@ -2,22 +2,24 @@
 
 from collections.abc import Callable, Mapping
 
+from penjing.estimation.c99_bytes import c99_bytes
 from penjing.estimation.onnx_bytes import float_bytes, qdq_bytes
 from penjing.estimation.penjingnet_bytes import penjingnet_bytes
 from penjing.estimation.pt2_bytes import pt2_bytes
 from penjing.estimation.state import NetworkState
 from penjing.layer_graph import LayerGraph
 
-CONTAINERS: Mapping[str, Callable[[LayerGraph, NetworkState], int]] = {
+CONTAINERS: Mapping[str, Callable[[LayerGraph, NetworkState], int | None]] = {
     "onnx": float_bytes,
     "onnx-int8": qdq_bytes,
     "pt2": pt2_bytes,
     "penjingnet": penjingnet_bytes,
+    "c99": c99_bytes,
 }
 
 
 def file_bytes(graph: LayerGraph, state: NetworkState, format: str) -> int | None:
-    """Bytes of the file that carries the network in `format`; None for a format that is not predicted.
+    """Bytes of what carries the network in `format`; None where it is not predicted, or cannot carry it.
 
     `graph` is the network after its cut, with batch norm as loaded or already folded.
     """

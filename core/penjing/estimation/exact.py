@@ -7,6 +7,7 @@
 
 from penjing.devices.profiles import Device
 from penjing.estimation.arena import arena
+from penjing.estimation.c99_bytes import other_constants
 from penjing.estimation.containers import file_bytes
 from penjing.estimation.deployed import scale_bytes, size_bytes
 from penjing.estimation.latency import energy_mj, latency_ms
@@ -55,7 +56,8 @@ def figures_of(
     size = size_bytes(graph, state, device)
     flash = None
     if device is not None and device.kernel_bytes is not None:
-        flash = size + scale_bytes(graph, state, device) + device.kernel_bytes
+        constants = size + scale_bytes(graph, state, device) + other_constants(graph, state)
+        flash = constants + device.kernel_bytes
     latency = None if device is None else latency_ms(graph, state, device)
     return Figures(
         params=params,

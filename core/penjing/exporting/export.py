@@ -8,14 +8,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from torch import Tensor
+
 from penjing.catalogue.methods import methods
 from penjing.devices.profiles import Device
 from penjing.errors import UserError
 from penjing.model.model import Model
 from penjing.results import ExportedFile
 
-_MODULES = ("onnx_float", "onnx_qdq", "penjingnet", "pt2")
+_MODULES = ("c99.writer", "onnx_float", "onnx_qdq", "penjingnet", "pt2")
 _MAX_NAME = 48
+_CARRIERS = {"c99": (".c", ".h")}
+"""Formats whose network is more than one file, and how those end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +31,8 @@ class Request:
     name: str
     """A safe file name without its ending."""
     device: Device | None = None
+    samples: Tensor | None = None
+    """Real inputs [n, …] of the network's one input, for formats that carry samples of their own."""
 
     def path(self, ending: str) -> Path:
         """The file of this export with an ending."""
@@ -58,11 +64,17 @@ def formats() -> Mapping[str, WriteFormat]:
 
 
 def export_model(
-    model: Model, folder: Path, *, format: str, name: str = "model", device: Device | None = None
+    model: Model,
+    folder: Path,
+    *,
+    format: str,
+    name: str = "model",
+    device: Device | None = None,
+    samples: Tensor | None = None,
 ) -> tuple[ExportedFile, ...]:
     """Write one format's files into an existing folder (see `exporting.folder` for the atomic one).
 
-    `device` matters where its runtime reads only older files.
+    `device` matters where its runtime reads only older files, `samples` where a format carries inputs to try.
 
     Raises:
         UserError: `export.unknown_format`, `export.cannot_write`.
@@ -70,11 +82,15 @@ def export_model(
     write = formats().get(format)
     if write is None:
         raise UserError("export.unknown_format", format=format, known=", ".join(methods("format")))
-    request = Request(model=model, folder=folder, name=safe_file_name(name), device=device)
+    request = Request(model=model, folder=folder, name=safe_file_name(name), device=device, samples=samples)
     try:
         paths = write(request)
         return tuple(
-            ExportedFile(path=path.name, bytes=path.stat().st_size, format=path.suffix[1:] if index else format)
+            ExportedFile(
+                path=path.relative_to(folder).as_posix(),
+                bytes=path.stat().st_size,
+                format=path.suffix[1:] if index and path.suffix not in _CARRIERS.get(format, ()) else format,
+            )
             for index, path in enumerate(paths)
         )
     except OSError as error:

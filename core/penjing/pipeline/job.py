@@ -31,7 +31,7 @@ from penjing.verification.record import write_record
 from penjing.verification.source import source_rung
 from penjing.verification.verify import verify_files
 
-INTEGER_FORMATS = frozenset({"onnx-int8"})
+INTEGER_FORMATS = frozenset({"onnx-int8", "c99"})
 """Formats that store integers: a plan that keeps every layer in float32 is set to 8 bits for them."""
 
 SAMPLES = 16
@@ -82,14 +82,16 @@ def compress_job(job: Job, folder: Path, *, on_progress: OnProgress = unheard) -
         on_progress(Progress(stage="export", done=0, total=len(formats)))
         files: list[ExportedFile] = []
         predicted: dict[str, int] = {}
+        shown = _sample_inputs(finished.model, job.data)
+        own = shown[0] if len(shown) == 1 else None
         for index, name in enumerate(formats):
-            files.extend(export_model(finished.model, temporary, format=name, device=job.device))
+            files.extend(export_model(finished.model, temporary, format=name, device=job.device, samples=own))
             expected = figures_of(finished.graph, state, device=job.device, format=name).file_bytes
             if expected is not None:
                 predicted[name] = expected
             on_progress(Progress(stage="export", done=index + 1, total=len(formats)))
         (temporary / "plan.json").write_text(plan.to_json(), encoding="utf-8")
-        write_samples(temporary, finished.model, _sample_inputs(finished.model, job.data))
+        write_samples(temporary, finished.model, shown)
         verdict = verify_files(
             finished.model,
             tuple(files),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from penjing.devices.profiles import Device
 from penjing.estimation.arena import ALIGNMENT, buffers
+from penjing.estimation.c99_bytes import layer_constants
 from penjing.estimation.cut import channel_arrays
 from penjing.estimation.deployed import REQUANTIZATION_BYTES, fold
 from penjing.estimation.latency import operator_class
@@ -45,16 +46,20 @@ class Landscape:
         self._kernel = np.array([_kernel(layer) for layer in self.layers])
         self._has_inputs = np.array([layer.weight_kind != "depthwise" for layer in self.layers])
         deployed = fold(graph)
-        self._bias = np.array([bool(deployed.by_name[layer.name].bias) for layer in self.layers], dtype=np.float64)
+        state = _eight_bits(graph)
         # What is neither a filter nor folded: a batch norm of its own loses channels, anything else stays as it is.
         others = [layer for layer in deployed.layers if layer.weight_kind not in FILTERED and layer.params]
         affine = [layer for layer in others if layer.weight_kind == "affine"]
         self._norms = _Counts(graph, [(layer.name, 0) for layer in affine])
         self._norm_bytes = np.array(
-            [BIAS_BYTES * layer.params / max(len(layer.output_channels), 1) for layer in affine]
+            [
+                (BIAS_BYTES * layer.params + layer_constants(layer, state)) / max(len(layer.output_channels), 1)
+                for layer in affine
+            ]
         )
-        unchanging = sum(layer.params for layer in others if layer.weight_kind != "affine")
-        self._constant = float((device.kernel_bytes or 0) + BIAS_BYTES * unchanging)
+        unchanging = BIAS_BYTES * sum(layer.params for layer in others if layer.weight_kind != "affine")
+        unchanging += sum(layer_constants(layer, state) for layer in deployed.layers if layer.weight_kind != "affine")
+        self._constant = float((device.kernel_bytes or 0) + unchanging)
         rates = device.rates("int8")
         self._time: Vector | None = None
         if rates is not None:
@@ -71,7 +76,7 @@ class Landscape:
     def costs(self, kept: Matrix, bits: Matrix) -> Costs:
         """The figures for kept channels [group, candidate] and stored weight bits [layer, candidate]."""
         weights, filters = self.weights(kept), self._outputs.of(kept)
-        beside = BIAS_BYTES * self._bias[:, None] + REQUANTIZATION_BYTES
+        beside = BIAS_BYTES + REQUANTIZATION_BYTES  # in integers every filter has a bias
         flash = self._constant + (np.ceil(weights * bits / 8) + filters * beside).sum(axis=0)
         flash += self._norm_bytes @ self._norms.of(kept)
         latency = None if self._time is None else self._time @ weights
@@ -105,8 +110,7 @@ class _Ram:
     """Bytes alive at every step with 8-bit tensors."""
 
     def __init__(self, graph: LayerGraph) -> None:
-        bits = {entry.name: 8 for entry in graph.inputs} | {layer.name: 8 for layer in graph.layers}
-        found = buffers(graph, NetworkState(tensor_bits=bits))
+        found = buffers(graph, _eight_bits(graph))
         made = [buffer for buffer in found if buffer.name in graph.by_name]
         channels = [max(len(graph.by_name[buffer.name].output_channels), 1) for buffer in made]
         self._counts = _Counts(graph, [(buffer.name, 0) for buffer in made])
@@ -124,6 +128,11 @@ class _Ram:
         aligned = np.ceil(sizes / ALIGNMENT) * ALIGNMENT
         result: Matrix = self._fixed[:, None] + self._alive @ aligned
         return result
+
+
+def _eight_bits(graph: LayerGraph) -> NetworkState:
+    names = [entry.name for entry in graph.inputs] + [layer.name for layer in graph.layers]
+    return NetworkState(tensor_bits=dict.fromkeys(names, 8))
 
 
 def _kernel(layer: Layer) -> float:

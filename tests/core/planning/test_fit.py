@@ -210,7 +210,7 @@ def test_that_the_landscape_counts_what_the_exact_figures_count(name: str) -> No
         bits = np.full((len(landscape.layers), 1), 8.0)
         found = landscape.costs(np.array(kept, float)[:, None], bits)
         # Approximate: layers that make only some of their group's channels, and constants a channel that are cut, too.
-        off = {"concat": 0.1, "constants": 0.02}.get(name, 1e-9)
+        off = {"concat": 0.1, "constants": 0.04}.get(name, 1e-9)
         assert found.flash[0] == pytest.approx(exact.flash_bytes, rel=off)
         assert found.latency is not None and found.latency[0] == pytest.approx(exact.latency_ms, rel=off)
         assert found.live[:, 0].max() <= exact.ram_bytes <= 1.2 * found.live[:, 0].max()

@@ -12,8 +12,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from penjing.model.operators import c_plain, c_weighted
 from penjing.model.operators import integer_fast as fast
 from penjing.model.operators import integer_reference as reference
+from penjing.model.operators.c_steps import Emit
 from penjing.model.operators.integer_reference import Attributes, FloatArray, IntArray, Shape
 
 Reference = Callable[[Attributes, Sequence[IntArray], IntArray | None], IntArray]
@@ -52,6 +54,8 @@ class IntegerKernel:
     """The kernel looks its result up: in the operator's values at every code, or in exp(-S d) · 2^23 for d ≥ 0."""
     supports: Callable[[Attributes], bool] = lambda attributes: True
     """Whether it can do what the attributes ask; otherwise the operator stays float."""
+    c99: Emit
+    """What it becomes in generated C."""
 
 
 def normalization(attributes: Attributes, tensors: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
@@ -61,14 +65,16 @@ def normalization(attributes: Attributes, tensors: Mapping[str, Tensor]) -> tupl
     return factor.float(), (tensors["bias"].double() - mean * factor).float()
 
 
-def moves(kernel: Reference, supports: Callable[[Attributes], bool] = lambda attributes: True) -> IntegerKernel:
-    """The kernel of an operator that only moves values."""
-    return IntegerKernel(reference=kernel, scale="same", supports=supports)
+def moves(
+    kernel: Reference, c99: Emit | None = None, supports: Callable[[Attributes], bool] = lambda attributes: True
+) -> IntegerKernel:
+    """The kernel of an operator that only moves values; in C a walk over them unless `c99` says otherwise."""
+    return IntegerKernel(reference=kernel, scale="same", supports=supports, c99=c99 or c_plain.mover(kernel))
 
 
 def clamps(clamp: Clamp) -> IntegerKernel:
     """The kernel of an operator that only clamps values."""
-    return IntegerKernel(reference=reference.same, fast=fast.same, scale="same", clamp=clamp)
+    return IntegerKernel(reference=reference.same, fast=fast.same, scale="same", clamp=clamp, c99=c_plain.clamp)
 
 
 def _constant(value: Tensor, rank: int) -> Tensor | None:
@@ -98,6 +104,7 @@ CONVOLUTION = IntegerKernel(
     fast=fast.convolution,
     scale="own",
     weights=lambda attributes, tensors, rank: (tensors["weight"], tensors.get("bias")),
+    c99=c_weighted.convolution,
 )
 LINEAR = IntegerKernel(
     reference=reference.linear,
@@ -105,6 +112,7 @@ LINEAR = IntegerKernel(
     scale="own",
     weights=lambda attributes, tensors, rank: (tensors["weight"], tensors.get("bias")),
     channel_axis=-1,
+    c99=c_weighted.linear,
 )
 NORMALIZATION = IntegerKernel(
     reference=reference.scaled,
@@ -112,27 +120,42 @@ NORMALIZATION = IntegerKernel(
     scale="own",
     weights=lambda attributes, tensors, rank: normalization(attributes, tensors),
     lossless=True,
+    c99=c_weighted.scaled,
 )
-FACTOR = IntegerKernel(reference=reference.scaled, fast=fast.scaled, scale="own", weights=_factor, lossless=True)
-OFFSET = IntegerKernel(reference=reference.scaled, fast=fast.scaled, scale="own", weights=_offset, lossless=True)
-ADD = IntegerKernel(reference=reference.added, scale="own", joins="sum")
-SUBTRACT = IntegerKernel(reference=reference.subtracted, scale="own", joins="sum")
-MULTIPLY = IntegerKernel(reference=reference.multiplied, scale="own")
-CONCAT = IntegerKernel(reference=reference.concatenated, scale="own", joins="sum")
+FACTOR = IntegerKernel(
+    reference=reference.scaled, fast=fast.scaled, scale="own", weights=_factor, lossless=True, c99=c_weighted.scaled
+)
+OFFSET = IntegerKernel(
+    reference=reference.scaled, fast=fast.scaled, scale="own", weights=_offset, lossless=True, c99=c_weighted.scaled
+)
+ADD = IntegerKernel(reference=reference.added, scale="own", joins="sum", c99=c_plain.add)
+SUBTRACT = IntegerKernel(reference=reference.subtracted, scale="own", joins="sum", c99=c_plain.subtract)
+MULTIPLY = IntegerKernel(reference=reference.multiplied, scale="own", c99=c_plain.multiply)
+CONCAT = IntegerKernel(reference=reference.concatenated, scale="own", joins="sum", c99=c_plain.concatenate)
 AVERAGE_POOL = IntegerKernel(
-    reference=reference.window_sum, fast=fast.window_sum, scale="own", divisor=reference.window_counts
+    reference=reference.window_sum,
+    fast=fast.window_sum,
+    scale="own",
+    divisor=reference.window_counts,
+    c99=c_plain.average_pool,
 )
-MEAN = IntegerKernel(reference=reference.total, fast=fast.total, scale="own", divisor=reference.total_count)
-MAX_POOL = moves(reference.maximum)
-GLOBAL_MAX_POOL = moves(reference.global_maximum)
-IDENTITY = moves(reference.same)
-FLATTEN = moves(reference.flattened)
-RESHAPE = moves(reference.reshaped)
+MEAN = IntegerKernel(
+    reference=reference.total, fast=fast.total, scale="own", divisor=reference.total_count, c99=c_plain.average_pool
+)
+MAX_POOL = moves(reference.maximum, c_plain.max_pool)
+GLOBAL_MAX_POOL = moves(reference.global_maximum, c_plain.max_pool)
+IDENTITY = moves(reference.same, c_plain.alias)
+FLATTEN = moves(reference.flattened, c_plain.alias)
+RESHAPE = moves(reference.reshaped, c_plain.alias)
 TRANSPOSE = moves(reference.transposed)
-PAD = moves(reference.padded, _pads_codes)
+PAD = moves(reference.padded, c_plain.pad, _pads_codes)
 UPSAMPLE = moves(reference.repeated)
 RELU = clamps(lambda attributes: (0.0, float("inf")))
 RELU6 = clamps(lambda attributes: (0.0, 6.0))
 CLIP = clamps(lambda attributes: (float(attributes["low"]), float(attributes["high"])))
-TABLE = IntegerKernel(reference=reference.looked_up, fast=fast.looked_up, scale="own", table="function")
-SOFTMAX = IntegerKernel(reference=reference.softmax, fast=fast.softmax, scale="probability", table="exponential")
+TABLE = IntegerKernel(
+    reference=reference.looked_up, fast=fast.looked_up, scale="own", table="function", c99=c_plain.lookup
+)
+SOFTMAX = IntegerKernel(
+    reference=reference.softmax, fast=fast.softmax, scale="probability", table="exponential", c99=c_plain.softmax
+)

@@ -1,0 +1,185 @@
+"""Predicted bytes of the C files of a `c99` export: the text is the export's own, with zeros where its numbers will be.
+
+Torch-free. A node is a layer with the clamps that are fused into it; batch norm is folded.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from penjing.estimation.deployed import fold
+from penjing.estimation.state import FILTERED, NetworkState
+from penjing.estimation.storage import BIAS_BYTES
+from penjing.estimation.tensors import inner_tensors
+from penjing.layer_graph import Layer, LayerGraph
+from penjing.model.c_kernels import text
+from penjing.model.c_kernels.parts import stored_width
+
+WIDEST = 8
+_NAME = "model"
+_LAYOUTS = {2: "NC", 3: "NLC", 4: "NHWC"}
+_SIZES = {"int8_t": 1, "uint8_t": 1, "int32_t": 4}
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a kernel: how many values each array under its fields has, by field."""
+
+    kernel: str
+    arrays: tuple[tuple[str, str, int], ...] = ()
+    """(field, C type, number of values)."""
+    reads: int = 1
+
+    @property
+    def constants(self) -> int:
+        """Bytes of its arrays."""
+        return sum(count * _SIZES[type] for _, type, count in self.arrays)
+
+
+@dataclass(frozen=True)
+class Node:
+    """A layer and the clamps after it."""
+
+    layers: tuple[Layer, ...]
+    calls: tuple[Call, ...]
+
+
+def c99_bytes(graph: LayerGraph, state: NetworkState) -> int | None:
+    """Bytes of NAME.c, NAME.h and main.c; None for a network that is not in integers of at most 8 bits all through."""
+    nodes = nodes_of(graph, state)
+    if nodes is None or len(graph.inputs) != 1 or len(graph.inputs[0].shape) not in _LAYOUTS:
+        return None
+    body = calls = 0
+    kernels: set[str] = set()
+    for index, node in enumerate(nodes):
+        last, names = node.layers[-1], [layer.source_name for layer in node.layers]
+        body += 1 + len(text.node_comment(names, node.layers[0].kind, last.output_shape))
+        for number, call in enumerate(node.calls):
+            name = text.node_name(index, node.layers[0].name) + (f"_{number}" if number else "")
+            fields = {field: f"{name}_{field}" for field, _, _ in call.arrays}
+            body += sum(text.array_bytes(fields[field], type, count) for field, type, count in call.arrays)
+            body += len(text.struct_text(name, call.kernel, {**_zeros(call.kernel), **fields}))
+            calls += len(text.call_text(name, call.kernel, (text.place(0),) * call.reads, text.place(0)))
+            kernels.add(call.kernel)
+    frame = text.source_text(
+        _NAME,
+        kernels=kernels,
+        nodes="",
+        calls="",
+        input_place=text.place(0),
+        output=text.output_text(_NAME, text.place(0)),
+        rounding="single",
+    )
+    macros: dict[str, int | float | str] = dict.fromkeys(("INPUT_SIZE", "OUTPUT_SIZE", "ARENA_SIZE", "CONST_SIZE"), 0)
+    macros |= {"INPUT_ZERO_POINT": 0, "OUTPUT_ZERO_POINT": 0, "INPUT_SCALE": 0.0, "OUTPUT_SCALE": 0.0}
+    header = text.header_text(_NAME, macros={**macros, "INPUT_LAYOUT": _LAYOUTS[len(graph.inputs[0].shape)]})
+    return body + calls + len(frame) + len(header) + len(text.example_text(_NAME))
+
+
+def constant_bytes(graph: LayerGraph, state: NetworkState) -> int | None:
+    """Bytes of weights, biases, scales and tables: NAME_CONST_SIZE."""
+    nodes = nodes_of(graph, state)
+    return None if nodes is None else sum(call.constants for node in nodes for call in node.calls)
+
+
+def other_constants(graph: LayerGraph, state: NetworkState) -> int:
+    """Bytes that layers without filters store in integers beyond their parameters: tables, multipliers, shifts."""
+    return sum(layer_constants(layer, state) for layer in fold(graph).layers)
+
+
+def layer_constants(layer: Layer, state: NetworkState) -> int:
+    """The same of one layer of a folded graph."""
+    made = None if layer.weight_kind in FILTERED else _CALLS.get(layer.kind)
+    if made is None or any(state.bits(name) > WIDEST for name in layer.inputs):
+        return 0
+    return sum(call.constants for call in made(layer, state)) - BIAS_BYTES * layer.params
+
+
+def nodes_of(graph: LayerGraph, state: NetworkState) -> tuple[Node, ...] | None:
+    """What the export will write; None where it will refuse."""
+    graph = fold(graph)
+    inner = inner_tensors(graph)
+    chains: dict[str, list[Layer]] = {}
+    for layer in graph.layers:
+        chain = chains.pop(layer.inputs[0]) if layer.inputs[0] in inner else []
+        chains[layer.name] = [*chain, layer]
+    places = {layer.name: place for place, layer in enumerate(graph.layers)}
+    nodes = []
+    for chain in sorted(chains.values(), key=lambda chain: places[chain[0].name]):
+        first, result = chain[0], chain[-1]
+        widths = [state.bits(name) for name in (*first.inputs, result.name)]
+        widths += [state.weight(first).bits] if first.weight_kind in FILTERED else []
+        made = _CALLS.get(first.kind)
+        if made is None or max(widths) > WIDEST:
+            return None
+        nodes.append(Node(tuple(chain), tuple(made(first, state))))
+    return tuple(nodes)
+
+
+def _zeros(kernel: str) -> Mapping[str, text.Value]:
+    return {"extent": (0,) * 6, "stride": (0,) * 6} if kernel == "move" else {}
+
+
+def _filters(layer: Layer, state: NetworkState) -> Iterator[Call]:
+    weight = state.weight(layer)
+    width, filters = stored_width(weight.bits), layer.weight_shape[0] if layer.weight_shape else 0
+    kind = "depthwise" if layer.weight_kind == "depthwise" and filters > 1 else "conv"
+    if layer.weight_kind == "grouped" or weight.zeros:
+        kind = "conv_general"
+    stored = -(-layer.weights * width // 8)
+    arrays = [
+        ("weights", "int8_t" if width == 8 else "uint8_t", stored),
+        ("bias", "int32_t", filters),
+        ("multiplier", "int32_t", weight.scales),
+        ("shift", "int8_t", weight.scales),
+    ]
+    arrays += [("weight_zeros", "int8_t", weight.zeros)] if weight.zeros else []
+    yield Call(f"{kind}_{width}bit", tuple(arrays))
+
+
+def _scaled(layer: Layer, state: NetworkState) -> Iterator[Call]:
+    count = layer.params // 2 if layer.kind == "batch_norm" else layer.params
+    arrays = [("weights", "int32_t", count), ("multiplier", "int32_t", count), ("shift", "int8_t", count)]
+    arrays += [] if layer.kind == "multiply_constant" else [("bias", "int32_t", count)]
+    yield Call("scaled", tuple(arrays))
+
+
+def _mean(layer: Layer, state: NetworkState) -> Iterator[Call]:
+    yield Call("mean_pool", (("multiplier", "int32_t", 1), ("shift", "int8_t", 1)))
+
+
+def _lookup(layer: Layer, state: NetworkState) -> Iterator[Call]:
+    yield Call("lookup", (("table", "int8_t", 1 << state.bits(layer.inputs[0])),))
+
+
+def _softmax(layer: Layer, state: NetworkState) -> Iterator[Call]:
+    yield Call("softmax", (("table", "int32_t", 1 << state.bits(layer.inputs[0])),))
+
+
+def _concat(layer: Layer, state: NetworkState) -> Iterator[Call]:
+    return (Call("place") for _ in layer.inputs)
+
+
+def _plain(kernel: str, reads: int = 1) -> Callable[[Layer, NetworkState], Iterator[Call]]:
+    return lambda layer, state: iter((Call(kernel, reads=reads),))
+
+
+def _nothing(layer: Layer, state: NetworkState) -> Iterator[Call]:
+    return iter(())
+
+
+_CALLS: Mapping[str, Callable[[Layer, NetworkState], Iterator[Call]]] = {
+    **dict.fromkeys(("conv", "linear"), _filters),
+    **dict.fromkeys(("batch_norm", "multiply_constant", "add_constant"), _scaled),
+    **dict.fromkeys(("avg_pool", "global_avg_pool", "mean"), _mean),
+    **dict.fromkeys(("max_pool", "global_max_pool"), _plain("max_pool")),
+    **dict.fromkeys(("relu", "relu6", "clip"), _plain("clamp")),
+    **dict.fromkeys(("sigmoid", "tanh", "hard_sigmoid", "hard_swish", "leaky_relu", "gelu", "silu", "erf"), _lookup),
+    "softmax": _softmax,
+    **dict.fromkeys(("add", "subtract"), _plain("add", 2)),
+    "multiply": _plain("multiply", 2),
+    "concat": _concat,
+    **dict.fromkeys(("flatten", "reshape", "identity", "dropout"), _nothing),
+    **dict.fromkeys(("transpose", "upsample"), _plain("move")),
+    "pad": _plain("pad"),
+}
+"""By kind of layer, the calls that its C facet makes."""

@@ -1,0 +1,167 @@
+"""From the lowered network to a program: every node's C steps, and where every tensor lies in the arena."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from penjing.compression.integer_graph import Codes, FloatNode, IntegerGraph, IntegerNode
+from penjing.compression.lowering import lower
+from penjing.errors import UserError
+from penjing.estimation.arena import Sharing, arena
+from penjing.estimation.finished import state_of
+from penjing.inspection.graph import layer_graph
+from penjing.loading.build import layer_shapes
+from penjing.model.model import Model
+from penjing.model.operators.c_steps import CNode, CStep, CSteps, CTensor, Unsupported, channels_last, moved
+from penjing.model.operators.integer_reference import IntArray, Shape
+from penjing.model.operators.table import operators
+
+LAYOUTS = {2: "NC", 3: "NLC", 4: "NHWC"}
+WIDEST = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlacedNode:
+    """A node of the network with its calls and places."""
+
+    node: IntegerNode
+    shape: Shape
+    steps: tuple[CStep, ...]
+    reads: tuple[int, ...]
+    """Where in the arena each of its inputs lies."""
+    writes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """The whole network."""
+
+    graph: IntegerGraph
+    nodes: tuple[PlacedNode, ...]
+    arena_size: int
+    input: CTensor
+    input_place: int
+    output: CTensor
+    output_place: int
+    last: CStep | None
+    """Brings the result into its usual order on the way out, where it lies in another."""
+
+    @property
+    def input_codes(self) -> Codes:
+        """How the input reads."""
+        return self.graph.codes[self.graph.inputs[0].name]
+
+    @property
+    def output_codes(self) -> Codes:
+        """How the output reads."""
+        return self.graph.codes[self.graph.outputs[0].layer]
+
+    @property
+    def const_size(self) -> int:
+        """Bytes of weights, biases, scales and tables."""
+        arrays = [array for placed in self.nodes for step in placed.steps for array in step.arrays.values()]
+        return sum(array.values.size * (4 if array.type == "int32_t" else 1) for array in arrays)
+
+
+def program_of(model: Model) -> Program:
+    """The program of a quantized network.
+
+    Raises:
+        UserError: `export.c99_one_input`, `export.c99_not_integer` and `export.c99_unsupported` with the layers.
+    """
+    graph = lower(model)
+    _check(model, graph)
+    shapes = layer_shapes(model)
+    layers = layer_graph(model)
+    placed = arena(layers, state_of(model, layers))
+    sharing = Sharing(layers)
+    entry, result = graph.inputs[0], graph.outputs[0].layer
+    tensors = {entry.name: _tensor(graph.codes[entry.name], entry.shape, channels_last(entry.shape))}
+    nodes: list[PlacedNode] = []
+    refused: list[str] = []
+    for node in graph.nodes:
+        assert isinstance(node, IntegerNode)
+        shape = shapes[node.name]
+        try:
+            made = _steps(node, shape, tensors)
+        except Unsupported as reason:
+            refused.append(f"{model.source_names.get(node.layers[0], node.layers[0])} ({reason})")
+            made = CSteps(order=channels_last(shape))
+        tensors[node.name] = _tensor(node.output, shape, made.order)
+        nodes.append(
+            PlacedNode(
+                node=node,
+                shape=shape,
+                steps=made.steps,
+                reads=tuple(placed.offsets[sharing.owner(name)] for name in node.inputs),
+                writes=placed.offsets[sharing.owner(node.name)],
+            )
+        )
+    output = tensors[result]
+    try:
+        last = moved(output.order, channels_last(output.shape))
+    except Unsupported as reason:
+        refused.append(f"{graph.outputs[0].source_name} ({reason})")
+        last = None
+    if refused:
+        raise UserError("export.c99_unsupported", layers="; ".join(refused))
+    return Program(
+        graph=graph,
+        nodes=tuple(nodes),
+        arena_size=placed.size,
+        input=tensors[entry.name],
+        input_place=placed.offsets[sharing.owner(entry.name)],
+        output=output,
+        output_place=placed.offsets[sharing.owner(result)],
+        last=last,
+    )
+
+
+def _check(model: Model, graph: IntegerGraph) -> None:
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1 or len(graph.inputs[0].shape) not in LAYOUTS:
+        raise UserError("export.c99_one_input", inputs=len(graph.inputs), outputs=len(graph.outputs))
+    names = model.source_names
+    bad = [
+        names.get(node.name, node.name) for node in graph.nodes if isinstance(node, FloatNode) or _is_wide(node, graph)
+    ]
+    bad += [entry.source_name for entry in graph.inputs if entry.name not in graph.codes]
+    if bad:
+        raise UserError("export.c99_not_integer", layers=", ".join(bad))
+
+
+def _is_wide(node: IntegerNode, graph: IntegerGraph) -> bool:
+    """Whether its codes, or its quantized weights, need more than 8 bits."""
+    lossless = (kernel := operators()[node.kind].integer) is not None and kernel.lossless
+    widths = [node.output.bits, *(graph.codes[name].bits for name in node.inputs)]
+    widths += [node.weight.bits] if node.weight is not None and not lossless else []
+    return max(widths) > WIDEST
+
+
+def _tensor(codes: Codes, shape: Shape, order: IntArray) -> CTensor:
+    return CTensor(shape=shape, zero_point=codes.zero_point, bits=codes.bits, order=order)
+
+
+def _steps(node: IntegerNode, shape: Shape, tensors: Mapping[str, CTensor]) -> CSteps:
+    kernel = operators()[node.kind].integer
+    assert kernel is not None
+    zero, weight = node.output.zero_point, node.weight
+    zeros = None if weight is None or not np.any(weight.zero_point) else weight.zero_point.astype(np.int64)
+    seen = CNode(
+        attributes=node.attributes,
+        inputs=tuple(tensors[name] for name in node.inputs),
+        shape=shape,
+        zero_point=zero,
+        low=node.low + zero,
+        high=node.high + zero,
+        weight=None if weight is None else weight.codes.astype(np.int64),
+        weight_bits=WIDEST if weight is None or kernel.lossless else weight.bits,
+        weight_zeros=zeros,
+        weight_scales=1 if weight is None else weight.scale.size,
+        bias=node.bias,
+        input_multipliers=node.input_multipliers,
+        multiplier=node.multiplier,
+        shift=node.shift,
+        table=node.table,
+    )
+    return kernel.c99(seen)

@@ -1,0 +1,49 @@
+"""Sixteen inputs and the integer reference's answers, as the bytes that a device reads and writes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from penjing.compression.integer import run_all
+from penjing.compression.integer_graph import Codes
+from penjing.exporting.c99.program import Program
+from penjing.model.c_kernels.parts import Rounding
+
+COUNT = 16
+
+
+def write_code_samples(folder: Path, program: Program, inputs: Tensor, *, rounding: Rounding) -> tuple[Path, ...]:
+    """`input_K.bin` and `output_K.bin` in a new folder; `inputs` are real, [16, …] in the network's layout."""
+    folder.mkdir()
+    values = inputs.numpy().astype(np.float32)
+    graph = program.graph
+    answers = run_all(graph, values, rounding=rounding)[graph.outputs[0].layer]
+    paths = []
+    for kind, rows in (("input", stored(program.input_codes, values)), ("output", channels_last_rows(answers))):
+        for number, row in enumerate(rows[:COUNT]):
+            path = folder / f"{kind}_{number}.bin"
+            path.write_bytes(row.astype(np.int8).tobytes())
+            paths.append(path)
+    return tuple(paths)
+
+
+def stored(codes: Codes, values: NDArray[np.float32]) -> NDArray[np.int8]:
+    """The codes of real values [n, …] as a device holds them: [n, values], channels last."""
+    return channels_last_rows(codes.encode(values) + codes.zero_point)
+
+
+def channels_last_rows(codes: NDArray[np.int64]) -> NDArray[np.int8]:
+    """Codes [n, c, …] as rows with the channels last."""
+    turned = np.moveaxis(codes, 1, -1) if codes.ndim > 2 else codes
+    return turned.reshape(len(codes), -1).astype(np.int8)
+
+
+def from_rows(rows: NDArray[np.int8], shape: Sequence[int]) -> NDArray[np.int8]:
+    """The way back: rows to codes [n, c, …]; `shape` has the batch axis first."""
+    channels, *positions = shape[1:]
+    if not positions:
+        return rows.reshape(len(rows), channels)
+    return np.moveaxis(rows.reshape(len(rows), *positions, channels), -1, 1)

@@ -1,0 +1,65 @@
+"""The `c99` format: a folder with a network as C that needs nothing but a compiler.
+
+>>> from penjing.exporting.export import export_model
+>>> export_model(quantized, folder, format="c99")    # doctest: +SKIP
+"""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from penjing.exporting.c99.documents import build_text, readme_text
+from penjing.exporting.c99.program import program_of
+from penjing.exporting.c99.samples import COUNT, write_code_samples
+from penjing.exporting.c99.source import header_of, source_of
+from penjing.exporting.export import Request, register
+from penjing.exporting.samples import random_inputs
+from penjing.model.c_kernels import text
+from penjing.model.c_kernels.parts import Rounding
+from penjing.model.model import Model
+
+
+@register("c99")
+def write_c99(request: Request) -> tuple[Path, ...]:
+    """NAME_c99/: NAME.c, NAME.h, main.c, CMakeLists.txt, README.md, samples/."""
+    folder = request.path("_c99")
+    folder.mkdir()
+    name = text.c_name(request.name)
+    return write_program(request.model, folder, name, inputs=request.samples)
+
+
+def write_program(
+    model: Model, folder: Path, name: str, *, inputs: Tensor | None = None, rounding: Rounding = "single"
+) -> tuple[Path, ...]:
+    """The files of a network under the identifier `name`, the one that carries it first.
+
+    Args:
+        model: Quantized all through.
+        folder: Where they go; it is there and empty.
+        name: A C identifier.
+        inputs: Real inputs [n, …] for the samples; random ones fill up to 16.
+        rounding: `single` rounds as the screen does; `double` as TensorFlow Lite and CMSIS-NN do.
+
+    Raises:
+        UserError: What `program_of` says.
+    """
+    program = program_of(model)
+    written = {
+        f"{name}.c": source_of(program, name, model.source_names, rounding=rounding),
+        f"{name}.h": header_of(program, name),
+        "main.c": text.example_text(name),
+        "CMakeLists.txt": build_text(name),
+        "README.md": readme_text(program, name, rounding),
+    }
+    for file, content in written.items():
+        (folder / file).write_bytes(content.encode("ascii"))
+    samples = write_code_samples(folder / "samples", program, _sixteen(model, inputs), rounding=rounding)
+    return (*(folder / file for file in written), *samples)
+
+
+def _sixteen(model: Model, inputs: Tensor | None) -> Tensor:
+    (made,) = random_inputs(model, COUNT)
+    if inputs is None:
+        return made
+    return torch.cat([inputs[:COUNT].float(), made[len(inputs[:COUNT]) :]])

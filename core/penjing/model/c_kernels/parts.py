@@ -1,0 +1,157 @@
+"""The C that generated programs are made of: kernels, what they need, and the structs that carry their parameters.
+
+Torch-free: the estimate counts the very text that the export writes.
+
+>>> [part.name for part in parts(["clamp"])]
+['clamped', 'clamp']
+"""
+
+import functools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Literal
+
+Rounding = Literal["single", "double"]
+
+STORED_BITS = (2, 4, 8)
+"""Widths in which weights are stored; others take the next."""
+
+_CONV = (
+    "weights weight_zeros bias multiplier shift per_channel in_h in_w in_c out_h out_w out_c k_h k_w "
+    "stride_h stride_w pad_h pad_w dilation_h dilation_w groups in_zero out_zero low high"
+)
+_POOL = (
+    "multiplier shift per_window in_h in_w channels out_h out_w k_h k_w "
+    "stride_h stride_w pad_h pad_w dilation_h dilation_w in_zero out_zero low high"
+)
+STRUCTS: Mapping[str, tuple[str, ...]] = {
+    "conv": tuple(_CONV.split()),
+    "pool": tuple(_POOL.split()),
+    "join": tuple(
+        [
+            "a_multiplier",
+            "b_multiplier",
+            "b_sign",
+            "shift",
+            "count",
+            "period",
+            "a_zero",
+            "b_zero",
+            "out_zero",
+            "low",
+            "high",
+        ]
+    ),
+    "place": tuple(["multiplier", "shift", "runs", "run", "stride", "offset", "in_zero", "out_zero", "low", "high"]),
+    "scaled": tuple(
+        [
+            "weights",
+            "bias",
+            "multiplier",
+            "shift",
+            "per_channel",
+            "count",
+            "channels",
+            "in_zero",
+            "out_zero",
+            "low",
+            "high",
+        ]
+    ),
+    "clamp": ("count", "low", "high"),
+    "requantize": tuple(["multiplier", "shift", "count", "in_zero", "out_zero", "low", "high"]),
+    "lookup": ("table", "count", "first"),
+    "softmax": tuple(["table", "rows", "classes", "out_zero", "low", "high"]),
+    "move": ("extent", "stride"),
+    "pad": tuple(["mode", "in_h", "in_w", "in_c", "out_h", "out_w", "out_c", "top", "left", "front", "zero"]),
+}
+"""Fields of every struct, in the order of the C."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One piece of C: a kernel that layers call, or what such a kernel needs."""
+
+    name: str
+    """Of its function, or of what it is about."""
+    file: str
+    needs: tuple[str, ...] = ()
+    struct: str | None = None
+    """The struct a kernel takes; None for what layers do not call."""
+    bits: int | None = None
+    """Stands for @BITS@ in the file."""
+
+    def text(self, rounding: Rounding = "single") -> str:
+        """Its C."""
+        return _read(self.file.replace("@ROUNDING@", rounding)).replace("@BITS@", str(self.bits))
+
+
+@functools.cache
+def _read(file: str) -> str:
+    return files(__package__).joinpath(f"{file}.c").read_text(encoding="utf-8")
+
+
+def _table() -> Mapping[str, Part]:
+    made = [
+        Part(name="clamped", file="clamped"),
+        Part(name="rescale", file="rescale_@ROUNDING@"),
+        Part(name="rescale_sum", file="rescale_sum"),
+        Part(name="weight_8bit", file="weight_8bit"),
+        Part(name="weight_4bit", file="weight_4bit"),
+        Part(name="weight_2bit", file="weight_2bit"),
+        *(Part(name=f"dot_{bits}bit", file=f"dot_{bits}bit", needs=(f"weight_{bits}bit",)) for bits in (4, 2)),
+        Part(name="dot_8bit", file="dot_8bit"),
+        Part(name="dot4", file="dot4", needs=("dot_8bit",)),
+        Part(name="conv", file="conv", needs=("clamped", "rescale")),
+        Part(name="pool", file="pool", needs=("clamped",)),
+        Part(name="join", file="join", needs=("clamped",)),
+        Part(name="window", file="window", needs=("conv",)),
+        *(
+            Part(name=f"filter_{bits}bit", file="filter", needs=("window", f"dot_{bits}bit"), bits=bits)
+            for bits in (8, 4, 2)
+        ),
+        Part(name="conv_8bit", file="conv_8bit", needs=("dot4", "filter_8bit"), struct="conv"),
+        *(
+            Part(name=f"conv_{bits}bit", file="conv_packed", needs=(f"filter_{bits}bit",), struct="conv", bits=bits)
+            for bits in (4, 2)
+        ),
+        *(
+            Part(name=f"{kind}_{bits}bit", file=kind, needs=("conv", f"weight_{bits}bit"), struct="conv", bits=bits)
+            for kind, bits in (("depthwise", 4), ("depthwise", 2), *(("conv_general", bits) for bits in (8, 4, 2)))
+        ),
+        Part(name="depthwise_8bit", file="depthwise_8bit", needs=("conv",), struct="conv"),
+        Part(name="max_pool", file="max_pool", needs=("pool",), struct="pool"),
+        Part(name="mean_pool", file="mean_pool", needs=("pool", "rescale"), struct="pool"),
+        Part(name="add", file="add", needs=("join", "rescale_sum"), struct="join"),
+        Part(name="multiply", file="multiply", needs=("join", "rescale"), struct="join"),
+        Part(name="place", file="place", needs=("clamped", "rescale_sum"), struct="place"),
+        Part(name="scaled", file="scaled", needs=("clamped", "rescale"), struct="scaled"),
+        Part(name="clamp", file="clamp", needs=("clamped",), struct="clamp"),
+        Part(name="requantize", file="requantize", needs=("clamped", "rescale"), struct="requantize"),
+        Part(name="lookup", file="lookup", struct="lookup"),
+        Part(name="softmax", file="softmax", needs=("clamped",), struct="softmax"),
+        Part(name="move", file="move", struct="move"),
+        Part(name="pad", file="pad", struct="pad"),
+    ]
+    return {part.name: part for part in made}
+
+
+PARTS = _table()
+
+
+def parts(kernels: Iterable[str]) -> tuple[Part, ...]:
+    """The kernels and everything they need, each after what it needs."""
+    wanted: set[str] = set()
+    open_ = list(kernels)
+    while open_:
+        name = open_.pop()
+        if name not in wanted:
+            wanted.add(name)
+            open_.extend(PARTS[name].needs)
+    return tuple(part for name, part in PARTS.items() if name in wanted)
+
+
+def stored_width(bits: int) -> int:
+    """The width at which weights of so many bits (at most 8) are stored."""
+    return next(width for width in STORED_BITS if width >= bits)
