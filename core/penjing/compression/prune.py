@@ -86,7 +86,7 @@ def prune(
     removed, weights = int(np.count_nonzero(~kept)), sum(layer.weights for layer in after.compressible)
     detail = f"{removed} of {len(kept)} channels cut, {zeroed} of {weights} weights set to zero"
     surgeon = {layer.name for layer in after.compressible if _by_surgeon(plan.settings(layer.name))}
-    if surgeon and data is not None and progress == 1 and not model.weight_quantizers:
+    if surgeon and data is not None and progress == 1 and not (model.weight_quantizers or model.codebooks):
         sparser = repair(sparser, Unpruned(model, graph, kept), data, layers=surgeon)
     return Pruned(model=sparser, graph=after, kept_channels=kept, detail=detail)
 

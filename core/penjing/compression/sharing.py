@@ -42,12 +42,10 @@ def share(weight: Tensor, settings: Settings, *, mask: Tensor | None, importance
             values[:, None], bits=settings.weight_bits, scheme=settings.scheme, granularity="per_tensor"
         )
         values = quantizer.on_grid(values)
-    codebook = torch.unique(values + 0.0)  # sorted; a value of -0 would be another one for bits, not for numbers
+    codebook = torch.unique(values + 0.0)  # sorted; -0 is 0 with other bits
     result = torch.zeros_like(weight)
-    places = torch.from_numpy(nearest(own.astype(np.float64), codebook.double().numpy()))
-    result[kept] = codebook[places]
-    used = torch.unique(places)
-    return Shared(weight=result, codebook=codebook[used] if len(used) else codebook[:1], quantizer=quantizer)
+    result[kept] = codebook[torch.from_numpy(nearest(own.astype(np.float64), codebook.double().numpy()))]
+    return Shared(weight=result, codebook=values_of(result, kept), quantizer=quantizer)
 
 
 def importance_of(module: nn.Module, values: Tensor) -> Tensor:
@@ -67,6 +65,12 @@ def importance_of(module: nn.Module, values: Tensor) -> Tensor:
     weight = module.weight
     assert isinstance(weight, Tensor)
     return met.repeat_interleave(len(weight) // len(met), dim=0).reshape(weight.shape)
+
+
+def values_of(weight: Tensor, mask: Tensor | None) -> Tensor:
+    """The codebook of a weight whose values are shared, sorted; [0] where everything is masked."""
+    found = torch.unique((weight if mask is None else weight[mask]) + 0.0)
+    return found if len(found) else torch.zeros(1)
 
 
 def still_shared(weight: Tensor, codebook: Tensor, mask: Tensor | None) -> bool:

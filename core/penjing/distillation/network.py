@@ -7,12 +7,16 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from penjing.compression.sharing import values_of
 from penjing.distillation.fake_quant import learned_step, straight_through
+from penjing.distillation.shared_weights import SharedValues
 from penjing.errors import UserError
 from penjing.model.model import Model, Quantizer
 from penjing.model.operators.table import operator_of
 
 Method = Literal["ste", "lsq"]
+HALF_ENERGY = 0.5
+"""Masters farther from their shared values than that, as Σ(w - ŵ)² / Σŵ², are weights of another scale."""
 
 
 class Network:
@@ -54,8 +58,7 @@ class Student(Network):
     calibrated: whatever chose them, the network adapts to its grid. Method `lsq` learns the scales of weights and
     activations, in their logarithm, because an optimizer like Adam moves every parameter by an absolute step.
 
-    Where a layer has a codebook, its values move and which weight has which value does not: the gradient of a value is
-    the sum of those of the weights that share it (Han et al. 2016).
+    Weights that share a codebook run as its values, which follow the master weights.
     """
 
     def __init__(self, model: Model, *, method: Method = "ste", freeze_batch_norm: bool = False) -> None:
@@ -63,12 +66,7 @@ class Student(Network):
         self._freeze_batch_norm = freeze_batch_norm
         for parameter in self.module.parameters():
             parameter.requires_grad_(True)
-        self._shared = {
-            name: SharedWeight(model.weight(name), codebook, model.masks.get(name))
-            for name, codebook in model.codebooks.items()
-        }
-        for name in self._shared:
-            self._model.layer(name).weight.requires_grad_(False)
+        self._shared = {name: SharedValues(codebook) for name, codebook in model.codebooks.items()}
         learnt = method == "lsq"
         self._weight_scales = _learnt_scales(model.weight_quantizers, shared=False) if learnt else {}
         self._activation_scales = _learnt_scales(_own_activations(model), shared=True) if learnt else {}
@@ -87,18 +85,21 @@ class Student(Network):
         """
         for name, quantizer in self._model.weight_quantizers.items():
             if name in self._shared:
-                continue
+                continue  # the codebook is the grid
             weight, master, mask = self._model.weight(name), masters.weight(name), self._model.masks.get(name)
             master = master if mask is None else master * mask
             steps = torch.finfo(torch.float16).eps if quantizer.float16 else quantizer.scale.mean()
             if float((quantizer.on_grid(master) - weight).abs().mean()) <= 0.5 * float(steps):
                 weight.copy_(master)
+        for name in self._shared:
+            weight, master, mask = self._model.weight(name), masters.weight(name), self._model.masks.get(name)
+            master = master if mask is None else master * mask
+            if float((master - weight).square().sum()) <= HALF_ENERGY * float(weight.square().sum()):
+                weight.copy_(master)
 
     def parameters(self) -> dict[str, nn.Parameter]:
         """Everything that the optimizer moves, by name."""
-        moved = {name: one for name, one in self.module.named_parameters() if one.requires_grad}
-        found = {f"module.{name}": parameter for name, parameter in moved.items()}
-        found |= {f"codebook.{name}": shared.values for name, shared in self._shared.items()}
+        found = {f"module.{name}": parameter for name, parameter in self.module.named_parameters()}
         found |= {f"weight_scale.{name}": scale for name, scale in self._weight_scales.items()}
         # Tensors that share a scale share the parameter: only its first name counts.
         activations = {id(scale): (name, scale) for name, scale in reversed(self._activation_scales.items())}
@@ -107,7 +108,7 @@ class Student(Network):
     def state(self) -> dict[str, Tensor]:
         """Every tensor that training changes, by name, not copied."""
         buffers = {f"module.{name}": buffer for name, buffer in self.module.named_buffers()}
-        buffers |= {f"places.{name}": shared.places for name, shared in self._shared.items()}
+        buffers |= {f"codebook.{name}": shared.values for name, shared in self._shared.items()}
         buffers |= {f"mask.{name}": mask for name, mask in self._model.masks.items()}
         return {name: parameter.detach() for name, parameter in self.parameters().items()} | buffers
 
@@ -120,7 +121,9 @@ class Student(Network):
 
     def masters(self) -> Model:
         """A copy with the float weights as they are, nothing quantized, in evaluation mode: what pruning judges."""
-        return _settled(dataclasses.replace(self._model.copy(), weight_quantizers={}, activation_quantizers={}))
+        return _settled(
+            dataclasses.replace(self._model.copy(), codebooks={}, weight_quantizers={}, activation_quantizers={})
+        )
 
     def prune(self, masks: Mapping[str, Tensor]) -> None:
         """Hold more weights at zero from now on."""
@@ -144,10 +147,15 @@ class Student(Network):
         weights = _with_scales(self._model.weight_quantizers, self._weight_scales)
         activations = _with_scales(self._model.activation_quantizers, self._activation_scales)
         result = dataclasses.replace(self._model.copy(), weight_quantizers=weights, activation_quantizers=activations)
+        with torch.no_grad():
+            for name, shared in self._shared.items():
+                weight = result.weight(name)
+                weight.copy_(shared(weight, result.masks.get(name)))
         for name, quantizer in weights.items():
             weight = result.weight(name)
             weight.copy_(quantizer.on_grid(weight))
-        return _settled(result)
+        codebooks = {name: values_of(result.weight(name), result.masks.get(name)) for name in self._shared}
+        return _settled(dataclasses.replace(result, codebooks=codebooks))
 
     def _train(self) -> None:
         """Training mode; batch norm keeps its statistics where a batch is one sample and has none."""
@@ -161,8 +169,10 @@ class Student(Network):
         quantizer, shared = self._model.weight_quantizers.get(name), self._shared.get(name)
         if quantizer is None and shared is None:
             return super()._run(name, module, inputs)
-        weight = self._model.layer(name).weight if shared is None else shared()
+        weight = self._model.layer(name).weight
         assert isinstance(weight, Tensor)
+        if shared is not None:
+            weight = shared(weight, self._model.masks.get(name))
         if quantizer is not None:
             weight = _fake(weight, quantizer, self._weight_scales.get(name), samples=1)
         result: Tensor = torch.func.functional_call(module, {"weight": weight}, inputs)
@@ -184,22 +194,6 @@ def _settled(model: Model) -> Model:
     return model
 
 
-class SharedWeight:
-    """A weight as the values of a codebook, which may move, and the place of each weight in it, which does not."""
-
-    def __init__(self, weight: Tensor, codebook: Tensor, mask: Tensor | None) -> None:
-        self.values = nn.Parameter(codebook.clone())
-        last = len(codebook)  # the place of pruned weights: a 0 behind the values
-        places = torch.searchsorted(codebook, weight.contiguous()).clamp(max=last - 1)
-        self.places = places if mask is None else places.masked_fill(~mask, last)
-
-    def __call__(self) -> Tensor:
-        """The weight, with a gradient to its values."""
-        padded = torch.cat([self.values, self.values.new_zeros(1)])
-        # Twenty times as fast backwards as an embedding.
-        return padded.index_select(0, self.places.flatten()).reshape(self.places.shape)
-
-
 def logits_layer(model: Model) -> str:
     """The layer whose result the losses see: the first output, or what feeds it where it is a softmax."""
     by_name = {name: (module, feeds) for name, module, feeds in model.layers()}
@@ -214,6 +208,7 @@ def kept(model: Model) -> dict[str, Tensor]:
     found = {f"module.{name}": tensor for name, tensor in model.module.state_dict().items()}
     found |= {f"weight_scale.{name}": quantizer.scale for name, quantizer in model.weight_quantizers.items()}
     found |= {f"mask.{name}": mask for name, mask in model.masks.items()}
+    found |= {f"codebook.{name}": codebook for name, codebook in model.codebooks.items()}
     return found | {
         f"activation_scale.{name}": quantizer.scale for name, quantizer in model.activation_quantizers.items()
     }
@@ -229,9 +224,12 @@ def restored(model: Model, tensors: Mapping[str, Tensor]) -> Model:
         name: dataclasses.replace(quantizer, scale=tensors[f"activation_scale.{name}"])
         for name, quantizer in model.activation_quantizers.items()
     }
-    masks = {name: tensors[f"mask.{name}"] for name in model.masks}
     result = dataclasses.replace(
-        model.copy(), masks=masks, weight_quantizers=weights, activation_quantizers=activations
+        model.copy(),
+        masks={name: tensors[f"mask.{name}"] for name in model.masks},
+        codebooks={name: tensors[f"codebook.{name}"] for name in model.codebooks},
+        weight_quantizers=weights,
+        activation_quantizers=activations,
     )
     for name, tensor in result.module.state_dict().items():
         tensor.copy_(tensors[f"module.{name}"])

@@ -257,6 +257,7 @@ class _Reader:
         codebook = None
         if entry.codebook is not None:
             codebook = np.unique(values[left] if entry.mask else values)
+            codebook = codebook if len(codebook) else np.zeros(1, np.float32)
             if not 1 <= len(codebook) <= MOST_VALUES:
                 raise self.bad(f"{name} shares {len(codebook)} values")
         return _Tensor(values, left if entry.mask else None, codebook)
