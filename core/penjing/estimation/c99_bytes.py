@@ -60,12 +60,17 @@ def c99_bytes(graph: LayerGraph, state: NetworkState) -> int | None:
             body += len(text.struct_text(name, call.kernel, {**_zeros(call.kernel), **fields}))
             calls += len(text.call_text(name, call.kernel, (text.place(0),) * call.reads, text.place(0)))
             kernels.add(call.kernel)
+    entry = text.input_text(_NAME, text.place(0))
+    if state.bits(graph.inputs[0].name) < WIDEST:
+        body += 1 + len(text.struct_text("input_range", "clamp", {}))
+        kernels.add("clamp")
+        entry = text.call_text("input_range", "clamp", ("input",), text.place(0))
     frame = text.source_text(
         _NAME,
         kernels=kernels,
         nodes="",
         calls="",
-        input_place=text.place(0),
+        entry=entry,
         output=text.output_text(_NAME, text.place(0)),
         rounding="single",
     )

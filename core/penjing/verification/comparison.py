@@ -55,6 +55,11 @@ class Comparison:
         return self.agreeing / self.samples if self.samples else 0.0
 
     @property
+    def exact(self) -> bool:
+        """Whether not a single value differs."""
+        return self.finite and self.samples > 0 and self.largest_difference == 0
+
+    @property
     def within_float_bound(self) -> bool:
         """Parity of float networks."""
         bound = RELATIVE * self.largest_value + ABSOLUTE

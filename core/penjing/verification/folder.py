@@ -113,6 +113,8 @@ def _opener(folder: Path, changed: tuple[str, ...]) -> OpenFile:
         if format == "pt2" and path in suspicious:
             # torch's loader runs what is in the file: one that is not ours any more goes through the safe reader.
             return (Runtime(variant="", run=running(open_model(path))),)
+        if FORMATS[format].exact and any(other.parent == path.parent for other in suspicious):
+            raise ValueError("a file beside it was changed, so it is not compiled")
         return open_exported(format, path)
 
     return open_file

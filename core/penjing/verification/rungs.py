@@ -49,6 +49,9 @@ class Seen:
 
 def parity_rung(trial: Trial, trials: Sequence[Trial], divergence: Divergence | None, texts: Texts) -> Rung:
     """Whether one file in one runtime computes what was promised, and where it does not."""
+    if trial.missing is not None:
+        told = texts("tool_missing", tool=trial.missing.tool, packages=trial.missing.packages)
+        return Rung(name=trial.title, passed=None, detail=told)
     if trial.error is not None:
         return Rung(name=trial.title, passed=False, detail=texts("not_run", error=trial.error))
     compared = trial.comparison
@@ -61,6 +64,7 @@ def parity_rung(trial: Trial, trials: Sequence[Trial], divergence: Divergence | 
     )
     if compared.values:
         detail += " " + texts("steps", beside=compared.beside, beyond=compared.beyond, values=compared.values)
+    detail = " ".join((detail, *(texts(code, **values) for code, values in trial.runtime.notes)))
     if trial.passed:
         return Rung(name=trial.title, passed=True, detail=detail)
     if excused(trial, trials):

@@ -1,7 +1,7 @@
 """Reopens an exported file in a runtime that shares nothing with what wrote it; formats register here by id."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,8 +9,17 @@ import onnxruntime
 import torch
 from torch import Tensor
 
+from penjing.compression.integer import run as run_reference
+from penjing.compression.lowering import lower
 from penjing.compression.simulation import simulate
 from penjing.loading.penjingnet import read_penjingnet
+from penjing.model.model import Model
+from penjing.verification.c99.board import SAMPLES, board_answer
+from penjing.verification.c99.code import read_code
+from penjing.verification.c99.host import host_answer
+
+REFERENCE_SAMPLES = 64
+"""numpy's integers are slow; the compiled code runs on all of the test data."""
 
 Run = Callable[[Sequence[Tensor]], tuple[Tensor, ...]]
 """Inputs to outputs, both in the network's order."""
@@ -26,6 +35,10 @@ class Runtime:
     run: Run
     optimised: bool = False
     """Its result may differ from an unoptimised one's only by the runtime's own doing."""
+    limit: int | None = None
+    """It is too slow for more samples than this."""
+    notes: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    """What it found beside the results: message codes and values."""
 
 
 OpenFile = Callable[[str, Path], tuple[Runtime, ...]]
@@ -39,6 +52,8 @@ class Format:
     promise: Promise
     integers: bool
     """Whether it computes in integers, where ties may round either way."""
+    exact: bool = False
+    """Whether every code must be the screen's own; its results come as rows, channels last."""
     open: Callable[[Path], tuple[Runtime, ...]]
 
 
@@ -79,6 +94,33 @@ def open_pt2(path: Path) -> tuple[Runtime, ...]:
     return (Runtime(variant="", run=run),)
 
 
+def open_c99(path: Path) -> tuple[Runtime, ...]:
+    """Compiled for this machine, and for a Cortex-M4 that is emulated; only for C whose hash is known."""
+    code = read_code(path)
+    notes: list[tuple[str, dict[str, Any]]] = []
+    host, board = host_answer(code), board_answer(code, notes)
+    return (
+        Runtime(variant="host compiler", run=lambda inputs: (code.run(inputs[0], host),)),
+        Runtime(variant="Cortex-M4", run=lambda inputs: (code.run(inputs[0], board),), limit=SAMPLES, notes=notes),
+    )
+
+
+def reference(model: Model) -> Runtime:
+    """The integer reference in numpy."""
+    graph = lower(model)
+
+    def run(inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        answers = run_reference(graph, *(tensor.numpy() for tensor in inputs))
+        return tuple(rows(torch.from_numpy(answer)) for answer in answers)
+
+    return Runtime(variant="integer reference", run=run, limit=REFERENCE_SAMPLES)
+
+
+def rows(values: Tensor) -> Tensor:
+    """[n, c, …] as [n, values], channels last."""
+    return (values.movedim(1, -1) if values.dim() > 2 else values).reshape(len(values), -1)
+
+
 def open_penjingnet(path: Path) -> tuple[Runtime, ...]:
     """Read back and simulated as the screen does it."""
     return (Runtime(variant="", run=running(simulate(read_penjingnet(path)))),)
@@ -96,6 +138,7 @@ def running(predict: Callable[..., Any]) -> Run:
 
 FORMATS: Mapping[str, Format] = {
     "onnx-int8": Format(promise="screen", integers=True, open=open_onnx),
+    "c99": Format(promise="screen", integers=True, exact=True, open=open_c99),
     "penjingnet": Format(promise="screen", integers=False, open=open_penjingnet),
     "onnx": Format(promise="float", integers=False, open=open_onnx),
     "pt2": Format(promise="float", integers=False, open=open_pt2),

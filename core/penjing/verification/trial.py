@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from penjing.verification.c99.tools import ToolMissing
 from penjing.verification.comparison import Comparison
 from penjing.verification.host import saturating_kernels
 from penjing.verification.runtimes import FORMATS, Promise, Runtime
@@ -18,6 +19,8 @@ class Trial:
     runtime: Runtime
     comparison: Comparison
     error: str | None = None
+    missing: ToolMissing | None = None
+    """The tool that this machine lacks for it."""
 
     @property
     def promise(self) -> Promise:
@@ -27,13 +30,16 @@ class Trial:
     @property
     def title(self) -> str:
         """The rung's name."""
-        return f"{self.format}: parity {self.runtime.variant}".rstrip()
+        word = "" if FORMATS[self.format].exact else "parity "
+        return f"{self.format}: {word}{self.runtime.variant}".rstrip()
 
     @property
     def passed(self) -> bool:
         """Whether it computes what was promised."""
         if self.error is not None:
             return False
+        if FORMATS[self.format].exact:
+            return self.comparison.exact
         return self.comparison.within_float_bound or (
             FORMATS[self.format].integers and self.comparison.within_integer_bound
         )

@@ -3,13 +3,16 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import msgspec
+
 from penjing.loading.dataset import Dataset
 from penjing.model.model import Model
 from penjing.results import ExportedFile, OnProgress, Progress, Rung, Verdict, unheard
+from penjing.verification.c99.tools import ToolMissing
 from penjing.verification.comparison import Comparison
 from penjing.verification.divergence import Divergence, first_divergence
 from penjing.verification.rungs import Seen, Texts, accuracy_rung, bytes_rung, parity_rung
-from penjing.verification.runtimes import FORMATS, OpenFile, open_exported
+from penjing.verification.runtimes import FORMATS, OpenFile, open_exported, reference, rows
 from penjing.verification.trial import Trial, excused
 from penjing.verification.truth import Batch, Truth, truth_of_model
 
@@ -56,21 +59,22 @@ def verify_against(
     open_file: OpenFile = open_exported,
 ) -> Verdict:
     """The verdict on files, given the right answers; `open_file` says how a file is reopened."""
-    carriers = [file for file in files if file.format in FORMATS]
+    carriers = _carriers(files)
     trials, rungs = _open(truth, carriers, folder, open_file, texts)
     seen = _run(truth, trials, on_progress)
     divergence: Divergence | None = None
     for trial in trials:
         found = None
-        if truth.model is not None and trial.error is None and not trial.passed and not excused(trial, trials):
+        if truth.model is not None and _ran(trial) and not trial.passed and not excused(trial, trials):
             found = first_divergence(truth.model, trial.path, seen.first, trial)
         divergence = divergence or found
         rungs.append(parity_rung(trial, trials, found, texts))
     rungs += [bytes_rung(file, predicted.get(file.format), texts) for file in carriers]
-    ran = [trial for trial in trials if trial.error is None and not excused(trial, trials)]
+    ran = [trial for trial in trials if _ran(trial) and not excused(trial, trials)]
     accuracy = None
-    if ran and truth.data is not None:
-        shown = min(ran, key=lambda trial: list(FORMATS).index(trial.format))
+    whole = [trial for trial in ran if trial.runtime.limit is None]
+    if whole and truth.data is not None:
+        shown = min(whole, key=lambda trial: list(FORMATS).index(trial.format))
         accuracy, told = accuracy_rung(shown, seen, truth.data, texts)
         rungs += [] if told is None else [told]
     sizes = [file.bytes / predicted[file.format] - 1 for file in carriers if predicted.get(file.format)]
@@ -83,6 +87,21 @@ def verify_against(
         first_divergent_layer=divergence.layer if divergence else None,
         rungs=tuple(rungs),
     )
+
+
+def _carriers(files: Sequence[ExportedFile]) -> list[ExportedFile]:
+    """The first file of every format that can be reopened, with the bytes of all of that format's."""
+    found: dict[str, ExportedFile] = {}
+    for file in files:
+        if file.format in FORMATS:
+            before = found.get(file.format)
+            total = file.bytes + (0 if before is None else before.bytes)
+            found[file.format] = msgspec.structs.replace(before or file, bytes=total)
+    return list(found.values())
+
+
+def _ran(trial: Trial) -> bool:
+    return trial.error is None and trial.missing is None
 
 
 def _open(
@@ -98,6 +117,8 @@ def _open(
             # Whatever a runtime raises, it means that the file cannot be run: that is the finding.
             rungs.append(Rung(name=f"{file.format}: opens", passed=False, detail=texts("not_opened", error=error)))
             continue
+        if FORMATS[file.format].exact and truth.model is not None:
+            runtimes = (reference(truth.model), *runtimes)
         for runtime in runtimes:
             compared = Comparison(steps=steps)
             trials.append(Trial(format=file.format, path=folder / file.path, runtime=runtime, comparison=compared))
@@ -110,7 +131,7 @@ def _run(truth: Truth, trials: Sequence[Trial], on_progress: OnProgress) -> Seen
     on_progress(Progress(stage="verify", done=done, total=truth.total))
     for batch in truth.batches():
         for trial in trials:
-            if trial.error is None:
+            if _ran(trial):
                 _try(trial, batch)
         seen.add(batch)
         seen.first = seen.first or tuple(tensor[:DIVERGENCE_SAMPLES] for tensor in batch.inputs)
@@ -120,8 +141,18 @@ def _run(truth: Truth, trials: Sequence[Trial], on_progress: OnProgress) -> Seen
 
 
 def _try(trial: Trial, batch: Batch) -> None:
+    limit, seen = trial.runtime.limit, trial.comparison.samples
+    take = slice(None if limit is None else max(limit - seen, 0))
+    inputs, wanted = batch.inputs, batch.wanted[trial.promise]
+    if limit is not None and seen >= limit:
+        return
+    if FORMATS[trial.format].exact:
+        wanted = tuple(rows(tensor) for tensor in wanted)
     try:
-        trial.comparison.add(trial.runtime.run(batch.inputs), batch.wanted[trial.promise])
+        answers = trial.runtime.run(tuple(tensor[take] for tensor in inputs))
+        trial.comparison.add(answers, tuple(tensor[take] for tensor in wanted))
+    except ToolMissing as missing:
+        trial.missing = missing
     except Exception as error:
         # As above: a file that its runtime cannot run is a finding, not a bug of ours.
         trial.error = f"{type(error).__name__}: {error}"

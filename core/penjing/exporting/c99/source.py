@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from penjing.exporting.c99.program import LAYOUTS, PlacedNode, Program
+from penjing.exporting.c99.program import LAYOUTS, WIDEST, PlacedNode, Program
 from penjing.model.c_kernels import text
 from penjing.model.c_kernels.parts import Rounding
 from penjing.model.operators.c_steps import CStep
@@ -18,6 +18,14 @@ def source_of(program: Program, name: str, source_names: Mapping[str, str], *, r
         nodes.append(made)
         calls.append(called)
         kernels.update(step.kernel for step in placed.steps)
+    entry = text.input_text(name, text.place(program.input_place))
+    if program.input.bits < WIDEST:
+        # Narrower codes are limited here, so that kernels and tables never meet others.
+        reach = 1 << (program.input.bits - 1)
+        limits = CStep(kernel="clamp", fields={"count": program.input.count, "low": -reach, "high": reach - 1})
+        nodes.append("\n" + _constants("input_range", limits))
+        kernels.add(limits.kernel)
+        entry = text.call_text("input_range", limits.kernel, ("input",), text.place(program.input_place))
     output = text.output_text(name, text.place(program.output_place))
     if program.last is not None:
         nodes.append("\n" + _constants("result_order", program.last))
@@ -28,7 +36,7 @@ def source_of(program: Program, name: str, source_names: Mapping[str, str], *, r
         kernels=kernels,
         nodes="".join(nodes),
         calls="".join(calls),
-        input_place=text.place(program.input_place),
+        entry=entry,
         output=output,
         rounding=rounding,
     )

@@ -23,10 +23,8 @@ from penjing.model.model import Model
 @register("c99")
 def write_c99(request: Request) -> tuple[Path, ...]:
     """NAME_c99/: NAME.c, NAME.h, main.c, CMakeLists.txt, README.md, samples/."""
-    folder = request.path("_c99")
-    folder.mkdir()
     name = text.c_name(request.name)
-    return write_program(request.model, folder, name, inputs=request.samples)
+    return write_program(request.model, request.path("_c99"), name, inputs=request.samples)
 
 
 def write_program(
@@ -36,7 +34,7 @@ def write_program(
 
     Args:
         model: Quantized all through.
-        folder: Where they go; it is there and empty.
+        folder: Where they go; it is made if it is not there.
         name: A C identifier.
         inputs: Real inputs [n, …] for the samples; random ones fill up to 16.
         rounding: `single` rounds as the screen does; `double` as TensorFlow Lite and CMSIS-NN do.
@@ -45,6 +43,7 @@ def write_program(
         UserError: What `program_of` says.
     """
     program = program_of(model)
+    folder.mkdir(exist_ok=True)
     written = {
         f"{name}.c": source_of(program, name, model.source_names, rounding=rounding),
         f"{name}.h": header_of(program, name),

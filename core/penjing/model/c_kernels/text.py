@@ -97,7 +97,7 @@ def call_text(name: str, kernel: str, reads: Sequence[str], writes: str) -> str:
 
 
 def source_text(
-    name: str, *, kernels: Iterable[str], nodes: str, calls: str, input_place: str, output: str, rounding: Rounding
+    name: str, *, kernels: Iterable[str], nodes: str, calls: str, entry: str, output: str, rounding: Rounding
 ) -> str:
     """The whole `NAME.c`."""
     upper = name.upper()
@@ -108,8 +108,13 @@ def source_text(
         f'#include "{name}.h"\n\n#include <string.h>\n\n{_KERNEL}\n{code}\n{nodes}\n'
         f"static int8_t arena[{upper}_ARENA_SIZE];\n\n"
         f"void {name}_run(const int8_t *input, int8_t *output)\n{{\n"
-        f"{_INDENT}memcpy({input_place}, input, {upper}_INPUT_SIZE);\n{calls}{output}}}\n"
+        f"{entry}{calls}{output}}}\n"
     )
+
+
+def input_text(name: str, target: str) -> str:
+    """How what is given enters the arena."""
+    return f"{_INDENT}memcpy({target}, input, {name.upper()}_INPUT_SIZE);\n"
 
 
 def output_text(name: str, source: str) -> str:

@@ -1,0 +1,179 @@
+"""Exported C, compiled with sanitizers and run, against the integer reference; sizes against hand counts."""
+
+import dataclasses
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from penjing.compression.integer import run as run_integers
+from penjing.compression.lowering import lower
+from penjing.errors import UserError
+from penjing.estimation.c99_bytes import c99_bytes, constant_bytes
+from penjing.estimation.exact import figures_of
+from penjing.estimation.finished import state_of
+from penjing.exporting.c99.program import program_of
+from penjing.exporting.export import export_model
+from penjing.inspection.graph import layer_graph
+from penjing.model.model import Model
+from penjing.model.modules import Concat, GlobalMaxPool, Mean, Multiply, Pad, Transpose
+from tests.core.compression.test_integer import scaled_and_joined
+from tests.support.c99 import build, outputs, run
+from tests.support.calibration import quantized
+from tests.support.networks import NETWORKS, network, sample_input
+
+CASES: tuple[tuple[int, str], ...] = ((8, "symmetric"), (4, "symmetric"), (3, "affine"), (2, "symmetric"))
+
+
+def mlp(seed: int = 0) -> Model:
+    """Linear layers alone."""
+    layers = [("fc1", nn.Linear(20, 17), ""), ("relu", nn.ReLU(), ""), ("fc2", nn.Linear(17, 5), "")]
+    return network((20,), layers, seed=seed)
+
+
+def movers(seed: int = 0) -> Model:
+    """Padding, upsampling, axes in another order, a gate of one value a channel, dilation; the result is an image."""
+    return network(
+        (3, 6, 5),
+        [
+            ("pad", Pad((0, 1, 2), (0, 0, 1), mode="reflect", value=0.0), "x"),
+            ("conv", nn.Conv2d(3, 6, 3, dilation=2, padding=2, stride=(2, 1)), ""),
+            ("up", nn.Upsample(scale_factor=(1.0, 2.0), mode="nearest"), ""),
+            ("turned", Transpose((0, 1, 3, 2)), ""),
+            ("hang", nn.MaxPool2d(3, stride=2, padding=1, ceil_mode=True), ""),
+            ("means", Mean((2, 3), keepdim=True), "hang"),
+            ("gate", nn.Sigmoid(), ""),
+            ("gated", Multiply(), "hang gate"),
+            ("average", nn.AvgPool2d(2, stride=1, padding=1, count_include_pad=False), ""),
+            ("zeros", Pad((1, 0, 0), (0, 1, 1), mode="constant", value=0.0), ""),
+            ("last", nn.Conv2d(7, 4, 1), ""),
+        ],
+        seed=seed,
+    )
+
+
+def flattened(seed: int = 0) -> Model:
+    """A flattened image as the result, in another order than the image lies in."""
+    return network(
+        (2, 4, 4),
+        [
+            ("a", nn.Conv2d(2, 3, 3), "x"),
+            ("b", nn.Conv2d(2, 3, 3), "x"),
+            ("join", Concat(1), "a b"),
+            ("flat", nn.Flatten(), ""),
+        ],
+        seed=seed,
+    )
+
+
+EVERY = {name: make for name, make in NETWORKS.items() if name != "constants"}
+EVERY |= {"mlp": mlp, "scaled and joined": scaled_and_joined, "movers": movers, "flattened": flattened}
+UNSEEN = {"movers", "flattened"}
+"""Have what a layer graph does not show: dilation, windows that hang over, a result that is put in order."""
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_that_the_compiled_network_is_the_integer_reference_bit_for_bit(name: str, tmp_path: Path) -> None:
+    for bits, scheme in CASES:
+        model = quantized(EVERY[name](0), weight_bits=bits, scheme=scheme)
+        folder = tmp_path / f"{bits}"
+        assert run(build(folder, model)) == "16 samples, 0 differ\n"
+        assert len(np.unique(outputs(folder), axis=0)) > 8  # answers that say something
+
+
+def test_that_the_samples_are_real_inputs_and_the_answers_of_the_screen(tmp_path: Path) -> None:
+    model = quantized(NETWORKS["plain"](0))
+    inputs = sample_input(model, count=16, seed=9)
+    build(tmp_path, model, inputs=inputs)
+    (wanted,) = run_integers(lower(model), inputs.numpy())
+    codes = model.activation_quantizers[model.outputs[0].layer]
+    real = (outputs(tmp_path).astype(np.float32) - np.float32(codes.zero_point)) * np.float32(codes.scale)
+    assert np.array_equal(real, wanted)
+    source = model.activation_quantizers["x"]
+    first = np.fromfile(tmp_path / "samples" / "input_3.bin", np.int8)
+    by_hand = torch.clamp(torch.round(inputs[3] / source.scale) + source.zero_point, -128, 127)
+    assert np.array_equal(first, by_hand.permute(1, 2, 0).reshape(-1).numpy())  # NHWC
+
+
+def test_that_double_rounding_and_narrow_activations_run_too(tmp_path: Path) -> None:
+    assert run(build(tmp_path / "a", quantized(NETWORKS["residual"](1)), rounding="double")) == "16 samples, 0 differ\n"
+    narrow = quantized(NETWORKS["plain"](0), activation_bits=5)
+    assert run(build(tmp_path / "b", narrow)) == "16 samples, 0 differ\n"
+
+
+def macros(folder: Path, name: str) -> dict[str, str]:
+    found = re.findall(rf'#define {name.upper()}_(\w+) \(?\s*"?([^")\s]+)', (folder / f"{name}.h").read_text())
+    return dict(found)
+
+
+def test_that_the_header_says_what_the_network_needs(tmp_path: Path) -> None:
+    model = quantized(mlp())
+    export_model(model, tmp_path, format="c99")
+    found = macros(tmp_path / "model_c99", "model")
+    assert set(found) == {
+        *("INPUT_SIZE", "OUTPUT_SIZE", "INPUT_SCALE", "INPUT_ZERO_POINT", "OUTPUT_SCALE", "OUTPUT_ZERO_POINT"),
+        *("INPUT_LAYOUT", "ARENA_SIZE", "CONST_SIZE"),
+    }
+    assert (found["INPUT_SIZE"], found["OUTPUT_SIZE"], found["INPUT_LAYOUT"]) == ("20", "5", "NC")
+    assert np.float32(found["INPUT_SCALE"].rstrip("f")) == np.float32(model.activation_quantizers["x"].scale)
+    # A byte a weight; four for a bias, four for a multiplier and one for a shift of every filter.
+    assert int(found["CONST_SIZE"]) == 20 * 17 + 17 * 5 + 9 * (17 + 5)
+    assert int(found["ARENA_SIZE"]) == 32 + 32  # 20 and 17 values, or 17 and 5, rounded up to 16 each
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_that_constants_arena_and_text_are_as_estimated(name: str, tmp_path: Path) -> None:
+    variants: tuple[dict[str, Any], ...] = ({}, {"weight_bits": 4}, {"scheme": "affine", "granularity": "per_tensor"})
+    for number, options in enumerate(variants):
+        loaded = EVERY[name](0)
+        model = quantized(loaded, **options)
+        graph = layer_graph(loaded)
+        state, program = state_of(model, graph), program_of(model)
+        (tmp_path / f"{number}").mkdir()
+        files = export_model(model, tmp_path / f"{number}", format="c99")
+        real = sum(file.bytes for file in files if file.format == "c99")
+        assert [file.path for file in files][:2] == ["model_c99/model.c", "model_c99/model.h"]
+        if name not in UNSEEN:
+            assert c99_bytes(graph, state) == real
+            assert constant_bytes(graph, state) == program.const_size
+        assert figures_of(graph, state).ram_bytes == program.arena_size
+
+
+def test_that_layers_without_integers_are_listed_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        export_model(NETWORKS["plain"](0), tmp_path, format="c99")
+    assert caught.value.code == "export.c99_not_integer"
+    assert "conv1" in caught.value.message() and "fc2" in caught.value.message()
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(UserError, match="prelu"):
+        export_model(quantized(NETWORKS["constants"](0)), tmp_path, format="c99")
+
+
+def test_that_what_no_kernel_can_do_is_refused_with_the_layer() -> None:
+    model = quantized(network((3, 4), [("fc", nn.Linear(4, 5), "")]))
+    with pytest.raises(UserError, match=r"fc \(a linear layer along the last axis"):
+        program_of(model)
+    pool: list[Any] = [("conv", nn.Conv2d(2, 3, 1), ""), ("max", GlobalMaxPool(keepdim=False), "")]
+    assert program_of(quantized(network((2, 4, 4), pool))).output.count == 3
+
+
+@pytest.mark.parametrize("name", ["*/ system(0); /*", 'a"b\\', "名字\n#error", "x" * 10_000, "??/", "// \\"])
+def test_that_no_name_gets_out_of_its_comment(name: str, tmp_path: Path) -> None:
+    model = dataclasses.replace(quantized(mlp()), source_names={"fc1": name, "relu": name, "fc2": name})
+    assert run(build(tmp_path, model)) == "16 samples, 0 differ\n"
+    assert "system(0);" not in (tmp_path / "net.c").read_text()
+
+
+def test_that_two_networks_can_be_linked_into_one_program(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        build(tmp_path / name, quantized(mlp()), name=name)
+    main = '#include "one/one.h"\n#include "two/two.h"\nstatic int8_t x[20], y[5];\n'
+    main += "int main(void) { one_run(x, y); two_run(x, y); return 0; }\n"
+    (tmp_path / "both.c").write_text(main)
+    done = subprocess.run(["gcc", "-std=c99", "-o", "both", "both.c", "one/one.c", "two/two.c"], cwd=tmp_path)
+    assert done.returncode == 0
