@@ -154,6 +154,7 @@ QPushButton[primary="true"]:disabled {{ background: {chosen.border}; border-colo
 QHeaderView::section {{
   background: {chosen.background}; color: {chosen.muted}; border: none;
   border-bottom: 1px solid {chosen.border}; padding: 4px 6px; }}
+QListWidget::item {{ padding: 4px 8px; }}
 QTableView {{ border: none; gridline-color: {chosen.grid}; }}
 QFrame[card="true"] {{ background: {chosen.surface}; border: 1px solid {chosen.border}; border-radius: 6px; }}
 QCheckBox::indicator, QTableView::indicator, QListView::indicator {{

@@ -24,7 +24,7 @@ _WIDTHS = {
     Column.MACS: 54,
     Column.BEFORE: 64,
     Column.NOW: 60,
-    Column.SPARSITY: 58,
+    Column.SPARSITY: 66,
     Column.BITS: 40,
     Column.SENSITIVITY: 72,
     Column.LOCKED: 28,

@@ -4,7 +4,7 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QPersistentModelIndex, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter
-from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from penjing.plan import WEIGHT_BITS
 from penjing_gui import theme
@@ -29,9 +29,11 @@ class BarDelegate(QStyledItemDelegate):
         top = area.bottom() - height - 1 if has_text else area.center().y() - height / 2
         painter.save()
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(found.grid))
+        painter.setBrush(QColor(found.accent_soft if option.state & QStyle.StateFlag.State_Selected else found.grid))
         painter.drawRect(QRectF(area.left(), top, area.width(), height))
-        painter.setBrush(QColor(found.accent if has_text else found.series[0]))
+        chosen = bool(option.state & QStyle.StateFlag.State_Selected)
+        # On the accent of a selected row the accent itself would not be seen.
+        painter.setBrush(QColor(found.surface if chosen else found.accent if has_text else found.series[0]))
         painter.drawRect(QRectF(area.left(), top, area.width() * min(1.0, max(0.0, float(share))), height))
         painter.restore()
 
