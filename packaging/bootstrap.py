@@ -73,6 +73,9 @@ TEST_TOOLS = (
     "python3-gi",
     "gcc",
     "libc6-dev",
+    "gcc-arm-none-eabi",
+    "libnewlib-arm-none-eabi",
+    "qemu-system-arm",
     "git",
 )
 
