@@ -133,10 +133,13 @@ def effective_plan(plan: Plan, formats: tuple[str, ...], graph: LayerGraph) -> t
 
     An integer format of a plan that quantizes nothing means 8 bits for weights and activations.
     """
-    quantizes = any(plan.settings(layer.name).quantizes for layer in graph.compressible)
+    settings = [plan.settings(layer.name) for layer in graph.compressible]
+    quantizes = any(one.quantizes for one in settings)
     if quantizes and all(step.step != "quantize" for step in plan.steps):
         return plan, ("warning.quantize_not_in_pipeline",)
-    if quantizes or not INTEGER_FORMATS.intersection(formats):
+    # A codebook alone makes no integers.
+    narrow = any(one.weight_bits < 32 or one.activation_bits < 32 for one in settings)
+    if narrow or not INTEGER_FORMATS.intersection(formats):
         return plan, ()
     pipeline = plan.pipeline
     if all(step.step != "quantize" for step in plan.steps):
