@@ -24,7 +24,7 @@ def state_of(model: Model, graph: LayerGraph) -> NetworkState:
     weights = {layer.name: _weight(model, layer.name) for layer in graph.layers if layer.weight_kind in FILTERED}
     bits = {name: quantizer.bits for name, quantizer in model.activation_quantizers.items()}
     tensors = spread(graph, bits)
-    return NetworkState(weights=weights, tensor_bits=tensors)
+    return NetworkState(weights=weights, tensor_bits=tensors, warnings=model.warnings)
 
 
 def _weight(model: Model, name: str) -> WeightState:

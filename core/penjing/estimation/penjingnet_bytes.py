@@ -63,7 +63,7 @@ def _network(graph: LayerGraph, state: NetworkState, codes: Mapping[str, int]) -
         "nodes": [_node(layer, state, codes) for layer in graph.layers],
         "outputs": [{"source_name": output.source_name, "layer": output.layer} for output in graph.outputs],
         "opset": graph.opset or 18,
-    }
+    } | ({"warnings": state.warnings} if state.warnings else {})
 
 
 def _node(layer: Layer, state: NetworkState, codes: Mapping[str, int]) -> dict[str, Any]:

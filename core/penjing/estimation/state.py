@@ -38,6 +38,9 @@ class NetworkState(msgspec.Struct, frozen=True, kw_only=True):
     tensor_bits: Mapping[str, int] = {}
     """Bits of the result of a layer or of a network input; a missing one is float32."""
 
+    warnings: tuple[str, ...] = ()
+    """What the network's own file tells whoever opens it again; it takes room there."""
+
     def weight(self, layer: Layer) -> WeightState:
         """The state of one layer's weight."""
         found = self.weights.get(layer.name)

@@ -36,9 +36,11 @@ def calibration(model: Model) -> Dataset:
     return Dataset(train=split, val=split, test=split, metric="agreement")
 
 
-def check(model: Model, plan: Plan, folder: Path, formats: tuple[str, ...], least: float = 0.0) -> None:
+def check(
+    model: Model, plan: Plan, folder: Path, formats: tuple[str, ...], *, least: float = 0.0, with_data: bool = True
+) -> None:
     pruned = prune(model, layer_graph(model), plan)
-    finished = quantize(pruned.model, plan, calibration(model))
+    finished = quantize(pruned.model, plan, calibration(model) if with_data else None)
     for format in formats:
         real = sum(file.bytes for file in export_model(finished, folder, format=format) if file.format == format)
         predicted = file_bytes(pruned.graph, state_of(finished, pruned.graph), format)
@@ -58,6 +60,14 @@ def test_that_onnx_files_have_exactly_the_predicted_bytes(name: str, plan: Plan,
 @pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
 def test_that_penjingnet_files_have_the_predicted_bytes(name: str, plan: Plan, tmp_path: Path) -> None:
     check(NETWORKS[name](0), plan, tmp_path, ("penjingnet",))
+
+
+def test_that_the_note_of_a_calibration_without_data_is_counted_even_in_a_tiny_file(tmp_path: Path) -> None:
+    model = NETWORKS["1-D"](0)
+    check(model, PLANS["8 bits"], tmp_path, ("penjingnet",), with_data=False)
+    noted = (tmp_path / "model.penjingnet").stat().st_size
+    check(model, PLANS["8 bits"], tmp_path, ("penjingnet",))
+    assert noted > (tmp_path / "model.penjingnet").stat().st_size + 40
 
 
 @pytest.mark.parametrize("name", ["plain", "residual", "1-D"])
