@@ -73,15 +73,6 @@ def test_that_loading_the_window_loads_no_tensor_library() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "\n", "")
 
 
-@pytest.mark.parametrize("arguments", [[], ["gui"]])
-def test_that_the_window_says_that_it_is_not_there_yet(arguments: list[str]) -> None:
-    command = [sys.executable, "-m", "penjing_gui", *arguments]
-    done = subprocess.run(command, env=paths(), capture_output=True, text=True, timeout=60)
-    assert done.returncode == 2
-    assert done.stderr.count("\n") == 1
-    assert "penjing --help" in done.stderr
-
-
 def test_that_the_wheel_holds_both_packages_and_the_resources_and_nothing_else(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-build-isolation", "--no-deps", "--no-index"]
     subprocess.run([*build, "--wheel-dir", str(tmp_path), str(ROOT)], check=True, timeout=120)

@@ -5,6 +5,7 @@
 [0, 1]
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,7 @@ def nearest(weights: Array, codebook: Array) -> Array:
 
 def rate(count: int, size: int, *, bits: int = 32) -> float:
     """How much smaller sharing makes `count` weights of `bits` bits: n·b / (n·log₂k + k·b)."""
-    return count * bits / (count * np.log2(size) + size * bits)
+    return count * bits / (count * math.log2(size) + size * bits)
 
 
 def _lloyd(points: Array, weight: Array, values: Array) -> Array:
@@ -96,4 +97,5 @@ def _best(points: Array, weight: Array, size: int) -> Array:
     for split in reversed(splits):
         edges.append(int(split[edges[-1]]))
     bounds = np.unique([*edges, 0])
-    return np.diff(firsts[bounds]) / np.diff(sums[bounds])
+    means: Array = np.diff(firsts[bounds]) / np.diff(sums[bounds])
+    return means

@@ -9,6 +9,8 @@ from PySide6.QtWidgets import QWidget
 from penjing_gui.plots.canvas import Canvas, faded
 
 MOST_NAMES = 24
+_ROOM = 72
+"""Letters that stand beside each other in a narrow window."""
 
 
 class Bars(Canvas):
@@ -32,7 +34,8 @@ class Bars(Canvas):
             return
         self._names, self._before, self._now = names, before, now
         step = max(1, -(-len(names) // MOST_NAMES))
-        ticks = [(index, _short(name)) for index, name in enumerate(names) if index % step == 0]
+        most = max(3, _ROOM // max(len(names), 1))
+        ticks = [(index, _short(name, most)) for index, name in enumerate(names) if index % step == 0]
         self.getPlotItem().getAxis("bottom").setTicks([ticks])
         self.setXRange(-0.6, max(len(names), 1) - 0.4, padding=0)
         self.restyle()
@@ -49,5 +52,5 @@ def _bars(shares: Sequence[float | None]) -> dict[str, object]:
     return {"x": np.array([at for at, _ in known]), "height": np.array([height for _, height in known])}
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= 12 else f"{name[:11]}…"
+def _short(name: str, most: int) -> str:
+    return name if len(name) <= most else f"{name[: most - 1]}…"
