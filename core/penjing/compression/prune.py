@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from penjing.compression.channels import cut_channels
 from penjing.compression.masks import weight_masks
 from penjing.compression.repair import Unpruned, repair
+from penjing.errors import UserError
 from penjing.inspection.criteria.evidence import Evidence
 from penjing.inspection.graph import layer_graph
 from penjing.inspection.removal import remaining
@@ -47,7 +48,7 @@ class Pruned:
 def prune(
     model: Model, graph: LayerGraph, plan: Plan, *, data: "Dataset | None" = None, seed: int = 0, progress: float = 1.0
 ) -> Pruned:
-    """A smaller and sparser model; a plan that removes nothing, asked to or not, returns the model as it is.
+    """A smaller and sparser model; a plan that asks for nothing returns the model as it is.
 
     Args:
         model: The network.
@@ -61,9 +62,10 @@ def prune(
     training is to follow, at a progress below 1, or the weights already lie on a grid); see `compression.repair`.
 
     Raises:
-        UserError: `prune.no_such_filter`, `prune.cannot_remove`, and those of
-            `inspection.saliency.weight_scores_from`.
+        UserError: `prune.nothing_removed` if the plan asks for a cut and none comes of it,
+            `prune.no_such_filter`, `prune.cannot_remove`, and those of `inspection.saliency.weight_scores_from`.
     """
+    asked = [plan.settings(layer.name) for layer in graph.compressible]
     left = remaining(graph, plan)
     shorter = model if left is graph else remove_layers(model, left)
     evidence = Evidence(shorter, data, seed)
@@ -76,12 +78,13 @@ def prune(
     after = graph if smaller is model else layer_graph(smaller)
     sparser = mask_weights(smaller, after, plan, data=data, seed=seed, progress=progress)
     zeroed = sum(int((~mask).sum()) for mask in sparser.masks.values())
+    wished = any(wish.prunes_weights or wish.cuts_filters for wish in asked)
+    if smaller is model and not zeroed and progress == 1 and wished:
+        raise UserError("prune.nothing_removed")
     if left is not graph:
         kept &= _present(left)
     removed, weights = int(np.count_nonzero(~kept)), sum(layer.weights for layer in after.compressible)
     detail = f"{removed} of {len(kept)} channels cut, {zeroed} of {weights} weights set to zero"
-    if smaller is model and not zeroed and progress == 1:
-        return Pruned(model=model, graph=graph, kept_channels=kept, detail=detail)
     surgeon = {layer.name for layer in after.compressible if _by_surgeon(plan.settings(layer.name))}
     if surgeon and data is not None and progress == 1 and not (model.weight_quantizers or model.codebooks):
         sparser = repair(sparser, Unpruned(model, graph, kept), data, layers=surgeon)

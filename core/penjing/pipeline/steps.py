@@ -124,8 +124,6 @@ def _prune(context: Context, state: State, options: Step) -> State:
     context.announce("prune")
     gradual = _trains_later(context, state) and any(one.prunes_weights and one.schedule == "cubic" for one in settings)
     pruned = prune(state.model, state.graph, context.plan, data=context.data, progress=0.0 if gradual else 1.0)
-    if pruned.model is state.model:  # a share of less than one filter, say: allowed, but never in silence
-        return dataclasses.replace(state, detail=pruned.detail, warnings=(*state.warnings, "prune.nothing_removed"))
     return dataclasses.replace(
         state,
         model=pruned.model,

@@ -190,7 +190,9 @@ def test_that_masks_and_scales_follow_the_cut() -> None:
 
 def test_that_a_layer_with_one_filter_cannot_lose_it() -> None:
     model = network((1, 4, 4), [("conv", torch.nn.Conv2d(1, 1, 3), ""), ("out", torch.nn.Conv2d(1, 2, 1), "")])
-    assert prune(model, layer_graph(model), Plan(defaults=Settings(filters=1.0))).model is model
+    with pytest.raises(UserError) as caught:
+        prune(model, layer_graph(model), Plan(defaults=Settings(filters=1.0)))
+    assert caught.value.code == "prune.nothing_removed"
 
 
 def test_that_channels_of_the_output_are_never_cut() -> None:

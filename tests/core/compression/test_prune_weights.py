@@ -47,9 +47,12 @@ def test_that_a_threshold_wins_over_a_sparsity() -> None:
 
 @pytest.mark.parametrize(("sparsity", "zeros"), [(0.5, 4), (0.25, 2), (0.5 / 9, 0), (1.5 / 9, 2), (1.0, 9)])
 def test_that_zeros_are_rounded_half_to_even(sparsity: float, zeros: int) -> None:
-    result = pruned(golden(), sparsity=sparsity)
-    assert torch.count_nonzero(result.weight("fc") == 0) == zeros
-    if zeros:
+    if zeros == 0:
+        with pytest.raises(UserError, match="removed nothing"):
+            pruned(golden(), sparsity=sparsity)
+    else:
+        result = pruned(golden(), sparsity=sparsity)
+        assert torch.count_nonzero(result.weight("fc") == 0) == zeros
         assert torch.equal(result.masks["fc"], result.weight("fc") != 0)
 
 
@@ -139,11 +142,10 @@ def test_that_a_plan_that_sets_nothing_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("settings", [{"threshold": 1e-9}, {"filters": 0.01}, {"filter_threshold": 1e-9}])
-def test_that_a_cut_that_removes_nothing_leaves_the_model(settings: dict[str, float]) -> None:
-    model = plain()
-    result = prune(model, layer_graph(model), Plan().with_defaults(**settings))
-    assert result.model is model and result.kept_channels.all()
-    assert result.detail.startswith("0 of ")
+def test_that_a_cut_that_removes_nothing_is_said(settings: dict[str, float]) -> None:
+    with pytest.raises(UserError) as caught:
+        pruned(plain(), **settings)
+    assert caught.value.code == "prune.nothing_removed"
 
 
 def test_that_everything_locked_is_not_a_cut_that_was_asked_for() -> None:

@@ -61,11 +61,3 @@ def test_that_no_stage_changes_the_network_it_was_given(model: Model, data: Data
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.module.state_dict().items())
     assert model.masks == {}
     assert layer_graph(model).compressible[0].weight_shape == (6, 1, 5, 5)
-
-
-def test_that_a_cut_of_which_nothing_comes_is_allowed_and_said(model: Model, data: Dataset) -> None:
-    # floor(0.01 · 16) = 0 filters: the plan holds, the network stays, and nobody is left to wonder.
-    finished = run_plan(model, plan_from_json({"layers": {"conv2": {"filters": 0.01}}}), data)
-    assert finished.model is model
-    assert finished.warnings == ("prune.nothing_removed",)
-    assert [step.step for step in finished.steps] == ["prune"]
