@@ -135,15 +135,14 @@ def effective_plan(plan: Plan, formats: tuple[str, ...], graph: LayerGraph) -> t
     """
     settings = [plan.settings(layer.name) for layer in graph.compressible]
     quantizes = any(one.quantizes for one in settings)
-    if quantizes and all(step.step != "quantize" for step in plan.steps):
+    in_pipeline = any(step.step in ("quantize", "qat") for step in plan.steps)
+    if quantizes and not in_pipeline:
         return plan, ("warning.quantize_not_in_pipeline",)
     # A codebook alone makes no integers.
     narrow = any(one.weight_bits < 32 or one.activation_bits < 32 for one in settings)
     if narrow or not INTEGER_FORMATS.intersection(formats):
         return plan, ()
-    pipeline = plan.pipeline
-    if all(step.step != "quantize" for step in plan.steps):
-        pipeline = (*pipeline, "quantize")
+    pipeline = plan.pipeline if in_pipeline else (*plan.pipeline, "quantize")
     defaults = msgspec.structs.replace(plan.defaults, weight_bits=8, activation_bits=8)
     return checked(msgspec.structs.replace(plan, defaults=defaults, pipeline=pipeline)), ("warning.set_to_int8",)
 
