@@ -44,7 +44,7 @@ def main():
         formats=FORMATS,
         training={training},
     )
-    result = compress_job(job, Path(sys.argv[1] if len(sys.argv) > 1 else HERE / "again"))
+    result = compress_job(job, Path(sys.argv[1] if len(sys.argv) > 1 else f"{{HERE}}-again"))
     for file in result.files:
         print(file.format, file.path, file.bytes)
     print("passed" if result.verdict.passed else "failed")

@@ -56,7 +56,14 @@ class Page(html.parser.HTMLParser):
         return " ".join("".join(self.texts).split())
 
 
-def write(folder: Path, *, language: str = "en", name: str | None = None, original: Model | None = None) -> str:
+def write(
+    folder: Path,
+    *,
+    language: str = "en",
+    name: str | None = None,
+    original: Model | None = None,
+    data_source: str | None = "/srv/somebody/data.npz",
+) -> str:
     original = residual() if original is None else original
     if name is not None:
         sources = {layer: f"{name}{index}" for index, layer in enumerate(original.source_names)}
@@ -90,7 +97,7 @@ def write(folder: Path, *, language: str = "en", name: str | None = None, origin
         model=model,
         device=chip,
         model_source=name or "/srv/somebody/nets/net.onnx",
-        data_source="/srv/somebody/data.npz",
+        data_source=data_source,
         language=language,
     )
     return path.read_text(encoding="utf-8")
@@ -117,6 +124,12 @@ def test_that_it_tells_figures_with_kind_and_interval(tmp_path: Path) -> None:
     assert (
         "penjing compress net.onnx --plan plan.json --data data.npz --device nrf52840 --format onnx-int8 -o out" in text
     )
+
+
+def test_that_it_does_not_speak_of_test_data_where_there_was_none(tmp_path: Path) -> None:
+    assert "run on the test data" in Page(write(tmp_path)).text
+    without = Page(write(tmp_path, data_source=None)).text
+    assert "run on the test data" not in without and "64 random inputs" in without
 
 
 def test_that_it_names_no_place_of_the_machine(tmp_path: Path) -> None:
