@@ -16,6 +16,7 @@ from penjing.estimation.finished import state_of
 from penjing.estimation.measured import measure
 from penjing.exporting.export import export_model
 from penjing.exporting.folder import new_folder
+from penjing.exporting.penjingnet import write_reference
 from penjing.exporting.samples import random_inputs, write_samples
 from penjing.inspection.graph import layer_graph
 from penjing.layer_graph import LayerGraph
@@ -91,6 +92,8 @@ def compress_job(job: Job, folder: Path, *, on_progress: OnProgress = unheard) -
                 predicted[name] = expected
             on_progress(Progress(stage="export", done=index + 1, total=len(formats)))
         (temporary / "plan.json").write_text(plan.to_json(), encoding="utf-8")
+        if "penjingnet" not in formats:
+            write_reference(temporary, finished.model)
         write_samples(temporary, finished.model, shown)
         verdict = verify_files(
             finished.model,

@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 
 from penjing.errors import UserError
+from penjing.exporting.penjingnet import REFERENCE
 from penjing.exporting.samples import FILE as SAMPLES
 from penjing.exporting.samples import read_samples
 from penjing.loading.data import open_data
@@ -27,7 +28,8 @@ def verify_folder(
 ) -> tuple[Verdict, tuple[str, ...]]:
     """The verdict on an export as it lies there now, and the files that were changed since; any makes it fail.
 
-    What was on screen is read from the export's `.penjingnet`; without an unchanged one the recorded samples stand in.
+    What was on screen is read from the export's `.penjingnet`, or the reference beside it; without an unchanged one
+    the recorded samples stand in.
     Test data that has moved away leaves the accuracy unknown.
 
     Raises:
@@ -89,9 +91,10 @@ def _truth(folder: Path, record: Record, changed: tuple[str, ...], rungs: list[R
 
 
 def _network(folder: Path, record: Record, changed: tuple[str, ...]) -> Model | None:
-    for file in record.files:
-        if file.format == NETWORK_FORMAT and file.path not in changed:
-            return open_model(folder / file.path)
+    own = [file.path for file in record.files if file.format == NETWORK_FORMAT]
+    for path in (*own, *(name for name in record.manifest if name == REFERENCE)):
+        if path not in changed:
+            return open_model(folder / path)
     return None
 
 

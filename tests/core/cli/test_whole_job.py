@@ -142,6 +142,11 @@ def test_that_an_integer_format_of_a_float_plan_means_eight_bits_and_says_so(cap
     effective = json.loads((folder / "plan.json").read_text())
     assert (effective["defaults"]["weight_bits"], effective["defaults"]["activation_bits"]) == (8, 8)
     assert shown["compressed"]["size_bytes"] == 61_470 + 4 * 236  # int8 weights, int32 biases
+    # A later verification needs no .penjingnet among the formats to measure on all of the test data.
+    code, again = run(capsys, "verify", folder)
+    assert code == 0
+    assert again["verdict"]["accuracy"] == shown["verdict"]["accuracy"]
+    assert again["verdict"]["accuracy"]["n"] == 1000
 
 
 def test_that_fit_meets_a_budget_and_tells_by_how_much_it_cannot(capsys: Capture, tmp_path: Path) -> None:
