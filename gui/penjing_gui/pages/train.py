@@ -4,11 +4,14 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
+    QAbstractSpinBox,
+    QComboBox,
     QHBoxLayout,
     QLabel,
     QProgressBar,
     QPushButton,
     QScrollArea,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -69,7 +72,11 @@ class TrainPage(Page):
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(self.form)
-        scroll.setMinimumWidth(self.form.minimumSizeHint().width() + 3 * SPACE)
+        # The fields give way, not the page: their longest entry would push the form under the plots.
+        for field in (*self.form.findChildren(QComboBox), *self.form.findChildren(QAbstractSpinBox)):
+            field.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+            field.setMinimumWidth(12 * SPACE)
+        scroll.setMinimumWidth(320)
         scroll.setMaximumWidth(360)
         side.addWidget(scroll, 1)
         side.addWidget(self.start)
