@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pyqtgraph
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtTest import QTest
@@ -24,6 +25,15 @@ PATIENCE = 120_000
 """Milliseconds that a test waits for a signal at most: machines can be slow, and a signal ends the wait at once."""
 _LAST = 10.0
 """Seconds in which what ends by itself has ended."""
+
+
+@pytest.fixture(autouse=True)
+def _moves_all_count() -> Iterator[None]:
+    """Plots pass over moves that follow each other faster than 100 a second; the hands of a test are faster."""
+    before = pyqtgraph.getConfigOption("mouseRateLimit")
+    pyqtgraph.setConfigOption("mouseRateLimit", 0)
+    yield
+    pyqtgraph.setConfigOption("mouseRateLimit", before)
 
 
 @pytest.fixture(autouse=True)

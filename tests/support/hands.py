@@ -32,18 +32,14 @@ def double_click(widget: QWidget, at: QPoint) -> None:
     QTest.mouseDClick(window, LEFT, NONE, place)
 
 
-MOVE_MS = 20
-"""A real mouse moves at most so often; plots pass over moves that follow each other faster than 100 a second."""
-
-
 def drag(widget: QWidget, start: QPoint, end: QPoint, *, steps: int = 8) -> None:
     """Press, move in steps, release."""
     window = widget.window().windowHandle()
-    QTest.mouseMove(window, _in_window(widget, start), MOVE_MS)
-    QTest.mousePress(window, LEFT, NONE, _in_window(widget, start), MOVE_MS)
+    QTest.mouseMove(window, _in_window(widget, start))
+    QTest.mousePress(window, LEFT, NONE, _in_window(widget, start))
     for step in range(1, steps + 1):
-        QTest.mouseMove(window, _in_window(widget, start + (end - start) * step / steps), MOVE_MS)
-    QTest.mouseRelease(window, LEFT, NONE, _in_window(widget, end), MOVE_MS)
+        QTest.mouseMove(window, _in_window(widget, start + (end - start) * step / steps))
+    QTest.mouseRelease(window, LEFT, NONE, _in_window(widget, end))
 
 
 def handle(slider: QSlider) -> QRect:
