@@ -126,13 +126,14 @@ class JobRunner(QObject):
         assert self._message is not None
         message = msgspec.structs.replace(self._message, snapshot=str(self._snapshot))
         try:
-            self._process = JobProcess(message, self._exchange, self)
+            process = self._process = JobProcess(message, self._exchange, self)
         except OSError as error:
             self.noticed.emit(Notice(level="error", text=self.tr("The job cannot start."), details=str(error)))
             self._end("failed")
             return
-        self._process.received.connect(self._hear)
-        self._process.ended.connect(self._over)
+        # The process of the job before may still be on its way out: what it says then is not of this job.
+        process.received.connect(lambda told: self._hear(told) if process is self._process else None)
+        process.ended.connect(lambda words: self._over(process, words))
         self._engine.send(JobRuns(running=True))
         self._change(state="running")
 
@@ -176,10 +177,11 @@ class JobRunner(QObject):
             case _:
                 pass
 
-    def _over(self, words: str) -> None:
-        process, self._process = self._process, None
-        if process is not None:
-            process.deleteLater()
+    def _over(self, process: JobProcess, words: str) -> None:
+        process.deleteLater()
+        if process is not self._process:
+            return
+        self._process = None
         self._engine.send(JobRuns(running=False))
         if self.active:  # it died without a word
             cancelled = self._message is not None and words == ""
