@@ -10,8 +10,6 @@ import pytest
 
 from tests.support import desktop_session
 
-pytestmark = pytest.mark.journey
-
 ROOT = Path(__file__).parents[3]
 SYSTEM_PYTHON = "/usr/bin/python3"
 

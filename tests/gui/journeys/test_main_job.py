@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import (
     QComboBox,
@@ -35,8 +34,6 @@ from tests.support.hands import (
     press,
     type_over,
 )
-
-pytestmark = pytest.mark.journey
 
 if TYPE_CHECKING:
     from penjing.plan import Plan
