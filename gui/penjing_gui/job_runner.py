@@ -126,14 +126,15 @@ class JobRunner(QObject):
         assert self._message is not None
         message = msgspec.structs.replace(self._message, snapshot=str(self._snapshot))
         try:
-            process = self._process = JobProcess(message, self._exchange, self)
+            process = JobProcess(message, self._exchange, self)
         except OSError as error:
             self.noticed.emit(Notice(level="error", text=self.tr("The job cannot start."), details=str(error)))
             self._end("failed")
             return
-        # The process of the job before may still be on its way out: what it says then is not of this job.
-        process.received.connect(lambda told: self._hear(told) if process is self._process else None)
-        process.ended.connect(lambda words: self._over(process, words))
+        self._let_go()
+        self._process = process
+        process.received.connect(self._hear)
+        process.ended.connect(self._over)
         self._engine.send(JobRuns(running=True))
         self._change(state="running")
 
@@ -177,11 +178,18 @@ class JobRunner(QObject):
             case _:
                 pass
 
-    def _over(self, process: JobProcess, words: str) -> None:
-        process.deleteLater()
-        if process is not self._process:
-            return
-        self._process = None
+    def _let_go(self) -> None:
+        # The process of the job before may still be on its way out: what it says then is not of the next job.
+        before, self._process = self._process, None
+        if before is not None:
+            before.received.disconnect(self._hear)
+            before.ended.disconnect(self._over)
+            before.ended.connect(before.deleteLater)
+
+    def _over(self, words: str) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.deleteLater()
         self._engine.send(JobRuns(running=False))
         if self.active:  # it died without a word
             cancelled = self._message is not None and words == ""

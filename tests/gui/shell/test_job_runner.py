@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import pytest
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, Signal
 from pytestqt.qtbot import QtBot
 
 from penjing.plan import Plan
@@ -66,3 +66,6 @@ def test_that_a_job_started_before_the_last_process_is_gone_goes_on(
     second.ended.emit("")
     assert not runner.active
     assert engine.told[-1] == JobRuns(running=False)
+    runner.deleteLater()
+    engine.deleteLater()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
