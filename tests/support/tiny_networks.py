@@ -1,5 +1,7 @@
 """The MLPerf Tiny networks that published figures exist for, with random weights (EXPORT §5 has their sizes)."""
 
+from itertools import pairwise
+
 from torch import nn
 
 from penjing.model.model import Model
@@ -44,6 +46,17 @@ def mobilenet() -> Model:
         channels = out
     nodes += [("pool", nn.AvgPool2d(3), ""), ("flat", nn.Flatten(), ""), ("fc", nn.Linear(256, 2), "")]
     return network((3, 96, 96), nodes)
+
+
+def autoencoder() -> Model:
+    """Anomaly detection: 640 values to 128 four times, to 8 and back; 264,192 weights and as many MACs."""
+    widths = (640, 128, 128, 128, 128, 8, 128, 128, 128, 128, 640)
+    nodes: list[Node] = []
+    for index, (taken, made) in enumerate(pairwise(widths)):
+        nodes.append((f"fc{index}", nn.Linear(taken, made), ""))
+        if index < len(widths) - 2:
+            nodes += [(f"fc{index}_bn", nn.BatchNorm1d(made), ""), (f"fc{index}_relu", nn.ReLU(), "")]
+    return network((640,), nodes)
 
 
 def _conv(name: str, conv: nn.Conv2d, feed: str = "") -> list[Node]:

@@ -123,8 +123,13 @@ def test_that_energy_is_unknown_without_a_sourced_power() -> None:
 # EXPORT §5: MMAC and thousand parameters, as published (theirs count folded networks).
 @pytest.mark.parametrize(
     ("made", "mmac", "weights"),
-    [(tiny_networks.resnet8, 12.50, 77.7), (tiny_networks.dscnn, 2.657, 22.6), (tiny_networks.mobilenet, 7.49, 210.9)],
-    ids=["resnet8", "dscnn", "mobilenet"],
+    [
+        (tiny_networks.resnet8, 12.50, 77.7),
+        (tiny_networks.dscnn, 2.657, 22.6),
+        (tiny_networks.mobilenet, 7.49, 210.9),
+        (tiny_networks.autoencoder, 0.264, 265.9),
+    ],
+    ids=["resnet8", "dscnn", "mobilenet", "autoencoder"],
 )
 def test_that_counts_are_those_published_for_mlperf_tiny(made, mmac: float, weights: float) -> None:  # type: ignore[no-untyped-def]
     graph = layer_graph(made())
