@@ -20,7 +20,7 @@ from penjing.layer_graph import Layer
 from penjing_gui.controls.identity import identify
 from penjing_gui.layer_view import LayerView, Predictions, brushed, facts, filter_words, levels, view
 from penjing_gui.pages.empty import Page
-from penjing_gui.plots.bars import Bars
+from penjing_gui.pages.strip import Strip
 from penjing_gui.plots.heatmap import Heatmap
 from penjing_gui.plots.histogram import Cut, Histogram
 from penjing_gui.theme import SPACE
@@ -51,7 +51,7 @@ class ExplorePage(Page):
         self._pictured: object = None
         self.histogram = identify(Histogram(), "plot.histogram", self.tr("Weights"))
         self.heatmap = identify(Heatmap(), "plot.saliency", self.tr("Saliency"))
-        self.classes = identify(Bars(), "plot.classes", self.tr("Accuracy by class"))
+        self.strip = Strip(session)
         self.log = identify(_toggle(self.tr("Log")), "plot.log", self.tr("Logarithmic counts"))
         self.before = identify(_toggle(self.tr("Before (B)")), "plot.before", self.tr("Show the network as loaded"))
         self.title = _plain(heading=True)
@@ -59,8 +59,6 @@ class ExplorePage(Page):
         self.problems = identify(_plain(), "plot.problems")
         self.picture_title = _plain(heading=True)
         self.pointed = _plain(muted=True)
-        self.class_title = _plain(heading=True)
-        self.class_hint = _plain(muted=True)
         self._lay_out()
         self._connect()
         self._opened()
@@ -76,10 +74,8 @@ class ExplorePage(Page):
         first = _panel(top, self.histogram)
         middle = _row(self.picture_title, None, self.pointed)
         second = _panel(middle, self.heatmap)
-        bottom = _row(self.class_title, None, self.class_hint)
-        self.class_panel = _panel(bottom, self.classes)
         splitter = QSplitter(Qt.Orientation.Vertical, childrenCollapsible=False)
-        for panel, share in ((first, 5), (second, 4), (self.class_panel, 3)):
+        for panel, share in ((first, 5), (second, 4), (self.strip, 3)):
             splitter.addWidget(panel)
             splitter.setStretchFactor(splitter.count() - 1, share)
         splitter.setSizes([320, 240, 160])
@@ -95,7 +91,6 @@ class ExplorePage(Page):
         session.selection_changed.connect(self._update)
         session.tables_changed.connect(self._tables)
         session.device_changed.connect(self._say_problems)
-        session.accuracy_changed.connect(self._show_classes)
         session.saliency_received.connect(self._take_picture)
         self.histogram.threshold_dragged.connect(self._drag)
         self.heatmap.filter_chosen.connect(self._brush)
@@ -122,7 +117,6 @@ class ExplorePage(Page):
         self._predictions = None if session.graph is None else Predictions(session.graph, session.tables)
         self._shown = None
         self._update()
-        self._show_classes()
 
     @property
     def _layer(self) -> Layer | None:
@@ -250,22 +244,6 @@ class ExplorePage(Page):
 
     def _point(self, said: str) -> None:
         self.pointed.setText(said or self.tr("faded rows are cut; click a filter to cut or keep it"))
-
-    # -------------------------------------------------------------------------------------------------------- classes
-
-    def _show_classes(self) -> None:
-        session = self._session
-        data = session.data
-        self.class_panel.setVisible(data is not None and bool(data.classes))
-        if data is None:
-            return
-        self.class_title.setText(self.tr("Accuracy by class"))
-        self.classes.name_axes("", self.tr("accuracy, %"))
-        self.classes.show_shares(data.classes, session.baseline_per_class, session.per_class)
-        told = self.tr("outline: as loaded; bars: plan last measured in full")
-        self.class_hint.setText(
-            told if session.per_class else self.tr("outline: as loaded; F5 measures the plan in full")
-        )
 
     # ------------------------------------------------------------------------------------------------------- gestures
 

@@ -1,0 +1,43 @@
+"""Accuracy of every class, as loaded and under the plan that was last measured in full."""
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel, QWidget
+
+from penjing_gui.controls.identity import identify
+from penjing_gui.pages.panel import Panel
+from penjing_gui.plots.bars import Bars
+
+if TYPE_CHECKING:
+    from penjing_gui.session import Session
+
+
+class ClassPanel(Panel):
+    """Outlines for the network as loaded, bars for the plan."""
+
+    def __init__(self, session: "Session", parent: QWidget | None = None) -> None:
+        super().__init__(session, parent)
+        self.plot = identify(Bars(), "plot.classes", self.tr("Accuracy by class"))
+        self.plot.name_axes("", self.tr("accuracy, %"))
+        self.hint = QLabel(textFormat=Qt.TextFormat.PlainText)
+        self.hint.setProperty("muted", True)
+        self.column.addWidget(self.hint)
+        self.column.addWidget(self.plot, 1)
+        for changed in (session.accuracy_changed, session.opened, session.closed, session.tables_changed):
+            changed.connect(self.refresh)
+
+    def title(self) -> str:
+        """Of the tab."""
+        return self.tr("Classes")
+
+    def show_now(self) -> None:
+        """Read the session."""
+        session, data = self.session, self.session.data
+        if data is None:
+            self.plot.show_shares((), (), ())
+            self.hint.setText(self.tr("No data is open; drop a data file on the window to measure with it."))
+            return
+        self.plot.show_shares(data.classes, session.baseline_per_class, session.per_class)
+        told = self.tr("outline: as loaded; bars: plan last measured in full")
+        self.hint.setText(told if session.per_class else self.tr("outline: as loaded; F5 measures the plan in full"))

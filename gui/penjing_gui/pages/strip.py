@@ -1,0 +1,27 @@
+"""The lower strip of Explore: tabs that each show one more view of the plan.
+
+A new tab is a subclass of `Panel` and one entry in `Strip`.
+"""
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtWidgets import QTabWidget, QWidget
+
+from penjing_gui.controls.identity import identify
+from penjing_gui.pages.class_panel import ClassPanel
+
+if TYPE_CHECKING:
+    from penjing_gui.pages.panel import Panel
+    from penjing_gui.session import Session
+
+
+class Strip(QTabWidget):
+    """The tabs."""
+
+    def __init__(self, session: "Session", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        identify(self, "explore.strip", self.tr("More views"))
+        self.setDocumentMode(True)
+        self.panels: tuple[Panel, ...] = (ClassPanel(session),)
+        for panel in self.panels:
+            self.addTab(panel, panel.title())
