@@ -5,7 +5,8 @@ import json
 from importlib.resources import files
 from pathlib import Path
 
-LANGUAGES = ("en", "zh_CN")
+LANGUAGES = {"en": "English", "zh_CN": "简体中文"}
+"""What Penjing speaks, each in its own words."""
 
 
 def resources() -> Path:
@@ -35,6 +36,19 @@ def text(code: str, *, language: str = "en", **values: object) -> str:
         details = ", ".join(f"{key}={value}" for key, value in values.items())
         return f"{code} ({details})" if details else code
     return template.format_map({key: _printable(value) for key, value in values.items()})
+
+
+@functools.cache
+def phrases(language: str) -> dict[str, str]:
+    """What stands in English in code, in the catalogue and on cards, in another language; empty for English."""
+    if language == "en" or language not in LANGUAGES:
+        return {}
+    return _read(resources() / "i18n" / f"phrases.{language}.json")
+
+
+def phrase(english: str, *, language: str = "en") -> str:
+    """An English phrase of the product in another language; what nobody has translated stays as it is."""
+    return phrases(language).get(english, english)
 
 
 def has_text(code: str) -> bool:

@@ -41,7 +41,11 @@ class Actions(QObject):
         self.fit = self._make(self.tr("&Fit to Device"), "Ctrl+Shift+F")
         self.cancel = self._make(self.tr("&Cancel"), "Esc")
         self.help = self._make(self.tr("&Learn"), Key.HelpContents)
+        self.shortcuts = self._make(self.tr("&Keyboard Shortcuts"), "Ctrl+F1")
         self.about = self._make(self.tr("&About Penjing"))
+        self.preferences = self._make(self.tr("Pr&eferences…"), "Ctrl+,")
+        self.reset_layout = self._make(self.tr("&Reset Layout"))
+        self.to_notice = self._make(self.tr("Go to &Notice"), "F6")
         self.tabs = [self._make(self.tr("Tab {number}").format(number=n + 1), f"Ctrl+{n + 1}") for n in range(TABS)]
         self.measure.setToolTip(self.tr("Measure on all validation samples (F5)"))
         self.fit.setToolTip(self.tr("Find the plan that fits the device at the least loss"))

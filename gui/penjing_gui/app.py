@@ -9,10 +9,12 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
 from penjing.assets import LANGUAGES
-from penjing_gui import folders, icons, language, theme
+from penjing_gui import folders, icons
+from penjing_gui.appearance import Appearance
 from penjing_gui.mistakes import Mistakes
 from penjing_gui.settings import SettingsFile
 from penjing_gui.single_instance import SingleInstance
+from penjing_gui.texts import Texts
 
 PROGRAM = "penjing gui"
 
@@ -31,23 +33,18 @@ def main(arguments: Sequence[str]) -> int:
         single.listen()
     mistakes = Mistakes(folders.log_file())
     settings = SettingsFile(folder)
-    theme.apply(app, given.theme or settings.value.theme)
+    texts = Texts()
+    Appearance(app, settings, texts, theme=given.theme, language=given.language)
     # Only now: what these import takes longer than all of the above.
     from penjing.worker.exchange import Exchange
     from penjing_gui.main_window import MainWindow
     from penjing_gui.session import Session
-    from penjing_gui.texts import Texts
 
-    texts = Texts()
-    language.apply(app, given.language or settings.value.language, texts)
     with Exchange() as exchange:
         session = Session(exchange, texts=texts)
         window = MainWindow(session, settings)
         mistakes.noticed.connect(session.noticed)
         single.asked.connect(window.take_over)
-        if given.theme is None:
-            app.styleHints().colorSchemeChanged.connect(lambda: theme.apply(app, settings.value.theme))
-            settings.changed.connect(lambda value: theme.apply(app, value.theme))
         window.painted.connect(lambda: window.begin(sources[0] if sources else None))
         window.show()
         try:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import msgspec
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QMessageBox
 
 from penjing.errors import UserError
 from penjing.plan import Plan, read_plan
@@ -119,19 +118,22 @@ class Commands(QObject):
             self._session.cancel_open()
 
     def about(self) -> None:
-        """Say what this is."""
-        box = QMessageBox(self._window)
-        box.setWindowTitle(self.tr("About Penjing"))
-        box.setIconPixmap(self._window.windowIcon().pixmap(64, 64))
-        box.setText("Penjing")
-        box.setInformativeText(
-            self.tr(
-                "盆景 is the art of growing a full tree in a small tray. Penjing grows full neural networks in small"
-                " devices, and proves that what was shipped is what was seen."
-            )
-        )
-        box.finished.connect(box.deleteLater)
-        box.open()
+        """Say what this is, and under which licences."""
+        from penjing_gui.dialogs import about
+
+        about.show(self._window)
+
+    def preferences(self) -> None:
+        """Language, theme and the like; what is chosen holds at once."""
+        from penjing_gui.dialogs.preferences import Preferences
+
+        Preferences(self._window.settings, self._window).open()
+
+    def shortcuts(self) -> None:
+        """Every key that does something."""
+        from penjing_gui.dialogs.shortcuts import Shortcuts
+
+        Shortcuts(self._window.actions(), self._window).open()
 
     def _chosen(self, path: str) -> None:
         self._window.settings.update(open_folder=str(Path(path).parent))

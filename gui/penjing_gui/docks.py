@@ -1,6 +1,8 @@
-"""The docks: Layers on the left, Compress and Fit on the right, Jobs and Log at the bottom, closed at first."""
+"""The docks: Layers on the left, Compress and Fit on the right, Jobs and Log at the bottom; each tab has its own."""
 
-from PySide6.QtCore import Qt, QTimer
+from collections.abc import Mapping, Sequence
+
+from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from penjing_gui.controls.compress import CompressPanel
@@ -9,59 +11,81 @@ from penjing_gui.controls.identity import identify
 from penjing_gui.controls.jobs import JobsPanel
 from penjing_gui.controls.layers import LayersPanel
 from penjing_gui.controls.log import LogPanel
+from penjing_gui.journal import Journal
 from penjing_gui.session import Session
 
 _LEFT, _RIGHT = 316, 304
 _NARROWEST = 280
 _COMPRESS, _FIT = 400, 290
 
+AT_FIRST: Mapping[str, tuple[str, ...]] = {"explore": ("layers", "compress", "fit")}
+"""By tab, the docks that stand beside it until a person opens or closes some; elsewhere `_BESIDE`."""
+_BESIDE = ("fit",)
+
 Area = Qt.DockWidgetArea
 
 
-class Docks:
+class Docks(QObject):
     """All docks of one window."""
 
-    def __init__(self, session: Session, window: QMainWindow) -> None:
-        self._window = window
+    def __init__(self, session: Session, journal: Journal, window: QMainWindow) -> None:
+        super().__init__(window)
+        self._window, self._session = window, session
         self._layers_panel = LayersPanel(session)
-        self.layers = self._dock("layers", window.tr("Layers"), self._layers_panel, Area.LeftDockWidgetArea)
-        self.compress = self._dock("compress", window.tr("Compress"), CompressPanel(session), Area.RightDockWidgetArea)
-        self.fit = self._dock("fit", window.tr("Fit"), FitPanel(session), Area.RightDockWidgetArea)
-        self.jobs = self._dock("jobs", window.tr("Jobs"), JobsPanel(session), Area.BottomDockWidgetArea)
-        self.log = self._dock("log", window.tr("Log"), LogPanel(session), Area.BottomDockWidgetArea)
+        self.layers = self._dock("layers", self.tr("Layers"), self._layers_panel, Area.LeftDockWidgetArea)
+        self.compress = self._dock("compress", self.tr("Compress"), CompressPanel(session), Area.RightDockWidgetArea)
+        self.fit = self._dock("fit", self.tr("Fit"), FitPanel(session), Area.RightDockWidgetArea)
+        self.jobs = self._dock("jobs", self.tr("Jobs"), JobsPanel(session), Area.BottomDockWidgetArea)
+        self.log = self._dock("log", self.tr("Log"), LogPanel(journal), Area.BottomDockWidgetArea)
         window.setCorner(Qt.Corner.BottomLeftCorner, Area.LeftDockWidgetArea)
         window.setCorner(Qt.Corner.BottomRightCorner, Area.RightDockWidgetArea)
         window.splitDockWidget(self.compress, self.fit, Qt.Orientation.Vertical)
         window.tabifyDockWidget(self.jobs, self.log)
-        self._session = session
         session.device_changed.connect(self._name_fit)
+        self._name_fit()
+        self.hide_all()
 
     def all(self) -> tuple[QDockWidget, ...]:
         """In the order of the View menu."""
         return self.layers, self.compress, self.fit, self.jobs, self.log
+
+    def remove(self) -> None:
+        """Take them out of the window for good."""
+        for dock in self.all():
+            self._window.removeDockWidget(dock)
+            dock.deleteLater()
+        self.deleteLater()
 
     def hide_all(self) -> None:
         """For the Start page."""
         for dock in self.all():
             dock.hide()
 
+    def shown(self) -> tuple[str, ...]:
+        """Names of those that are open, also behind another one."""
+        return tuple(_name(dock) for dock in self.all() if not dock.isHidden())
+
+    def show_for(self, tab: str, chosen: Mapping[str, Sequence[str]]) -> None:
+        """Those that belong to a tab, as the person left them there."""
+        names = chosen.get(tab, AT_FIRST.get(tab, _BESIDE))
+        for dock in self.all():
+            dock.setVisible(_name(dock) in names)
+
     def arrange(self) -> None:
-        """As they are at first."""
-        for dock in (self.layers, self.compress, self.fit):
-            dock.show()
+        """The widths and heights that they have at first."""
         # Docks that have just been shown have no size yet.
         QTimer.singleShot(0, self._window, self._resize)
-
-    def _resize(self) -> None:
-        window, across, down = self._window, Qt.Orientation.Horizontal, Qt.Orientation.Vertical
-        window.resizeDocks([self.layers, self.compress], [_LEFT, _RIGHT], across)
-        window.resizeDocks([self.compress, self.fit], [_COMPRESS, _FIT], down)
 
     def focus_filter(self) -> None:
         """Show the layers and put the keyboard into their filter."""
         self.layers.show()
         self._layers_panel.filter.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self._layers_panel.filter.selectAll()
+
+    def _resize(self) -> None:
+        window, across, down = self._window, Qt.Orientation.Horizontal, Qt.Orientation.Vertical
+        window.resizeDocks([self.layers, self.compress], [_LEFT, _RIGHT], across)
+        window.resizeDocks([self.compress, self.fit], [_COMPRESS, _FIT], down)
 
     def _dock(self, name: str, title: str, panel: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
         dock = QDockWidget(title, self._window)
@@ -74,5 +98,9 @@ class Docks:
 
     def _name_fit(self) -> None:
         device = self._session.device
-        name = self._window.tr("Fit")
+        name = self.tr("Fit")
         self.fit.setWindowTitle(name if device is None else f"{name}: {device.title}")
+
+
+def _name(dock: QDockWidget) -> str:
+    return dock.accessibleIdentifier().removeprefix("dock.")

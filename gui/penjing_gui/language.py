@@ -1,18 +1,57 @@
-"""The language of the window: Qt's translator for its own texts, `Texts` for those of core."""
+"""The language of the window: its phrases by their English, Qt's own texts by Qt's files, `Texts` for those of core."""
 
-from PySide6.QtCore import QTranslator
+from PySide6.QtCore import QLibraryInfo, QLocale, QTranslator
 from PySide6.QtWidgets import QApplication
 
 from penjing import assets
 from penjing_gui.texts import Texts
 
+SYSTEM = "system"
+"""The choice that leaves the language to the desktop."""
+
+
+class Phrases(QTranslator):
+    """Looks every text up by its English alone, wherever it is said: one phrase has one translation."""
+
+    def __init__(self, language: str, parent: QApplication) -> None:
+        super().__init__(parent)
+        self._phrases = assets.phrases(language)
+
+    def isEmpty(self) -> bool:
+        """Whether there is nothing to look up."""
+        return not self._phrases
+
+    def translate(self, context: str, sourceText: str, disambiguation: str | None = None, n: int = -1) -> str:
+        """The phrase in this language; Qt asks the next translator where it is null."""
+        return self._phrases.get(sourceText)  # type: ignore[return-value]
+
+
+def resolved(choice: str) -> str:
+    """The language for a choice: itself, or the first of the desktop's that Penjing speaks, else English."""
+    if choice in assets.LANGUAGES:
+        return choice
+    for wanted in QLocale.system().uiLanguages():
+        locale = QLocale(wanted)
+        for language in assets.LANGUAGES:
+            ours = QLocale(language)
+            if (ours.language(), ours.script()) == (locale.language(), locale.script()):
+                return language
+    return "en"
+
 
 def apply(app: QApplication, language: str, texts: Texts) -> None:
-    """Switch every text; English needs no file, and what a translation lacks stays English."""
+    """Switch every text, also of what is shown: windows hear `QEvent.LanguageChange`."""
     for earlier in app.findChildren(QTranslator):
         app.removeTranslator(earlier)
         earlier.deleteLater()
     texts.language = language if language in assets.LANGUAGES else "en"
-    translator = QTranslator(app)
-    if translator.load(f"penjing_{language}", str(assets.resources() / "i18n")):
-        app.installTranslator(translator)
+    QLocale.setDefault(QLocale(texts.language))
+    phrases = Phrases(texts.language, app)
+    if phrases.isEmpty():
+        phrases.deleteLater()
+        return
+    app.installTranslator(phrases)
+    # Asked first, because it knows where in a dialog a text stands.
+    own = QTranslator(app)
+    if own.load(f"qtbase_{texts.language}", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)):
+        app.installTranslator(own)

@@ -1,17 +1,22 @@
-"""The main window: menus, tool bar, the stack Start | Workbench, docks, status bar; layout that is remembered."""
+"""The main window: menus, tool bar, the stack Start | Workbench, docks, status bar; layout that is remembered.
+
+Everything that shows a text is made in `_furnish`, and made anew in another language: who shows something reads it from
+the session when it is made, and keeps nothing that would be lost.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QKeyEvent, QPaintEvent
-from PySide6.QtWidgets import QApplication, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QMainWindow, QMenuBar, QStackedWidget, QVBoxLayout, QWidget
 
 from penjing_gui import icons
 from penjing_gui.actions import Actions
 from penjing_gui.commands import Commands
 from penjing_gui.docks import Docks
 from penjing_gui.drops import DropOverlay, dropped, what_happens
+from penjing_gui.journal import Journal
 from penjing_gui.menus import fill_menus
 from penjing_gui.notice_bar import NoticeBar
 from penjing_gui.notices import Notice
@@ -21,13 +26,14 @@ from penjing_gui.session import Session
 from penjing_gui.settings import SettingsFile
 from penjing_gui.status_bar import StatusBar
 from penjing_gui.toolbar import ToolBar
+from penjing_gui.training_record import TrainingRecord
 from penjing_gui.workbench import Workbench
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 SIZE = (1280, 800)
-_LAYOUT_VERSION = 1
+_LAYOUT_VERSION = 2
 _NARROWEST = 420
 
 
@@ -46,34 +52,72 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.setDockNestingEnabled(True)
         self.resize(*SIZE)
-        self.actions_ = Actions(session, self)
         self.commands = Commands(self)
-        self.notices = NoticeBar()
-        self.start = StartPage(settings)
+        self.journal = Journal(session, self)
+        self.record = TrainingRecord(session, self)
+        self._remembering = Remembering(session, settings)
+        self._closing = self._painted = self._refurnishing = False
+        self._tab: str | None = None
+        """The tab beside which docks are shown; None on the Start page."""
+        self._furnish()
+        self._connect()
+        self.show_start()
+        self._restore()
+
+    def _furnish(self) -> None:
+        """Make everything that is seen."""
+        session = self.session
+        self.actions_ = Actions(session, self)
+        self.start = StartPage(self.settings)
         # The window must fit a small screen, whatever the page would like.
         self.start.setMinimumWidth(_NARROWEST)
-        self.workbench = Workbench(session)
+        self.start.open_wanted.connect(self.commands.open)
+        self.start.choose_model_wanted.connect(self.commands.choose_model)
+        self.start.choose_project_wanted.connect(self.commands.choose_project)
+        self.workbench = Workbench(session, self.record)
+        self.workbench.tab_changed.connect(self._tab_changed)
         self._stack = QStackedWidget()
         self._stack.addWidget(self.start)
         self._stack.addWidget(self.workbench)
         central = QWidget()
         layout = QVBoxLayout(central)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(self.notices)
         layout.addWidget(self._stack, 1)
+        self.notices = NoticeBar(central)
         self.setCentralWidget(central)
         self.tool_bar = ToolBar(session, self.actions_)
         self.addToolBar(self.tool_bar)
-        self.docks = Docks(session, self)
+        self.docks = Docks(session, self.journal, self)
         self.setStatusBar(StatusBar(session))
         fill_menus(self)
         self._overlay = DropOverlay(self)
-        self._remembering = Remembering(session, settings)
-        self._closing = self._painted = False
-        self._connect()
-        self.show_start()
-        self._restore()
+
+    def _refurnish(self) -> None:
+        """Make everything anew in another language, and leave the person where they were."""
+        self._refurnishing = False
+        at_work, tab = self._stack.currentWidget() is self.workbench, self.workbench.tabs.currentIndex()
+        built, notices, layout = self.workbench.tabs.count() > 0, self.notices.notices, self.saveState(_LAYOUT_VERSION)
+        self._keep_docks()
+        for action in self.actions():
+            self.removeAction(action)
+        self.removeToolBar(self.tool_bar)
+        self.docks.remove()
+        self._overlay.hide()
+        for gone in (self.actions_, self.tool_bar, self._overlay):
+            gone.deleteLater()
+        self.setMenuBar(QMenuBar())
+        self._furnish()
+        if built:
+            self.workbench.build()
+        if at_work:
+            self._stack.setCurrentWidget(self.workbench)
+            self.workbench.tabs.setCurrentIndex(tab)
+            self.restoreState(layout, _LAYOUT_VERSION)
+            self._show_docks()
+        else:
+            self.show_start()
+        for notice in notices:
+            self.notices.show_notice(notice)
 
     def _connect(self) -> None:
         session = self.session
@@ -82,9 +126,6 @@ class MainWindow(QMainWindow):
         session.project_changed.connect(self._entitle)
         session.undo_stack.cleanChanged.connect(self._entitle)
         session.projects.locate_wanted.connect(self.commands.locate)
-        self.start.open_wanted.connect(self.commands.open)
-        self.start.choose_model_wanted.connect(self.commands.choose_model)
-        self.start.choose_project_wanted.connect(self.commands.choose_project)
         app = QApplication.instance()
         assert app is not None
         app.installEventFilter(self)
@@ -107,8 +148,8 @@ class MainWindow(QMainWindow):
 
     def show_start(self) -> None:
         """The first page; docks and tool bar have nothing to say there."""
-        if self._stack.currentWidget() is self.workbench:
-            self._keep_layout()
+        self._keep_docks()
+        self._tab = None
         self._stack.setCurrentWidget(self.start)
         self.tool_bar.hide()
         self.docks.hide_all()
@@ -121,11 +162,19 @@ class MainWindow(QMainWindow):
             return
         self.workbench.build()
         self._stack.setCurrentWidget(self.workbench)
-        self.tool_bar.show()
         layout = self.settings.value.layout
         if not (layout and self.restoreState(QByteArray.fromBase64(layout.encode()), _LAYOUT_VERSION)):
             self.docks.arrange()
-        self.tool_bar.show()
+        self._show_docks()
+
+    def reset_layout(self) -> None:
+        """Docks as they are at first, beside every tab."""
+        self.settings.update(layout="", docks={})
+        for dock in self.docks.all():
+            dock.setFloating(False)
+        if self._tab is not None:
+            self._show_docks()
+            self.docks.arrange()
 
     def show_tab(self, number: int) -> None:
         """One of the tabs, from 0."""
@@ -155,8 +204,7 @@ class MainWindow(QMainWindow):
             event.ignore()
             self.guard(self._close_for_good)
             return
-        if self._stack.currentWidget() is self.workbench:
-            self._keep_layout()
+        self._keep_docks()
         self.settings.update(geometry=bytes(self.saveGeometry().toBase64().data()).decode())
         app = QApplication.instance()
         assert app is not None
@@ -176,10 +224,14 @@ class MainWindow(QMainWindow):
         return super().eventFilter(watched, event)
 
     def changeEvent(self, event: QEvent) -> None:
-        """Icons follow the palette; a key that is held is let go when the window loses the keyboard."""
+        """Icons follow the palette, texts the language; a held key is let go when the window loses the keyboard."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange:
             icons.retint(self)
+        elif event.type() == QEvent.Type.LanguageChange and not self._refurnishing and hasattr(self, "docks"):
+            # Every translator that goes or comes is told; one change is enough, when all of them are there.
+            self._refurnishing = True
+            QTimer.singleShot(0, self, self._refurnish)
         elif event.type() == QEvent.Type.ActivationChange and not self.isActiveWindow():
             self.session.show_before(False)
 
@@ -230,8 +282,24 @@ class MainWindow(QMainWindow):
         self.setWindowTitle(f"{name}[*] – Penjing" if name else "Penjing")
         self.setWindowModified(bool(name) and session.unsaved)
 
-    def _keep_layout(self) -> None:
-        self.settings.update(layout=bytes(self.saveState(_LAYOUT_VERSION).toBase64().data()).decode())
+    def _tab_changed(self, _: str) -> None:
+        self._keep_docks()
+        self._show_docks()
+
+    def _show_docks(self) -> None:
+        self._tab = self.workbench.tab
+        self.tool_bar.show()
+        self.docks.show_for(self._tab, self.settings.value.docks)
+
+    def _keep_docks(self) -> None:
+        """Remember what stands beside the tab that is about to be left."""
+        if self._tab is None:
+            return
+        changes: dict[str, object] = {"docks": {**self.settings.value.docks, self._tab: self.docks.shown()}}
+        if self._tab == "explore":
+            # Only there all docks have their sizes.
+            changes["layout"] = bytes(self.saveState(_LAYOUT_VERSION).toBase64().data()).decode()
+        self.settings.update(**changes)
 
     def _restore(self) -> None:
         geometry = self.settings.value.geometry

@@ -1,9 +1,14 @@
 """Fills the menu bar: File, Edit, View, Run, Help."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtGui import QAction, QActionGroup
-from PySide6.QtWidgets import QMenu
+from PySide6.QtWidgets import QMenu, QWidget
+
+from penjing.assets import LANGUAGES
+from penjing_gui import language
 
 if TYPE_CHECKING:
     from penjing_gui.main_window import MainWindow
@@ -32,6 +37,10 @@ def fill_menus(window: "MainWindow") -> None:
         does.cancel: do.cancel,
         does.help: lambda: window.show_tab(window.workbench.LEARN),
         does.about: do.about,
+        does.preferences: do.preferences,
+        does.shortcuts: do.shortcuts,
+        does.reset_layout: window.reset_layout,
+        does.to_notice: window.notices.take_focus,
     }
     for action, command in connect.items():
         action.triggered.connect(lambda _=False, command=command: command())
@@ -48,15 +57,16 @@ def fill_menus(window: "MainWindow") -> None:
     _add(bar.addMenu(window.tr("&Edit")), does.undo, does.redo, None, does.copy_settings, does.paste_settings)
     edit = bar.actions()[-1].menu()
     assert isinstance(edit, QMenu)
-    _add(edit, None, does.reset_plan, None, does.filter)
+    _add(edit, None, does.reset_plan, None, does.filter, None, does.preferences)
     view = bar.addMenu(window.tr("&View"))
     _add(view, *does.tabs, None, does.before, None)
     for dock in window.docks.all():
         view.addAction(dock.toggleViewAction())
-    view.addSeparator()
+    _add(view, None, does.reset_layout, does.to_notice, None)
     _add_themes(window, view.addMenu(window.tr("&Theme")))
+    _add_languages(window, view.addMenu(window.tr("&Language")))
     _add(bar.addMenu(window.tr("&Run")), does.measure, does.fit, None, does.cancel)
-    _add(bar.addMenu(window.tr("&Help")), does.help, None, does.about)
+    _add(bar.addMenu(window.tr("&Help")), does.help, does.shortcuts, None, does.about)
 
 
 def _add(menu: QMenu, *actions: QAction | None) -> None:
@@ -79,15 +89,31 @@ def _fill_recent(window: "MainWindow", menu: QMenu) -> None:
 
 
 def _add_themes(window: "MainWindow", menu: QMenu) -> None:
-    group = QActionGroup(menu)
-    names: dict[ThemeChoice, str] = {
-        "system": window.tr("As the &System"),
-        "light": window.tr("&Light"),
-        "dark": window.tr("&Dark"),
-    }
-    for choice, name in names.items():
-        action = menu.addAction(name)
-        action.setCheckable(True)
-        action.setChecked(window.settings.value.theme == choice)
-        action.triggered.connect(lambda _=False, choice=choice: window.settings.update(theme=choice))
-        group.addAction(action)
+    for choice, name in theme_names(window).items():
+        _add_choice(menu, name, window.settings.value.theme == choice, partial(window.settings.update, theme=choice))
+
+
+def _add_languages(window: "MainWindow", menu: QMenu) -> None:
+    for choice, name in language_names(window).items():
+        chosen = window.settings.value.language == choice
+        _add_choice(menu, name, chosen, partial(window.settings.update, language=choice))
+
+
+def _add_choice(menu: QMenu, name: str, chosen: bool, choose: Callable[[], None]) -> None:
+    """One of several entries of which one holds."""
+    group = menu.findChild(QActionGroup) or QActionGroup(menu)
+    action = menu.addAction(name)
+    action.setCheckable(True)
+    action.setChecked(chosen)
+    action.triggered.connect(lambda _=False: choose())
+    group.addAction(action)
+
+
+def theme_names(window: QWidget) -> "dict[ThemeChoice, str]":
+    """The choices of the theme as people read them."""
+    return {"system": window.tr("As the &System"), "light": window.tr("&Light"), "dark": window.tr("&Dark")}
+
+
+def language_names(window: QWidget) -> dict[str, str]:
+    """The choices of the language, each in its own."""
+    return {language.SYSTEM: window.tr("As the &System"), **LANGUAGES}

@@ -1,6 +1,6 @@
-"""The place for notices above the pages: what happened, what to do, details, copy; it never stops anybody."""
+"""Notices lie over the lower edge of the pages and move nothing: what happened, what to do, details, copy."""
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QFrame,
@@ -18,19 +18,25 @@ from penjing_gui.controls.identity import identify
 from penjing_gui.notices import Notice
 
 MOST = 3
+WIDEST = 680
+"""Pixels."""
+_MARGIN = 12
+GOOD_NEWS = 15_000
+"""Milliseconds that good news stays; whatever went wrong stays until it is dismissed."""
 _ICONS = {"information": "info", "warning": "triangle-alert", "error": "circle-alert"}
 
 
 class NoticeBar(QWidget):
     """The newest notices, one under the other; a later one with the same key takes an earlier one's place."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         identify(self, "notices", self.tr("Notices"))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
+        layout.setSpacing(6)
         self._rows: list[NoticeRow] = []
+        parent.installEventFilter(self)
         self.hide()
 
     @property
@@ -46,13 +52,22 @@ class NoticeBar(QWidget):
         if notice.text:
             row = NoticeRow(notice, self)
             row.dismissed.connect(lambda: self._remove(row))
+            row.resized.connect(self._place)
             layout = self.layout()
             assert layout is not None
             layout.addWidget(row)
+            row.show()  # one that is not shown yet has no height
             self._rows.append(row)
             if len(self._rows) > MOST:
                 self._remove(self._rows[0])
-        self.setVisible(bool(self._rows))
+            if notice.level == "information":
+                QTimer.singleShot(GOOD_NEWS, row, row.dismissed.emit)
+        self._place()
+
+    def take_focus(self) -> None:
+        """Put the keyboard on the newest notice: on what it offers first, else on what dismisses it."""
+        if self._rows:
+            self._rows[-1].take_focus()
 
     def dismiss(self, key: str) -> None:
         """Take away what has this key."""
@@ -63,13 +78,33 @@ class NoticeBar(QWidget):
             self._rows.remove(row)
             row.hide()
             row.deleteLater()
+        self._place()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """The pages have another size."""
+        if event.type() == QEvent.Type.Resize and watched is self.parent():
+            self._place()
+        return super().eventFilter(watched, event)
+
+    def _place(self) -> None:
+        parent, layout = self.parentWidget(), self.layout()
+        if parent is None or layout is None:
+            return
         self.setVisible(bool(self._rows))
+        width = min(WIDEST, parent.width() - 2 * _MARGIN)
+        layout.activate()
+        height = layout.totalHeightForWidth(width) if layout.hasHeightForWidth() else layout.sizeHint().height()
+        left = (parent.width() - width) // 2
+        self.setGeometry(left, parent.height() - height - _MARGIN, width, height)
+        self.raise_()
 
 
 class NoticeRow(QFrame):
     """One notice."""
 
     dismissed = Signal()
+    resized = Signal()
+    """Details were shown or hidden."""
 
     def __init__(self, notice: Notice, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -78,8 +113,8 @@ class NoticeRow(QFrame):
         found = theme.colors(self.palette())
         color = {"information": found.accent, "warning": found.warning, "error": found.error}[notice.level]
         self.setStyleSheet(
-            f"NoticeRow {{ background: {found.surface}; border: none; border-left: 4px solid {color};"
-            f" border-bottom: 1px solid {found.border}; }}"
+            f"NoticeRow {{ background: {found.raised}; border: 1px solid {found.border};"
+            f" border-left: 4px solid {color}; border-radius: 4px; }}"
         )
         rows = QVBoxLayout(self)
         rows.setContentsMargins(12, 6, 8, 6)
@@ -108,6 +143,7 @@ class NoticeRow(QFrame):
             details.setText(self.tr("Details"))
             details.setCheckable(True)
             details.toggled.connect(self._details.setVisible)
+            details.toggled.connect(self.resized)
             line.addWidget(details)
         if notice.level != "information":
             copy = identify(QToolButton(), "notice.copy", self.tr("Copy"))
@@ -123,6 +159,11 @@ class NoticeRow(QFrame):
         for flat in self.findChildren(QToolButton):
             flat.setAutoRaise(True)
         rows.addWidget(self._details)
+
+    def take_focus(self) -> None:
+        """Put the keyboard here."""
+        buttons = [*self.findChildren(QPushButton), *reversed(self.findChildren(QToolButton))]
+        buttons[0].setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def _copy(self) -> None:
         parts = (self.notice.text, self.notice.hint, self.notice.details)

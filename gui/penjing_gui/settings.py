@@ -30,12 +30,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Every preference."""
 
     theme: ThemeChoice = "system"
-    language: str = "en"
+    language: str = "system"
+    """`system`, or one of `penjing.assets.LANGUAGES`."""
     recents: tuple[Recent, ...] = ()
     coach_dismissed: bool = False
     geometry: str = ""
     """Of the window, as Qt saves it, in base64; so is `layout`."""
     layout: str = ""
+    docks: dict[str, tuple[str, ...]] = {}
+    """By tab, the docks that were left open beside it."""
     open_folder: str = ""
     """Where files were last chosen; `export_folder` where exports go."""
     export_folder: str = ""

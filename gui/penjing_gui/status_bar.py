@@ -26,16 +26,20 @@ class StatusBar(QStatusBar):
             self.addPermanentWidget(label)
         session.figures_changed.connect(self._show)
         session.accuracy_changed.connect(self._show)
-        session.opened.connect(lambda: self.say(self.tr("Ready")))
+        session.opened.connect(self._ready)
         session.engine_state_changed.connect(self._show_engine)
         session.open_progressed.connect(self._show_opening)
         session.noticed.connect(self._show_notice)
-        self.say(self.tr("Ready"))
+        self._ready()
+        self._show()
         self._show_engine(session.engine.state)
 
     def say(self, text: str) -> None:
         """Show one line."""
         self._put(self._message, text)
+
+    def _ready(self) -> None:
+        self.say(self.tr("Ready"))
 
     def _label(self, identifier: str) -> QLabel:
         label = identify(QLabel(), identifier)
@@ -77,7 +81,7 @@ class StatusBar(QStatusBar):
 
     def _show_opening(self, progress: OpenProgress | None) -> None:
         if progress is None:
-            self.say(self.tr("Ready"))
+            self._ready()
             return
         stages = {
             "model": self.tr("Reading the network"),

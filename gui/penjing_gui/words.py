@@ -55,3 +55,9 @@ def ratio(before: float | None, after: float | None) -> str:
         return ""
     times = before / after
     return f"{times:.1f}×" if times < 100 else f"{times:.0f}×"
+
+
+def plain(text: str) -> str:
+    """What a command is called, without the mark of its letter: `Copy` of `&Copy`, `复制` of `复制(&C)`."""
+    head, mark, tail = text.partition("(&")
+    return head + tail[2:] if mark and tail[1:2] == ")" else text.replace("&", "")

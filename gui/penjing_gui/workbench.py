@@ -2,10 +2,12 @@
 
 from typing import ClassVar
 
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
 from penjing_gui.controls.identity import identify
 from penjing_gui.session import Session
+from penjing_gui.training_record import TrainingRecord
 
 _NARROWEST = 420
 """Pixels of a page."""
@@ -19,15 +21,26 @@ class Workbench(QWidget):
     TRAIN: ClassVar[int] = 2
     EXPORT: ClassVar[int] = 3
     LEARN: ClassVar[int] = 4
+    NAMES: ClassVar[tuple[str, ...]] = ("explore", "tradeoffs", "train", "export", "learn")
+    """Of the tabs, for settings."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+    tab_changed = Signal(str)
+    """The name of the tab that is now in front."""
+
+    def __init__(self, session: Session, record: TrainingRecord, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._session = session
+        self._session, self._record = session, record
         self.tabs = identify(QTabWidget(), "tabs.main", self.tr("Workbench"))
         self.tabs.setDocumentMode(True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.tabs)
+        self.tabs.currentChanged.connect(self._changed)
+
+    @property
+    def tab(self) -> str:
+        """The name of the tab in front."""
+        return self.NAMES[max(self.tabs.currentIndex(), 0)]
 
     def titles(self) -> tuple[str, ...]:
         """Of the tabs, in their order."""
@@ -44,8 +57,18 @@ class Workbench(QWidget):
         from penjing_gui.pages.train import TrainPage
 
         session = self._session
-        pages = (ExplorePage(session), TradeoffsPage(session), TrainPage(session), ExportPage(session), LearnPage())
+        pages = (
+            ExplorePage(session),
+            TradeoffsPage(session),
+            TrainPage(session, self._record),
+            ExportPage(session),
+            LearnPage(),
+        )
         for page, title in zip(pages, self.titles(), strict=True):
             # The window must fit a small screen, whatever a page would like.
             page.setMinimumWidth(_NARROWEST)
             self.tabs.addTab(page, title)
+
+    def _changed(self, _: int) -> None:
+        if self.tabs.count() == len(self.NAMES):
+            self.tab_changed.emit(self.tab)

@@ -57,12 +57,11 @@ class StartPage(QWidget):
         self._recent_box.setLayout(self._recent)
         layout.addWidget(self._recent_box)
         layout.addStretch(3)
-        if not settings.value.coach_dismissed:
-            coach = CoachStrip()
-            coach.dismissed.connect(lambda: settings.update(coach_dismissed=True))
-            layout.addWidget(coach)
-        settings.changed.connect(self._show_recent)
-        self._show_recent()
+        self._coach = CoachStrip()
+        self._coach.dismissed.connect(lambda: settings.update(coach_dismissed=True))
+        layout.addWidget(self._coach)
+        settings.changed.connect(self._follow)
+        self._follow()
 
     def _head(self) -> QHBoxLayout:
         head = QHBoxLayout()
@@ -124,6 +123,10 @@ class StartPage(QWidget):
         line.addWidget(hint)
         line.addStretch(1)
         return line
+
+    def _follow(self) -> None:
+        self._coach.setVisible(not self._settings.value.coach_dismissed)
+        self._show_recent()
 
     def _show_recent(self) -> None:
         while (item := self._recent.takeAt(0)) is not None:

@@ -25,20 +25,16 @@ from penjing_gui.theme import SPACE
 
 if TYPE_CHECKING:
     from penjing_gui.session import Session
-
-_TRAINING = ("finetune", "qat", "distill", "train")
-MOST_POINTS = 2000
+    from penjing_gui.training_record import TrainingRecord
 
 
 class TrainPage(Page):
     """Options on the left, curves on the right."""
 
-    def __init__(self, session: "Session", parent: QWidget | None = None) -> None:
+    def __init__(self, session: "Session", record: "TrainingRecord", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._steps: list[float] = []
-        self._losses: list[float] = []
-        self._job: Job | None = None
+        self._record = record
         self.form = TrainingForm()
         self.start = identify(QPushButton(self.tr("Start training")), "train.start")
         self.start.setProperty("primary", True)
@@ -101,6 +97,7 @@ class TrainPage(Page):
     def _opened(self) -> None:
         session = self._session
         self._clear()
+        self._draw()
         if not session.is_open:
             self.say_empty(self.tr("No network is open."), self.tr("Open a model with data, or try a sample."))
         elif session.data is None:
@@ -116,7 +113,6 @@ class TrainPage(Page):
         self._show_level()
 
     def _clear(self) -> None:
-        self._steps, self._losses = [], []
         self.loss.clear_series()
         self.accuracy.clear_series()
 
@@ -141,27 +137,18 @@ class TrainPage(Page):
 
     def _job_changed(self, job: Job) -> None:
         if job.kind == "train":
-            self._job = job
-            self._collect(job)
-            self._draw(job)
+            self._draw()
         self._say()
 
-    def _collect(self, job: Job) -> None:
-        loss = None if job.values is None else job.values.get("loss")
-        if job.stage in _TRAINING and loss is not None and (not self._steps or job.done > self._steps[-1]):
-            self._steps.append(job.done)
-            self._losses.append(loss)
-            if len(self._steps) > MOST_POINTS:
-                # Every second point of a long training shows as much.
-                self._steps, self._losses = self._steps[::2], self._losses[::2]
-
-    def _draw(self, job: Job) -> None:
-        if self._steps:
-            self.loss.show_series(self.tr("loss"), self._steps, self._losses)
-        known = [(epoch.number, epoch.val_accuracy) for epoch in job.history if epoch.val_accuracy is not None]
-        if known:
-            xs = [float(number) for number, _ in known]
-            self.accuracy.show_series(self.tr("student"), xs, [100 * value for _, value in known])
+    def _draw(self) -> None:
+        record = self._record
+        if record.steps:
+            self.loss.show_series(self.tr("loss"), record.steps, record.losses["loss"])
+        for number, epochs in enumerate(record.trainings, start=1):
+            known = [(float(one.number), 100 * one.val_accuracy) for one in epochs if one.val_accuracy is not None]
+            if known:
+                name = self.tr("student") if number == 1 else self.tr("student, step {number}").format(number=number)
+                self.accuracy.show_series(name, [x for x, _ in known], [y for _, y in known])
 
     def _say(self) -> None:
         session = self._session
@@ -176,7 +163,7 @@ class TrainPage(Page):
             self.progress.setRange(0, max(int(job.total), 0))
             self.progress.setValue(int(job.done))
         else:
-            done = self._job is not None and self._job.state == "done"
+            done = self._record.job is not None and self._record.job.state == "done"
             self.progress.setRange(0, 1)
             self.progress.setValue(1 if done else 0)
         self.progress.setTextVisible(training)
@@ -185,9 +172,9 @@ class TrainPage(Page):
     def _status(self, job: Job | None) -> str:
         if job is not None and job.active and job.kind != "train":
             return self.tr("Another job is running: {title}.").format(title=job.title)
-        if self._job is None:
+        if self._record.job is None:
             return self.tr("The result is a new run; nothing is overwritten. Start when the plan is what you want.")
-        job = self._job
+        job = self._record.job
         if job.active:
             return self._running(job)
         if job.state == "done":

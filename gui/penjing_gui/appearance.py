@@ -1,0 +1,46 @@
+"""Theme and language of the application: as the preferences say, at once when they change."""
+
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QApplication
+
+from penjing_gui import language, theme
+from penjing_gui.settings import Settings, SettingsFile, ThemeChoice
+from penjing_gui.texts import Texts
+
+
+class Appearance(QObject):
+    """Applies the preferences; what the command line says holds until the person chooses otherwise."""
+
+    def __init__(
+        self,
+        app: QApplication,
+        settings: SettingsFile,
+        texts: Texts,
+        *,
+        theme: ThemeChoice | None = None,
+        language: str | None = None,
+    ) -> None:
+        super().__init__(app)
+        self._app, self._texts = app, texts
+        self._chosen = settings.value
+        self._theme: ThemeChoice = theme or settings.value.theme
+        self._language = language or settings.value.language
+        self._apply_theme()
+        self._apply_language()
+        settings.changed.connect(self._changed)
+        app.styleHints().colorSchemeChanged.connect(self._apply_theme)
+
+    def _changed(self, now: Settings) -> None:
+        before, self._chosen = self._chosen, now
+        if now.theme != before.theme:
+            self._theme = now.theme
+            self._apply_theme()
+        if now.language != before.language:
+            self._language = now.language
+            self._apply_language()
+
+    def _apply_theme(self) -> None:
+        theme.apply(self._app, self._theme)
+
+    def _apply_language(self) -> None:
+        language.apply(self._app, language.resolved(self._language), self._texts)

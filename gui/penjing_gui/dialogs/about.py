@@ -1,0 +1,52 @@
+"""Says what Penjing is, which version, and under which licences it and what ships with it stand."""
+
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtWidgets import QMessageBox, QWidget
+
+from penjing import assets
+
+
+def show(parent: QWidget) -> QMessageBox:
+    """The box; details hold the licences as they were shipped."""
+    box = QMessageBox(parent)
+    box.setWindowTitle(_tr("About Penjing"))
+    box.setIconPixmap(parent.windowIcon().pixmap(64, 64))
+    box.setTextFormat(Qt.TextFormat.PlainText)
+    box.setText(f"Penjing {_version()}".strip())
+    box.setInformativeText(
+        _tr(
+            "盆景 is the art of growing a full tree in a small tray. Penjing grows full neural networks in small"
+            " devices, and proves that what was shipped is what was seen."
+        )
+        + "\n\n"
+        + _tr("Penjing is free software under the Apache License 2.0. Icons and samples carry licences of their own.")
+    )
+    box.setDetailedText(licences())
+    box.finished.connect(box.deleteLater)
+    box.open()
+    return box
+
+
+def licences() -> str:
+    """Of everything that ships with Penjing and is not its own."""
+    found = sorted((assets.resources() / "samples").glob("*/LICENSE"))
+    files = [assets.resources() / "icons" / "LICENSE", *found]
+    return "\n\n".join(f"{_title(file)}\n\n{file.read_text(encoding='utf-8').strip()}" for file in files)
+
+
+def _title(file: Path) -> str:
+    return file.parent.relative_to(assets.resources()).as_posix()
+
+
+def _version() -> str:
+    try:
+        return version("penjing")
+    except PackageNotFoundError:  # run from a checkout that is not installed
+        return ""
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("about", text)

@@ -1,0 +1,51 @@
+"""Everything that was said while the window was open, with its time; it outlives the panels that show it."""
+
+from datetime import datetime
+
+from PySide6.QtCore import QObject, Signal
+
+from penjing_gui.notices import Notice
+from penjing_gui.session import Session
+
+MOST_LINES = 2000
+
+
+class Journal(QObject):
+    """Hears the session and writes down; only grows at its end."""
+
+    added = Signal(str)
+    """One entry, several lines where it has details."""
+
+    def __init__(self, session: Session, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._entries: list[str] = []
+        session.noticed.connect(self._hear)
+        session.engine_state_changed.connect(self._engine_changed)
+        session.opened.connect(self._opened)
+
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """Oldest first."""
+        return tuple(self._entries)
+
+    def clear(self) -> None:
+        """Forget all of it."""
+        self._entries.clear()
+
+    def _hear(self, notice: Notice) -> None:
+        if notice.text:
+            said = " ".join(part for part in (notice.text, notice.hint) if part)
+            self._write(f"{said}\n{notice.details}" if "\n" in notice.details else said)
+
+    def _engine_changed(self, state: str) -> None:
+        self._write(self.tr("engine: {state}").format(state=state))
+
+    def _opened(self) -> None:
+        self._write(self.tr("opened: {source}").format(source=self._session.source))
+
+    def _write(self, text: str) -> None:
+        entry = f"{datetime.now():%H:%M:%S}  {text}"
+        self._entries.append(entry)
+        del self._entries[:-MOST_LINES]
+        self.added.emit(entry)
