@@ -10,7 +10,6 @@ from typing import assert_never
 
 import torch
 
-from penjing.compression.simulation import simulate
 from penjing.errors import Cancelled, UserError
 from penjing.pipeline.run import run_plan
 from penjing.results import Progress
@@ -143,13 +142,17 @@ class Engine:
         self._baseline = None if opened.data is None else (message, self._measure_baseline(message, opened))
 
     def _measure_baseline(self, message: OpenSource, opened: Open) -> Answers:
-        assert opened.data is not None
-        for found in progressive.measure_baseline(simulate(opened.model), opened.data, "val"):
+        evaluator = opened.evaluator("val")
+        for found in progressive.measure_baseline(evaluator.outputs(opened.model), evaluator.data, "val"):
             if isinstance(found, progressive.Baseline):
                 opened.baselines["val"] = found
             else:
                 yield Baseline(
-                    request=message.request, accuracy=found.accuracy, final=found.final, per_class=found.per_class
+                    request=message.request,
+                    accuracy=found.accuracy,
+                    final=found.final,
+                    per_class=found.per_class,
+                    confusion=found.confusion,
                 )
 
     def _measure(self, message: Measure, opened: Open) -> Answers:
@@ -172,16 +175,20 @@ class Engine:
             measuring=False,
             on_progress=on_batch,
         )
+        evaluator = opened.evaluator(message.split)
         baseline = opened.baselines.get(message.split)
         if baseline is None:
-            for found in progressive.measure_baseline(simulate(opened.model), data, message.split):
+            outputs = evaluator.outputs(opened.model)
+            for found in progressive.measure_baseline(outputs, evaluator.data, message.split):
+                on_batch()
                 if isinstance(found, progressive.Baseline):
                     baseline = opened.baselines[message.split] = found
         assert baseline is not None
         if finished.model is opened.model:
             standings: Iterator[progressive.Standing] = iter([progressive.unchanged(baseline, data)])
         else:
-            standings = progressive.measure_change(simulate(finished.model), data, baseline, full=message.full)
+            outputs = evaluator.outputs(finished.model)
+            standings = progressive.measure_change(outputs, evaluator.data, baseline, full=message.full)
         for standing in standings:
             on_batch()
             yield Measured(
@@ -189,6 +196,7 @@ class Engine:
                 accuracy=standing.accuracy,
                 final=standing.final,
                 per_class=standing.per_class,
+                change=standing.change,
                 warnings=finished.warnings,
             )
 

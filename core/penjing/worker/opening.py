@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from penjing.errors import UserError
+from penjing.estimation.evaluator import Evaluator
 from penjing.inspection.criteria.evidence import Evidence
 from penjing.inspection.graph import layer_graph
 from penjing.layer_graph import LayerGraph
@@ -31,6 +33,21 @@ class Open:
     data_source: str | None
     baselines: dict[SplitName, Baseline] = field(default_factory=dict)
     """By split, as far as they have been measured."""
+    evaluators: dict[SplitName, Evaluator] = field(default_factory=dict)
+
+    def evaluator(self, split: SplitName) -> Evaluator:
+        """What runs networks on a split; it remembers what flowed in the last one.
+
+        Raises:
+            UserError: `worker.no_data`.
+        """
+        if self.data is None:
+            raise UserError("worker.no_data")
+        if split not in self.evaluators:
+            # One at a time: what the other kept is as large again.
+            self.evaluators.clear()
+            self.evaluators[split] = Evaluator(self.data, split)
+        return self.evaluators[split]
 
 
 def open_source(message: OpenSource, on_stage: Callable[[OpenProgress], None]) -> tuple[Open, Opened]:

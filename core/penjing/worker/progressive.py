@@ -5,6 +5,7 @@ few samples says more than the mean itself. Batches are spread evenly over the b
 its decision borders are those that change.
 """
 
+import dataclasses
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,10 +15,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from penjing.estimation.evaluator import Outputs
 from penjing.estimation.interval import Z, effective_samples, wilson
-from penjing.estimation.measured import Predict, accuracy_of, classes_of
+from penjing.estimation.measured import accuracy_of, classes_of
 from penjing.loading.dataset import Dataset, SplitName
 from penjing.results import Accuracy
+from penjing.worker.change import Change, Count, change_of, confusion_of
 
 Classes = NDArray[np.int64]
 Indices = NDArray[np.int64]
@@ -64,9 +67,13 @@ class Standing:
     rest: float
     """Half-width (95 %) of what the samples not seen yet may change."""
     per_class: tuple[float | None, ...] = ()
+    change: Change | None = None
+    """Against the baseline, on the samples seen so far."""
+    confusion: tuple[Count, ...] = ()
+    """Of the baseline, when it is final."""
 
 
-def measure_baseline(predict: Predict, data: Dataset, split_name: SplitName) -> Iterator[Standing | Baseline]:
+def measure_baseline(outputs: Outputs, data: Dataset, split_name: SplitName) -> Iterator[Standing | Baseline]:
     """A `Standing` after every batch, then the `Baseline`."""
     split = data.split(split_name)
     labels = split.y if data.metric == "top1" else None
@@ -74,7 +81,7 @@ def measure_baseline(predict: Predict, data: Dataset, split_name: SplitName) -> 
     chosen, margins, seen = np.zeros(count, np.int64), np.zeros(count), np.zeros(count, np.bool_)
     order = np.arange(count) if labels is None else labels
     for indices in spread_batches(order.astype(np.float64)):
-        output = _output(predict(data.batch(split, indices)))
+        output = outputs(indices)
         chosen[indices], margins[indices] = classes_of(output), _margins(output)
         seen[indices] = True
         if labels is not None and not seen.all():
@@ -87,33 +94,49 @@ def measure_baseline(predict: Predict, data: Dataset, split_name: SplitName) -> 
     found = Baseline(
         split=split_name, chosen=chosen, truth=truth, margins=margins, groups=split.groups, metric=data.metric
     )
-    yield Standing(accuracy=found.accuracy, final=True, rest=0.0, per_class=per_class(found.hits, found.truth, data))
+    yield Standing(
+        accuracy=found.accuracy,
+        final=True,
+        rest=0.0,
+        per_class=per_class(found.hits, found.truth, data),
+        confusion=confusion_of(found.truth, found.chosen),
+    )
     yield found
 
 
-def measure_change(predict: Predict, data: Dataset, baseline: Baseline, *, full: bool) -> Iterator[Standing]:
+def measure_change(outputs: Outputs, data: Dataset, baseline: Baseline, *, full: bool) -> Iterator[Standing]:
     """The accuracy of another network after every batch; the last one of a full measurement is the plain one."""
-    split = data.split(baseline.split)
-    hits = baseline.hits.copy()
-    seen = np.zeros(len(hits), np.bool_)
+    chosen = baseline.chosen.copy()
+    seen = np.zeros(len(chosen), np.bool_)
     for indices in spread_batches(baseline.margins):
-        hits[indices] = classes_of(predict(data.batch(split, indices))) == baseline.truth[indices]
+        chosen[indices] = classes_of(outputs(indices))
         seen[indices] = True
         if seen.all():
             break
-        standing = estimate(baseline, hits, seen)
-        enough = not full and standing.rest <= ENOUGH
-        yield standing if not enough else Standing(accuracy=standing.accuracy, final=True, rest=standing.rest)
+        found = estimate(baseline, chosen == baseline.truth, seen)
+        enough = not full and found.rest <= ENOUGH
+        yield dataclasses.replace(found, final=enough, change=_change(baseline, chosen, seen, final=enough))
         if enough:
             return
+    hits = chosen == baseline.truth
     accuracy = accuracy_of(hits, groups=baseline.groups, metric=baseline.metric, split=baseline.split)
-    yield Standing(accuracy=accuracy, final=True, rest=0.0, per_class=per_class(hits, baseline.truth, data))
+    yield Standing(
+        accuracy=accuracy,
+        final=True,
+        rest=0.0,
+        per_class=per_class(hits, baseline.truth, data),
+        change=_change(baseline, chosen, seen, final=True),
+    )
 
 
 def unchanged(baseline: Baseline, data: Dataset) -> Standing:
     """What `measure_change` would end with for the network as loaded."""
     return Standing(
-        accuracy=baseline.accuracy, final=True, rest=0.0, per_class=per_class(baseline.hits, baseline.truth, data)
+        accuracy=baseline.accuracy,
+        final=True,
+        rest=0.0,
+        per_class=per_class(baseline.hits, baseline.truth, data),
+        change=_change(baseline, baseline.chosen, np.ones(len(baseline.chosen), np.bool_), final=True),
     )
 
 
@@ -180,9 +203,8 @@ def _reversed_bits(numbers: Indices, bits: int) -> Indices:
     return result
 
 
-def _output(result: Tensor | tuple[Tensor, ...]) -> Tensor:
-    first = result if isinstance(result, Tensor) else result[0]
-    return first.detach().reshape(first.shape[0], -1)
+def _change(baseline: Baseline, chosen: Classes, seen: NDArray[np.bool_], *, final: bool) -> Change:
+    return change_of(baseline.truth, baseline.chosen, chosen, surety=baseline.margins, seen=seen, final=final)
 
 
 def _margins(output: Tensor) -> NDArray[np.float64]:

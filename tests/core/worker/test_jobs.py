@@ -213,13 +213,14 @@ def test_that_a_plan_is_found_within_a_budget_and_a_wrong_one_is_told(exchange: 
 def test_that_workers_of_a_killed_window_end_and_take_everything_along(tmp_path: Path, snapshot: str) -> None:
     code = (
         "import pathlib, sys\n"
+        "from penjing.plan import read_plan\n"
         "from penjing.worker.client import Worker\n"
         "from penjing.worker.exchange import Exchange\n"
         "from penjing.worker.messages import *\n"
         "home, snapshot = pathlib.Path(sys.argv[1]), sys.argv[2]\n"
         "exchange = Exchange(home)\n"
         "engine, job = Worker.start('engine', exchange), Worker.start('job', exchange)\n"
-        "plan = msgspec.json.decode(sys.argv[3], type=Plan)\n"
+        "plan = read_plan(sys.argv[3])\n"
         "job.send(RunJob(kind='train', snapshot=snapshot, plan=plan, output=str(home / 'run')))\n"
         "while not any(isinstance(message, JobEpoch) for message in job.receive(timeout=60)):\n"
         "    pass\n"

@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from penjing.compression.simulation import simulate
+from penjing.estimation.evaluator import Outputs, plainly
 from penjing.estimation.measured import measure, predictions
 from penjing.loading.dataset import Dataset
+from penjing.model.model import Model
 from penjing.worker.progressive import (
     Baseline,
     Standing,
@@ -22,8 +24,12 @@ from penjing.worker.progressive import (
 from tests.support.teaching import convolutional, quarters
 
 
+def said(model: Model, data: Dataset) -> Outputs:
+    return plainly(simulate(model), data, "val")
+
+
 def baseline_of(data: Dataset, seed: int = 0) -> tuple[list[Standing], Baseline]:
-    found = list(measure_baseline(convolutional(seed=seed), data, "val"))
+    found = list(measure_baseline(said(convolutional(seed=seed), data), data, "val"))
     *standings, last = found
     assert isinstance(last, Baseline)
     return [one for one in standings if isinstance(one, Standing)], last
@@ -47,7 +53,7 @@ def synthetic(truth: int, *, count: int, groups: bool = False) -> Baseline:
 def test_that_the_last_accuracy_is_that_of_the_plain_measurement(labels: bool) -> None:
     data, student = quarters(val=400, labels=labels), convolutional(seed=1)
     _, baseline = baseline_of(data)
-    *earlier, last = measure_change(student, data, baseline, full=True)
+    *earlier, last = measure_change(said(student, data), data, baseline, full=True)
     assert earlier
     assert last.final
     assert not any(one.final for one in earlier)
@@ -82,7 +88,7 @@ def test_that_groups_widen_the_interval_of_the_last_as_of_the_plain_one() -> Non
     data = quarters(val=200)
     data = dataclasses.replace(data, val=dataclasses.replace(data.val, groups=np.arange(200) // 20))
     _, baseline = baseline_of(data)
-    *_, last = measure_change(convolutional(seed=1), data, baseline, full=True)
+    *_, last = measure_change(said(convolutional(seed=1), data), data, baseline, full=True)
     assert last.accuracy == measure(convolutional(seed=1), data, "val")
 
 
@@ -128,7 +134,7 @@ def test_that_a_quick_measurement_ends_when_the_rest_hardly_matters() -> None:
     data = quarters(val=4000)
     _, baseline = baseline_of(data)
     # The same network again: nothing changes, so 3.92 / (n + 2) · … falls below half a point well before 4000.
-    standings = list(measure_change(convolutional(), data, baseline, full=False))
+    standings = list(measure_change(said(convolutional(), data), data, baseline, full=False))
     assert standings[-1].final
     assert standings[-1].rest <= 0.005 < standings[-2].rest
     assert standings[-1].accuracy.n < 1000

@@ -1,0 +1,251 @@
+"""What the window asks of the engine, and what the engine answers."""
+
+from typing import Literal
+
+import msgspec
+
+from penjing.layer_graph import LayerGraph
+from penjing.plan import Plan
+from penjing.results import Accuracy
+from penjing.worker.change import Change, Count
+from penjing.worker.message import Array, Message, SplitName, Value
+
+# ---------------------------------------------------------------------------------------------- window → engine
+
+
+class OpenSource(Message, frozen=True, kw_only=True):
+    """Open a network and its data → `OpenProgress`… `Opened`, `Tables`, then `Baseline`… ; else `Failed`.
+
+    What was open before stays open until `Opened` is sent, and after a failure; but a plan that is being measured or
+    waits for it is dropped.
+    """
+
+    request: int
+    source: str
+    """A file, or `sample:NAME`."""
+    data: str | None = None
+    """A file or folder, or `sample:NAME`; None: a sample's own data, else none."""
+    architecture: str | None = None
+    allow_code: bool = False
+    most_bytes: int | None = None
+    """How much more memory reading may take; None: four fifths of what is free."""
+
+
+class CancelOpen(Message, frozen=True, kw_only=True):
+    """Forget an `OpenSource` that is running → `Failed` with code `worker.cancelled`.
+
+    A parser that is deep in one file looks up only when it is done; who cannot wait restarts the engine.
+    """
+
+    request: int
+
+
+class Measure(Message, frozen=True, kw_only=True):
+    """Measure the accuracy that `plan` gives without training → `Measured`… ; a newer generation supersedes it."""
+
+    generation: int
+    plan: Plan
+    split: SplitName = "val"
+    full: bool = True
+    """False: stop as soon as more samples would change the value by less than half a percentage point (95 %)."""
+
+
+class WantTables(Message, frozen=True, kw_only=True):
+    """Scores that the exact tier still lacks (`estimation.tables.wanted`) → `Tables` with just these."""
+
+    request: int
+    filters: tuple[tuple[str, str], ...] = ()
+    """(layer, filter criterion)."""
+    weights: tuple[tuple[str, str], ...] = ()
+    """(layer, criterion)."""
+
+
+class WantSaliency(Message, frozen=True, kw_only=True):
+    """One layer's weights or scores as a picture → `Saliency`."""
+
+    request: int
+    layer: str
+    criterion: str | None = None
+    """A weight criterion; None: the weights themselves, signed."""
+
+
+class WantSamples(Message, frozen=True, kw_only=True):
+    """Examples as the network takes them → `Samples`."""
+
+    request: int
+    indices: tuple[int, ...]
+    split: SplitName = "val"
+
+
+class Snapshot(Message, frozen=True, kw_only=True):
+    """Write what is open into a new folder, for jobs → `SnapshotWritten`."""
+
+    request: int
+    folder: str
+    """Does not exist yet; in the exchange folder, or wherever there is room."""
+
+
+class JobRuns(Message, frozen=True, kw_only=True):
+    """Whether a job runs beside the engine, which then keeps to one thread instead of two."""
+
+    running: bool
+
+
+class Shutdown(Message, frozen=True, kw_only=True):
+    """End; also what the end of the stream means."""
+
+
+# ---------------------------------------------------------------------------------------------- engine → window
+
+
+class State(Message, frozen=True, kw_only=True):
+    """What the engine is at; sent when it changes."""
+
+    state: Literal["idle", "opening", "measuring", "working"]
+
+
+class OpenProgress(Message, frozen=True, kw_only=True):
+    """How far opening is."""
+
+    request: int
+    stage: Literal["model", "data", "graph", "tables"]
+    done: int
+    total: int
+
+
+class DataSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What the window says about the data."""
+
+    title: str
+    source: str
+    """`sample:NAME`, or the absolute path; for jobs and reports."""
+    classes: tuple[str, ...]
+    sizes: dict[SplitName, int]
+    metric: Literal["top1", "agreement"]
+    has_labels: bool
+    split_rule: str
+    example_shape: tuple[int, ...]
+    """As the network takes it, without the batch."""
+
+
+class SampleFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a sample's card recommends."""
+
+    name: str
+    title: str
+    description: str
+    device: str
+    flash: str
+    """A size as people write it, for example `64KiB`; so is `ram`."""
+    ram: str
+    source: str
+    licence: str
+    plan: Plan
+    """At which the sliders open, with the teaching that the card recommends."""
+
+
+class Opened(Message, frozen=True, kw_only=True):
+    """The network as values. `Tables` and, where there is data, `Baseline` follow."""
+
+    request: int
+    graph: LayerGraph
+    title: str
+    """Of the sample, else the file's name: data, never markup."""
+    data: DataSummary | None
+    sample: SampleFacts | None
+    warnings: tuple[str, ...]
+    """Message codes."""
+
+
+class Baseline(Message, frozen=True, kw_only=True):
+    """The accuracy of the network as loaded, on validation data; after every batch until `final`."""
+
+    request: int
+    accuracy: Accuracy
+    final: bool
+    per_class: tuple[float | None, ...] = ()
+    """When `final`: accuracy on each class, None where it has no sample."""
+    confusion: tuple[Count, ...] = ()
+    """When `final`: how many samples of a class are taken for which, on the whole split."""
+
+
+class Tables(Message, frozen=True, kw_only=True):
+    """Numbers for the exact tier and the plots; `client.Worker.map` reads them, `read_tables` makes them `Tables`.
+
+    The first, sent unasked with the request of `OpenSource`, holds for every compressible layer: its sorted weights,
+    sorted magnitudes, rounding errors, and filter scores: of small layers under every criterion that needs no data, of
+    large ones under the two that plans start with. All else comes on request.
+    """
+
+    request: int
+    file: str
+    values: dict[str, Array] = msgspec.field(default_factory=dict)
+    """By layer: all weights, ascending, float32 [n]: histograms are look-ups in it (`inspection.distribution`)."""
+    filter_scores: dict[str, dict[str, Array]] = msgspec.field(default_factory=dict)
+    """By layer and criterion: float32 [out]."""
+    weight_scores: dict[str, dict[str, Array]] = msgspec.field(default_factory=dict)
+    """By layer and criterion: float32, shaped like the weight."""
+    sorted_scores: dict[str, dict[str, Array]] = msgspec.field(default_factory=dict)
+    """By layer and criterion: float32 [n], ascending; the place of θ is the number of weights that it zeroes."""
+    bit_errors: dict[str, dict[int, float]] = msgspec.field(default_factory=dict)
+    """By layer and bits: Σ(w - ŵ)² / Σw², one symmetric scale a filter."""
+
+
+class Saliency(Message, frozen=True, kw_only=True):
+    """A layer's scores or weights as a picture."""
+
+    request: int
+    layer: str
+    criterion: str | None
+    file: str
+    block: Array
+    """float32 [out, in · kernel]."""
+
+
+class Samples(Message, frozen=True, kw_only=True):
+    """Examples of a split."""
+
+    request: int
+    split: SplitName
+    indices: tuple[int, ...]
+    file: str
+    values: Array
+    """float32 [n, …], as the network takes them."""
+    labels: tuple[int, ...] | None
+    chosen: tuple[int, ...]
+    """The classes that the network as loaded chooses."""
+
+
+class SnapshotWritten(Message, frozen=True, kw_only=True):
+    """The folder can be given to jobs; who asked for it removes it."""
+
+    request: int
+    folder: str
+
+
+class Measured(Message, frozen=True, kw_only=True):
+    """The accuracy of a plan so far; `accuracy.n` samples have been looked at.
+
+    The value is the baseline's on the whole split plus the mean change on the samples seen so far; the interval is that
+    of the whole split, widened by what the unseen samples may still change. The last one of a full measurement is the
+    plain accuracy on the whole split.
+    """
+
+    generation: int
+    accuracy: Accuracy
+    final: bool
+    per_class: tuple[float | None, ...] = ()
+    """When `final` and full: accuracy on each class, None where it has no sample."""
+    change: Change | None = None
+    """Which samples are judged otherwise than by the network as loaded, and whether the drop is real; in every one."""
+    warnings: tuple[str, ...] = ()
+    """Message codes of the steps that made the network."""
+
+
+class Failed(Message, frozen=True, kw_only=True):
+    """Something that the person can mend; texts by `errors.UserError(code, **values)`."""
+
+    code: str
+    values: dict[str, Value]
+    request: int | None = None
+    generation: int | None = None
