@@ -6,7 +6,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 import torch
 
@@ -34,15 +34,19 @@ from penjing.worker.messages import (
     SnapshotWritten,
     State,
     ToEngine,
+    WantLogits,
     WantSaliency,
     WantSamples,
     WantTables,
     plain,
 )
 from penjing.worker.opening import Open, open_source
-from penjing.worker.sampling import samples
+from penjing.worker.sampling import logits, samples
 from penjing.worker.snapshot import write_snapshot
 from penjing.worker.watched import watched
+
+if TYPE_CHECKING:
+    from penjing.model.model import Model
 
 THREADS = 2
 """While no job runs beside it; then one."""
@@ -58,6 +62,8 @@ class Engine:
         self._open: Open | None = None
         self._baseline: tuple[OpenSource, Answers] | None = None
         self._measuring: tuple[Measure, Answers] | None = None
+        self._measured: tuple[int, Model] | None = None
+        """Generation and network of the plan that was measured last."""
         self._state: State | None = None
 
     def run(self, started: float) -> None:
@@ -111,6 +117,8 @@ class Engine:
                 self._work(lambda opened: saliency_picture(opened.evidence, folder, message))
             case WantSamples():
                 self._work(lambda opened: samples(opened, folder, message))
+            case WantLogits():
+                self._work(lambda opened: logits(opened, message, self._measured))
             case Snapshot():
                 self._work(lambda opened: _snapshot(opened, message))
             case JobRuns():
@@ -136,7 +144,7 @@ class Engine:
             on_stage(OpenProgress(request=message.request, stage="tables", done=number, total=compressible))
 
         tables = first_tables(opened.evidence, self._channel.exchange, request=message.request, on_layer=on_layer)
-        self._open = opened
+        self._open, self._measured = opened, None
         self._channel.send(announcement)
         self._channel.send(tables)
         self._baseline = None if opened.data is None else (message, self._measure_baseline(message, opened))
@@ -175,6 +183,7 @@ class Engine:
             measuring=False,
             on_progress=on_batch,
         )
+        self._measured = message.generation, finished.model
         evaluator = opened.evaluator(message.split)
         baseline = opened.baselines.get(message.split)
         if baseline is None:

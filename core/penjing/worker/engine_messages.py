@@ -77,6 +77,14 @@ class WantSamples(Message, frozen=True, kw_only=True):
     split: SplitName = "val"
 
 
+class WantLogits(Message, frozen=True, kw_only=True):
+    """What the network as loaded and the plan that was measured last say of examples before softmax → `Logits`."""
+
+    request: int
+    indices: tuple[int, ...]
+    split: SplitName = "val"
+
+
 class Snapshot(Message, frozen=True, kw_only=True):
     """Write what is open into a new folder, for jobs → `SnapshotWritten`."""
 
@@ -214,6 +222,19 @@ class Samples(Message, frozen=True, kw_only=True):
     labels: tuple[int, ...] | None
     chosen: tuple[int, ...]
     """The classes that the network as loaded chooses."""
+
+
+class Logits(Message, frozen=True, kw_only=True):
+    """Logits of examples, [n][classes]: what a teacher softens."""
+
+    request: int
+    indices: tuple[int, ...]
+    labels: tuple[int, ...] | None
+    original: tuple[tuple[float, ...], ...]
+    """Of the network as loaded."""
+    plan: tuple[tuple[float, ...], ...] | None
+    """Of the network that the plan of `generation` gives without training; None: no plan has been measured yet."""
+    generation: int | None
 
 
 class SnapshotWritten(Message, frozen=True, kw_only=True):

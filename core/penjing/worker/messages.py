@@ -22,6 +22,7 @@ from penjing.worker.engine_messages import (
     DataSummary,
     Failed,
     JobRuns,
+    Logits,
     Measure,
     Measured,
     Opened,
@@ -35,6 +36,7 @@ from penjing.worker.engine_messages import (
     SnapshotWritten,
     State,
     Tables,
+    WantLogits,
     WantSaliency,
     WantSamples,
     WantTables,
@@ -78,6 +80,7 @@ __all__ = [
     "JobPaused",
     "JobProgress",
     "JobRuns",
+    "Logits",
     "Measure",
     "Measured",
     "Message",
@@ -102,6 +105,7 @@ __all__ = [
     "ToJob",
     "Trained",
     "Value",
+    "WantLogits",
     "WantSaliency",
     "WantSamples",
     "WantTables",
@@ -119,6 +123,7 @@ ToEngine = (
     | WantTables
     | WantSaliency
     | WantSamples
+    | WantLogits
     | Snapshot
     | JobRuns
     | Shutdown
@@ -133,6 +138,7 @@ FromEngine = (
     | Tables
     | Saliency
     | Samples
+    | Logits
     | SnapshotWritten
     | Measured
     | Failed

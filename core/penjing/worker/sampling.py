@@ -1,14 +1,18 @@
-"""Examples of a split for pictures and traces, with what the network as loaded says about them."""
+"""Examples of a split for pictures and traces, and what networks say about them."""
 
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from penjing.compression.simulation import simulate
+from penjing.distillation.network import Network
 from penjing.errors import UserError
 from penjing.estimation.measured import classes_of
+from penjing.loading.dataset import Dataset, Split
+from penjing.model.model import Model
 from penjing.worker.exchange import Outgoing
-from penjing.worker.messages import Samples, WantSamples
+from penjing.worker.messages import Logits, Samples, WantLogits, WantSamples
 from penjing.worker.opening import Open
 
 
@@ -18,14 +22,8 @@ def samples(opened: Open, folder: Path, wanted: WantSamples) -> Samples:
     Raises:
         UserError: `worker.no_data`, `worker.no_such_sample`.
     """
-    if opened.data is None:
-        raise UserError("worker.no_data")
-    split = opened.data.split(wanted.split)
-    indices = np.array(wanted.indices, dtype=np.int64)
-    wrong = indices[(indices < 0) | (indices >= len(split))]
-    if len(wrong):
-        raise UserError("worker.no_such_sample", index=int(wrong[0]), split=wanted.split, last=len(split) - 1)
-    values = opened.data.batch(split, indices)
+    data, split, indices = _chosen(opened, wanted)
+    values = data.batch(split, indices)
     chosen = classes_of(simulate(opened.model)(values)) if len(indices) else indices
     outgoing = Outgoing(folder)
     place = outgoing.add(values.numpy())
@@ -35,6 +33,43 @@ def samples(opened: Open, folder: Path, wanted: WantSamples) -> Samples:
         indices=wanted.indices,
         file=outgoing.write(),
         values=place,
-        labels=None if split.y is None else tuple(split.y[indices].tolist()),
+        labels=_labels(split, indices),
         chosen=tuple(chosen.tolist()),
     )
+
+
+def logits(opened: Open, wanted: WantLogits, measured: tuple[int, Model] | None) -> Logits:
+    """What the network as loaded says before softmax, and what `measured`, a plan's generation and network, says.
+
+    Raises:
+        UserError: As `samples`; `distillation.inputs`.
+    """
+    data, split, indices = _chosen(opened, wanted)
+    values = data.batch(split, indices)
+
+    def of(model: Model) -> tuple[tuple[float, ...], ...]:
+        return tuple(tuple(row) for row in Network(model).watch(values)[0].tolist())
+
+    return Logits(
+        request=wanted.request,
+        indices=wanted.indices,
+        labels=_labels(split, indices),
+        original=of(opened.model),
+        plan=None if measured is None else of(measured[1]),
+        generation=None if measured is None else measured[0],
+    )
+
+
+def _chosen(opened: Open, wanted: WantSamples | WantLogits) -> tuple[Dataset, Split, NDArray[np.int64]]:
+    if opened.data is None:
+        raise UserError("worker.no_data")
+    split = opened.data.split(wanted.split)
+    indices = np.array(wanted.indices, dtype=np.int64)
+    wrong = indices[(indices < 0) | (indices >= len(split))]
+    if len(wrong):
+        raise UserError("worker.no_such_sample", index=int(wrong[0]), split=wanted.split, last=len(split) - 1)
+    return opened.data, split, indices
+
+
+def _labels(split: Split, indices: NDArray[np.int64]) -> tuple[int, ...] | None:
+    return None if split.y is None else tuple(split.y[indices].tolist())

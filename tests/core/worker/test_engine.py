@@ -27,6 +27,7 @@ from penjing.worker.messages import (
     Crashed,
     Failed,
     JobRuns,
+    Logits,
     Measure,
     Measured,
     Opened,
@@ -37,6 +38,7 @@ from penjing.worker.messages import (
     Snapshot,
     SnapshotWritten,
     Tables,
+    WantLogits,
     WantSaliency,
     WantSamples,
     WantTables,
@@ -153,6 +155,25 @@ def test_that_samples_come_as_the_network_takes_them(engine: Worker, exchange: E
     data = open_data("sample:digits", model=model)
     values = data.batch(data.val, np.array([7, 0])).numpy()
     assert np.array_equal(exchange.map(message.file)(message.values), values)
+    assert data.val.y is not None
+    assert message.labels == tuple(data.val.y[[7, 0]].tolist())
+
+
+def test_that_logits_are_those_of_the_network_as_loaded_and_of_the_plan_measured_last(engine: Worker) -> None:
+    engine.send(Measure(generation=31, plan=PLAN))
+    until(engine, Measured, when=lambda message: message.final)
+    engine.send(WantLogits(request=8, indices=(7, 0)))
+    message = until(engine, Logits)
+    model = open_model("sample:digits")
+    data = open_data("sample:digits", model=model)
+    values = data.batch(data.val, np.array([7, 0]))
+    finished = run_plan(model, PLAN, data, training=False, measuring=False)
+    assert message.generation == 31
+    assert message.plan is not None
+    # The network ends without softmax, so that its outputs are its logits; integers may round one step beside.
+    step = float(finished.model.activation_quantizers["fc3"].scale)
+    for told, network, close in ((message.original, model, 1e-5), (message.plan, finished.model, 1.01 * step)):
+        assert np.array(told) == pytest.approx(simulate(network)(values).numpy(), rel=1e-5, abs=close)
     assert data.val.y is not None
     assert message.labels == tuple(data.val.y[[7, 0]].tolist())
 
