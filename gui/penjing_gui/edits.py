@@ -48,6 +48,11 @@ def for_all(plan: Plan, changes: Mapping[str, Any]) -> Plan:
     )
 
 
+def same_network(one: Plan, other: Plan) -> bool:
+    """Whether two plans differ at most in how they teach: without training they make the same network."""
+    return one == msgspec.structs.replace(other, distillation=one.distillation)
+
+
 def _complete(changes: Mapping[str, Any]) -> dict[str, Any]:
     found = dict(changes)
     for field, (rival, nothing) in _RIVALS.items():

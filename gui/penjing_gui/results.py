@@ -1,13 +1,14 @@
 """What jobs bring: plans that fit, trained runs, exports; and how the jobs for them are told what to do."""
 
 import secrets
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
 from PySide6.QtCore import QObject
 
-from penjing.plan import Distillation, Step
+from penjing.plan import Distillation, Plan, Step
 from penjing.planning.fit import FitResult
 from penjing.project.values import Run, RunKind
 from penjing.worker.messages import JobDone, RunJob, Trained
@@ -17,7 +18,14 @@ if TYPE_CHECKING:
     from penjing.results import RunResult
     from penjing_gui.session import Session
 
-_TRAINING = frozenset({"finetune", "qat", "distill"})
+TRAINING: Mapping[str, RunKind] = {"finetune": "finetune", "qat": "qat", "distill": "distill"}
+"""The steps that train, and the kind of run that they make."""
+
+
+def kind_of(plan: Plan) -> RunKind | None:
+    """What a plan's last training step makes; None where no step trains."""
+    kinds = [TRAINING[step.step] for step in plan.steps if step.step in TRAINING]
+    return kinds[-1] if kinds else None
 
 
 class Results(QObject):
@@ -45,15 +53,22 @@ class Results(QObject):
         message = RunJob(kind="fit", snapshot="", plan=session.plan, budgets=session.budgets)
         self._run(message, self.tr("Fit to {device}").format(device=session.device.title))
 
-    def train(self, options: Distillation, kind: RunKind) -> None:
-        """Run the plan with one training step at its end."""
+    def train(self, options: Distillation | None, kind: RunKind | None) -> None:
+        """Run the plan with its training steps; with one of `kind` at its end instead, if that is given."""
         session = self._session
-        self._kind, self._parent = kind, None if session.run is None else session.run.id
-        steps = [step for step in session.plan.steps if step.step not in _TRAINING]
-        plan = msgspec.structs.replace(
-            session.plan, pipeline=(*(_short(step) for step in steps), kind), distillation=options
-        )
-        id = f"{kind}-{secrets.token_hex(4)}"
+        plan = session.plan
+        if options is not None:
+            plan = msgspec.structs.replace(plan, distillation=options)
+        if kind is not None:
+            steps = [step for step in plan.steps if step.step not in TRAINING]
+            plan = msgspec.structs.replace(plan, pipeline=(*(_short(step) for step in steps), kind))
+        taught = kind_of(plan)
+        if taught is None:
+            text, hint = self.tr("No step of the plan trains."), self.tr("Add one to the steps.")
+            session.noticed.emit(Notice(level="warning", text=text, hint=hint, key="job"))
+            return
+        self._kind, self._parent = taught, None if session.run is None else session.run.id
+        id = f"{taught}-{secrets.token_hex(4)}"
         folder = session.projects.run_folder(id)
         checkpoint = str(folder.with_name(f"{id}.checkpoint"))
         message = RunJob(kind="train", snapshot="", plan=plan, output=str(folder), checkpoint=checkpoint)
@@ -62,7 +77,7 @@ class Results(QObject):
             "qat": self.tr("Quantization-aware training"),
             "distill": self.tr("Distil"),
         }
-        self._run(message, titles.get(kind, kind))
+        self._run(message, titles[taught])
 
     def export(self, formats: tuple[str, ...], folder: str) -> None:
         """Write the applied run, or the plan without training."""
@@ -72,7 +87,7 @@ class Results(QObject):
         message = RunJob(
             kind="export",
             snapshot="",
-            plan=session.plan,
+            plan=session.plan if trained is None else trained.plan,
             formats=formats,
             output=folder,
             run=None if trained is None else str(session.projects.run_folder(trained.id)),

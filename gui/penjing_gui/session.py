@@ -24,7 +24,7 @@ from penjing.results import RunResult
 from penjing.worker import messages as wire
 from penjing.worker.exchange import Exchange
 from penjing.worker.received import received_tables, received_values
-from penjing_gui.edits import for_all, for_layers
+from penjing_gui.edits import for_all, for_layers, same_network
 from penjing_gui.engine import Engine
 from penjing_gui.figures import ExactFigures
 from penjing_gui.job_runner import JobRunner
@@ -63,6 +63,8 @@ class Session(SessionState):
     """`messages.Saliency` and its values, float32 [out, in · kernel]."""
     samples_received = Signal(object, object)
     """`messages.Samples` and their values."""
+    logits_received = Signal(object)
+    """`messages.Logits`."""
     engine_state_changed = Signal(str)
     open_progressed = Signal(object)
     """A `messages.OpenProgress`; None when nothing is being opened any more."""
@@ -193,8 +195,8 @@ class Session(SessionState):
         """Find the plan that meets the budgets; the answer is an edit."""
         self.results.fit()
 
-    def train(self, options: Distillation, kind: RunKind) -> None:
-        """Run the plan with a training step (`finetune`, `qat`, `distill`); the answer is a new run."""
+    def train(self, options: Distillation | None = None, kind: RunKind | None = None) -> None:
+        """Run the plan with its training steps, or with one of this kind and these options; the answer is a new run."""
         self.results.train(options, kind)
 
     def open_data(self, data: str) -> None:
@@ -256,6 +258,12 @@ class Session(SessionState):
         self.engine.send(wire.WantSamples(request=request, indices=tuple(indices), split=split))
         return request
 
+    def request_logits(self, indices: Sequence[int], split: wire.SplitName = "val") -> int:
+        """Ask what the network as loaded and the plan say of examples; `logits_received` brings it."""
+        request = self._ask()
+        self.engine.send(wire.WantLogits(request=request, indices=tuple(indices), split=split))
+        return request
+
     def save_project(self, path: str | Path) -> bool:
         """Write the project; whether it could be written (a notice says why not)."""
         return self.projects.save(Path(path))
@@ -271,6 +279,8 @@ class Session(SessionState):
     # ------------------------------------------------------------------------------------------- plans and figures
 
     def _set_plan(self, plan: Plan) -> None:
+        # How to teach changes nothing as long as nobody teaches: what was measured still holds.
+        holds = self.accuracy_is_current and same_network(plan, self._plan)
         self._plan = plan
         self._generation += 1
         self._update_figures()
@@ -278,6 +288,8 @@ class Session(SessionState):
         if run is not None and run.accuracy is not None:
             # What was trained cannot be measured again from the plan alone.
             self._accuracy, self._accuracy_generation = run.accuracy, self._generation
+        elif holds:
+            self._accuracy_generation = self._generation
         elif not self._measure_soon.isActive():
             self._measure_soon.start()
         self.plan_changed.emit(plan)
@@ -351,6 +363,9 @@ class Session(SessionState):
             case wire.Samples() if message.request in self._asked:
                 self._asked.discard(message.request)
                 self.samples_received.emit(message, self.exchange.map(message.file)(message.values))
+            case wire.Logits() if message.request in self._asked:
+                self._asked.discard(message.request)
+                self.logits_received.emit(message)
             case wire.Failed() if message.generation == self._generation:
                 self.noticed.emit(self.texts.failure(message.code, message.values, key="measure"))
             case wire.Failed() if message.request in self._asked:

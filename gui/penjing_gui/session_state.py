@@ -17,6 +17,7 @@ from penjing.planning.fit import Budgets
 from penjing.project.values import Run
 from penjing.results import Accuracy, Figures
 from penjing.worker import messages as wire
+from penjing_gui.edits import same_network
 from penjing_gui.figures import LayerShare
 
 if TYPE_CHECKING:
@@ -162,8 +163,8 @@ class SessionState(QObject):
 
     @property
     def run(self) -> Run | None:
-        """The run whose plan the sliders show since it was applied."""
-        return next((run for run in self._runs if run.id == self._applied and run.plan == self._plan), None)
+        """The run whose plan the sliders show since it was applied; other ways to teach are for the next training."""
+        return next((one for one in self._runs if one.id == self._applied and same_network(one.plan, self._plan)), None)
 
     @property
     def shows_before(self) -> bool:
