@@ -5,6 +5,7 @@
 32
 """
 
+import codecs
 import functools
 import hashlib
 import json
@@ -15,14 +16,12 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from penjing.catalogue.methods import Kind, methods
+from penjing.catalogue.methods import Kind, methods, variants
 from penjing.errors import UserError
 
 SCHEMA_VERSION = 1
 WEIGHT_BITS = (2, 3, 4, 5, 6, 7, 8, 16, 32)
 MAX_LAYERS = 20_000
-STEP_METHODS: Mapping[str, tuple[str, ...]] = {"qat": ("ste", "lsq"), "bn_reestimate": ("differential",)}
-"""The variants of a step by its id; every other step has one way only."""
 DEFAULT_PIPELINE = ("prune", "bn_reestimate", "quantize", "distill")
 
 Scope = Literal["layer", "global"]
@@ -157,7 +156,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 def read_plan(content: str | bytes, *, where: str = "plan") -> Plan:
-    """A plan from the text of a plan file.
+    """A plan from the text of a plan file; a byte order mark, which some editors write, is passed over.
 
     Raises:
         UserError: `plan.not_json`, `plan.repeated_key`, `plan.unknown_key`, `plan.wrong_type`, `plan.out_of_range`,
@@ -165,6 +164,7 @@ def read_plan(content: str | bytes, *, where: str = "plan") -> Plan:
     """
     try:
         raw = msgspec.json.decode(content)
+    content = content.removeprefix(codecs.BOM_UTF8) if isinstance(content, bytes) else content.removeprefix("\ufeff")
         # Once more only for what msgspec lets pass: of two settings of one layer the first would be lost in silence.
         json.loads(content, object_pairs_hook=lambda pairs: _unique(pairs, where))
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
@@ -212,7 +212,7 @@ def checked(plan: Plan, *, where: str = "plan") -> Plan:
         _check_settings(plan.settings(name), where, f"layers.{name}")
     for index, step in enumerate(plan.steps):
         _known("step", step.step, where, f"pipeline[{index}]")
-        choices = STEP_METHODS.get(step.step, ())
+        choices = variants(step.step)
         if step.method is not None and step.method not in choices:
             known = ", ".join((*choices, "null"))
             path = f"pipeline[{index}].method"
