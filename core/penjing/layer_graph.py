@@ -53,6 +53,8 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
     """The result shares its input's memory (reshape, flatten, dropout in evaluation)."""
     in_place: bool = False
     """An elementwise operator that kernels fuse into the layer that feeds it (ReLU, batch norm)."""
+    in_integers: bool = True
+    """Whether it can be computed in integers between quantized tensors; otherwise it stays float there."""
     compressible: bool = False
     reason: str | None = None
     """Message code that says why a layer cannot be compressed."""

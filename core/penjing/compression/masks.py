@@ -16,6 +16,7 @@ from penjing.catalogue.methods import methods
 from penjing.inspection.criteria.evidence import Evidence
 from penjing.inspection.saliency import weight_scores_from
 from penjing.inspection.selection import zeros, zeros_together
+from penjing.layer_graph import LayerGraph
 from penjing.model.model import Model
 from penjing.plan import Plan, Settings
 
@@ -63,6 +64,18 @@ def weight_masks(
         masks[name] = mask
     masks.update(_masks_together(together, masks, progress))
     return masks
+
+
+def zeroes_later(graph: LayerGraph, plan: Plan) -> bool:
+    """Whether the sparsities that a schedule leads to zero any weight at its end, whatever stands at its start."""
+    together: list[tuple[float, int]] = []
+    for layer in graph.compressible:
+        settings = plan.settings(layer.name)
+        if settings.prunes_weights and settings.threshold is None:
+            if settings.scope == "layer" and zeros(settings.sparsity, layer.weights) > 0:
+                return True
+            together += [(settings.sparsity, layer.weights)] if settings.scope == "global" else []
+    return zeros_together(together) > 0
 
 
 def largest_of_each(scores: Tensor, keep: int, of: int) -> Tensor:

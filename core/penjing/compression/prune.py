@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from penjing.compression.channels import cut_channels
-from penjing.compression.masks import weight_masks
+from penjing.compression.masks import weight_masks, zeroes_later
 from penjing.compression.repair import Unpruned, repair
 from penjing.errors import UserError
 from penjing.inspection.criteria.evidence import Evidence
@@ -79,7 +79,7 @@ def prune(
     sparser = mask_weights(smaller, after, plan, data=data, seed=seed, progress=progress)
     zeroed = sum(int((~mask).sum()) for mask in sparser.masks.values())
     wished = any(wish.prunes_weights or wish.cuts_filters for wish in asked)
-    if smaller is model and not zeroed and progress == 1 and wished:
+    if smaller is model and not zeroed and wished and not (progress < 1 and zeroes_later(after, plan)):
         raise UserError("prune.nothing_removed")
     if left is not graph:
         kept &= _present(left)

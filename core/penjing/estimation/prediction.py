@@ -115,7 +115,7 @@ def kept_alone(layer: Layer, settings: Settings, tables: Tables, *, whole: bool)
     """How many weights a pruned layer keeps, where counting or one look into sorted scores (if it is `whole`) tells."""
     count = layer.weights
     if settings.threshold is None and settings.scope == "layer":
-        left = count if settings.nm is None else _left_of_each(layer, *settings.nm)
+        left = count if settings.nm is None else left_of_each(layer, *settings.nm)
         return min(left, count - zeros(settings.sparsity, count))
     if settings.threshold is not None and settings.nm is None and whole:
         ordered = tables.sorted_scores(layer.name, settings.criterion)
@@ -158,7 +158,8 @@ def largest_of_each(scores: Scores, keep: int, of: int) -> NDArray[np.bool_]:
     return result
 
 
-def _left_of_each(layer: Layer, keep: int, of: int) -> int:
+def left_of_each(layer: Layer, keep: int, of: int) -> int:
+    """How many weights of a layer stay if `keep` of each `of` along the input axis do."""
     assert layer.weight_shape is not None
     inputs = layer.weight_shape[1]
     whole, rest = divmod(inputs, of)

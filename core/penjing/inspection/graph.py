@@ -116,6 +116,7 @@ def _layer(node: _Node, source_name: str, numbers: _Numbers) -> Layer:
         macs=positions * (weight.numel() if isinstance(weight, Tensor) else 0),
         alias=operator.alias,
         in_place=operator.in_place,
+        in_integers=operator.integer is not None and operator.integer.supports(operator.attributes(module)),
         compressible=kind in _COMPRESSIBLE,
         reason=None if kind in _COMPRESSIBLE else _REASONS[kind],
     )

@@ -34,6 +34,11 @@ def zeros_together(shares: Iterable[tuple[float, int]]) -> int:
     return round(_summed(shares))
 
 
+def filters_together(shares: Iterable[tuple[float, int]]) -> int:
+    """How many channels groups of scope `global` lose together at most: floor(Σ filters · channels)."""
+    return math.floor(_summed(shares))
+
+
 def selected_channels(graph: LayerGraph, plan: Plan, filter_scores: Mapping[str, Scores]) -> NDArray[np.bool_]:
     """The channels that stay, bool [channel_count].
 
@@ -224,7 +229,7 @@ def _last_ones(decision: Decision, order: NDArray[np.int64]) -> set[int]:
 
 def _cut_together(rankings: list[_Ranking]) -> list[_Ranking]:
     """Removes the lowest of all groups together, floor(Σ filters · out); each group's order stays its own."""
-    budget = math.floor(_summed((ranking.share, ranking.size) for ranking in rankings))
+    budget = filters_together((ranking.share, ranking.size) for ranking in rankings)
     values = np.concatenate([ranking.normalised[ranking.order[: ranking.limit]] for ranking in rankings])
     owners = np.repeat(np.arange(len(rankings)), [ranking.limit for ranking in rankings])
     first = owners[np.argsort(values, kind="stable")[:budget]]

@@ -14,9 +14,9 @@ from penjing.inspection.graph import layer_graph
 from penjing.loading.dataset import Dataset
 from penjing.model.model import Model
 from penjing.pipeline.job import effective_plan
+from penjing.pipeline.problems import problems_of
 from penjing.pipeline.run import run_plan
 from penjing.plan import Plan
-from penjing.planning.check import check
 from penjing.results import Accuracy, Estimate, Figures, OnProgress, Progress, unheard
 
 
@@ -43,7 +43,7 @@ def estimate_plan(
     """
     graph = layer_graph(model)
     finished = run_plan(model, plan, data, graph=graph, training=False, measuring=False, on_progress=on_progress)
-    problems = check(plan, graph, device=device)
+    problems = problems_of(model, graph, plan, data, device)
     file_format = "onnx" if device is None else device.default_format
     _, notes = effective_plan(plan, (file_format,), graph)  # what an export will change is said, not done
     compressed = figures_of(finished.graph, state_of(finished.model, finished.graph), device=device, format=file_format)

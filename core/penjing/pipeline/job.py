@@ -1,6 +1,7 @@
 """The whole job of `compress` and `export`: run the plan, export, reopen, compare, report."""
 
 import dataclasses
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,9 +23,10 @@ from penjing.inspection.graph import layer_graph
 from penjing.layer_graph import LayerGraph
 from penjing.loading.dataset import Dataset
 from penjing.model.model import Model
+from penjing.pipeline.problems import problems_of
 from penjing.pipeline.run import Finished, run_plan
 from penjing.plan import Plan, checked
-from penjing.planning.check import require_known_layers
+from penjing.planning.check import Problem, require_known_layers
 from penjing.report.html import write_report
 from penjing.report.script import write_script
 from penjing.results import Accuracy, ExportedFile, Figures, OnProgress, Progress, RunResult, unheard
@@ -123,7 +125,11 @@ def compress_job(job: Job, folder: Path, *, on_progress: OnProgress = unheard) -
             verdict=verdict,
             steps=finished.steps,
             warnings=tuple(
-                assets.text(code, language=job.language) for code in (*job.model.warnings, *notes, *finished.warnings)
+                assets.text(code, language=job.language, **values)
+                for code, values in (
+                    *((code, {}) for code in (*job.model.warnings, *notes, *finished.warnings)),
+                    *_told(problems_of(job.model, graph, plan, job.data, job.device)),
+                )
             ),
         )
         _report(temporary, job, plan, finished, result)
@@ -148,6 +154,12 @@ def effective_plan(plan: Plan, formats: tuple[str, ...], graph: LayerGraph) -> t
     pipeline = plan.pipeline if in_pipeline else (*plan.pipeline, "quantize")
     defaults = msgspec.structs.replace(plan.defaults, weight_bits=8, activation_bits=8)
     return checked(msgspec.structs.replace(plan, defaults=defaults, pipeline=pipeline)), ("warning.set_to_int8",)
+
+
+def _told(problems: Iterable[Problem]) -> Iterator[tuple[str, dict[str, str | int | float]]]:
+    for problem in problems:
+        if problem.code != "check.no_quantize_step":  # a warning of the run itself says it
+            yield problem.code, problem.values
 
 
 def _finished(job: Job, plan: Plan, graph: LayerGraph, on_progress: OnProgress) -> Finished:

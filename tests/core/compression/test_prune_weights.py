@@ -148,6 +148,22 @@ def test_that_a_cut_that_removes_nothing_is_said(settings: dict[str, float]) -> 
     assert caught.value.code == "prune.nothing_removed"
 
 
+def test_that_a_gradual_cut_that_will_remove_nothing_is_said_at_its_start() -> None:
+    model = plain()
+    graph, cubic = layer_graph(model), {"schedule": "cubic", "sparsity": 0.0001}
+    for settings in (
+        cubic,
+        {**cubic, "sparsity": 1e-9, "scope": "global"},
+        {**cubic, "sparsity": 0.0, "filters": 0.01},
+    ):
+        with pytest.raises(UserError) as caught:
+            prune(model, graph, Plan().with_defaults(**settings), progress=0.0)
+        assert caught.value.code == "prune.nothing_removed"
+    for scope in ("layer", "global"):
+        plan = Plan().with_defaults(sparsity=0.5, schedule="cubic", scope=scope)
+        assert all(bool(mask.all()) for mask in prune(model, graph, plan, progress=0.0).model.masks.values())
+
+
 def test_that_everything_locked_is_not_a_cut_that_was_asked_for() -> None:
     model = plain()
     assert prune(model, layer_graph(model), Plan().with_defaults(sparsity=0.5, locked=True)).model is model

@@ -1,10 +1,14 @@
 """What a fit and an estimate tell is what an export for that device will do."""
 
+from pathlib import Path
+
 from penjing.devices.profiles import device
+from penjing.inspection.graph import layer_graph
 from penjing.loading.data import open_data
 from penjing.loading.open import open_model
 from penjing.pipeline.estimate import estimate_plan
 from penjing.pipeline.fit import fit_plan
+from penjing.pipeline.job import Job, compress_job
 from penjing.plan import Plan
 from penjing.planning.fit import Budgets
 
@@ -27,3 +31,15 @@ def test_that_an_estimate_says_that_an_export_will_set_eight_bits() -> None:
     plan = Plan().with_defaults(weight_bits=8, activation_bits=8)
     said = [code for code, _ in estimate_plan(model, plan, None, device=device("stm32l4r5")).warnings]
     assert "warning.set_to_int8" not in said
+
+
+def test_that_an_estimate_and_a_run_say_what_the_plan_does_in_vain(tmp_path: Path) -> None:
+    model = open_model("sample:digits")
+    first, *others = (layer.name for layer in layer_graph(model).compressible)
+    plan = Plan().with_defaults(sparsity=0.5).with_layer(first, threshold=1e-12)
+    told = [(code, values["layer"]) for code, values in estimate_plan(model, plan, None).warnings if "layer" in values]
+    assert told == [("check.nothing_below", first)]
+    job = Job(model=model, plan=plan, data=None, model_source="sample:digits", data_source=None, formats=("onnx",))
+    result = compress_job(job, tmp_path / "out")
+    assert [text for text in result.warnings if f"“{first}”" in text and "below the threshold" in text]
+    assert not any(f"“{name}”" in text for text in result.warnings for name in others)

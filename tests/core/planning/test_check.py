@@ -2,15 +2,21 @@
 
 import msgspec
 import pytest
+from torch import nn
 
 from penjing import assets
+from penjing.compression.integer_graph import IntegerNode
+from penjing.compression.lowering import lower
 from penjing.devices.profiles import device
 from penjing.errors import UserError
+from penjing.estimation.gathering import tables_for
 from penjing.inspection.graph import layer_graph
 from penjing.plan import Plan
-from penjing.planning.check import Problem, check, require_known_layers
-from tests.support.networks import NETWORKS
+from penjing.planning.check import Problem, check, merged, require_known_layers
+from tests.support.calibration import quantized
+from tests.support.networks import NETWORKS, network
 
+FC = nn.Linear(64, 4)
 NRF, PI = device("nrf52840"), device("raspberry-pi-4")
 PLAIN = layer_graph(NETWORKS["plain"](0))
 RESIDUAL = layer_graph(NETWORKS["residual"](0))
@@ -22,7 +28,7 @@ def codes(problems: tuple[Problem, ...]) -> list[tuple[str, str | None]]:
 
 def test_that_a_plan_that_asks_for_nothing_and_one_that_is_right_have_no_problems() -> None:
     assert check(Plan(), PLAIN, device=NRF) == ()
-    right = Plan().with_defaults(weight_bits=8, activation_bits=8, filters=0.25)
+    right = Plan().with_defaults(weight_bits=8, activation_bits=8).with_layer("conv1", filters=0.25)
     assert check(right, PLAIN, device=NRF) == ()
 
 
@@ -43,6 +49,7 @@ def test_that_unknown_layers_are_named_with_the_known_ones() -> None:
         ({"sparsity": 0.0001}, "check.no_zeros"),
         ({"sparsity": 1.0}, "check.all_zeros"),
         ({"filters": 0.01}, "check.no_filters"),
+        ({"nm": (2, 4), "locked": True}, "check.locked"),
         ({"cut": (99,)}, "check.no_such_filter"),
         ({"codebook": 256}, "check.codebook_too_large"),
         ({"remove": True}, "check.cannot_remove"),
@@ -51,7 +58,9 @@ def test_that_unknown_layers_are_named_with_the_known_ones() -> None:
 def test_that_settings_of_a_layer_that_do_nothing_or_cannot_be_are_found(
     settings: dict[str, object], code: str
 ) -> None:
-    assert codes(check(Plan().with_layer("conv1", **settings), PLAIN)) == [(code, "conv1")]
+    # Another layer is really pruned: a plan that removes nothing at all is an error of its own.
+    plan = Plan().with_layer("conv1", **settings).with_layer("fc1", sparsity=0.5)
+    assert codes(check(plan, PLAIN)) == [(code, "conv1")]
 
 
 def test_that_what_a_device_does_not_gain_from_is_said() -> None:
@@ -67,14 +76,89 @@ def test_that_what_a_device_does_not_gain_from_is_said() -> None:
 
 
 def test_that_filters_of_the_output_and_of_a_locked_group_are_found() -> None:
-    assert codes(check(Plan().with_layer("fc2", filters=0.5), PLAIN)) == [("check.output_filters", "fc2")]
+    output = Plan().with_layer("fc2", filters=0.5)
+    assert codes(check(output, PLAIN)) == [("check.nothing_removed", None), ("check.output_filters", "fc2")]
     # stem and a2 meet in a sum: a lock on either keeps both.
-    plan = Plan().with_layer("stem", filters=0.5).with_layer("a2", locked=True)
+    plan = Plan().with_layer("stem", filters=0.5).with_layer("a2", locked=True).with_layer("b1", filters=0.5)
     assert codes(check(plan, RESIDUAL)) == [("check.group_locked", "stem")]
 
 
-def test_that_defaults_that_a_layer_cannot_follow_are_no_problem() -> None:
-    assert check(Plan().with_defaults(filters=0.3), PLAIN) == ()
+def test_that_a_layer_that_cannot_follow_the_defaults_is_noted_with_its_reason() -> None:
+    (found,) = check(Plan().with_defaults(filters=0.3), PLAIN)
+    assert (found.level, found.code, found.layer) == ("note", "check.output_filters", "fc2")
+
+
+def test_that_layers_without_an_integer_form_are_noted() -> None:
+    model = network(
+        (3, 4, 4),
+        [("conv", nn.Conv2d(3, 4, 1), ""), ("prelu", nn.PReLU(1), ""), ("flat", nn.Flatten(), ""), ("fc", FC, "")],
+    )
+    found = check(Plan().with_defaults(weight_bits=8, activation_bits=8), layer_graph(model))
+    assert [(one.level, *pair) for one, pair in zip(found, codes(found), strict=True)] == [
+        ("note", "check.other_weights", "prelu"),
+        ("note", "check.float_layer", "prelu"),
+    ]
+    assert not {node.name for node in lower(quantized(model)).nodes if isinstance(node, IntegerNode)} & {"prelu"}
+
+
+def test_that_a_layer_that_stays_float_though_it_has_bits_is_found() -> None:
+    eight = {"weight_bits": 8, "activation_bits": 8}
+    assert codes(check(Plan().with_defaults(activation_bits=8), PLAIN)) == [
+        ("check.float_weights", name) for name in ("conv1", "conv2", "fc1", "fc2")
+    ]
+    plan = Plan().with_layer("conv2", **eight)
+    assert codes(check(plan, PLAIN)) == [("check.float_input", "conv2")]
+    assert codes(check(Plan().with_layer("conv2", weight_bits=8, scheme="float16"), PLAIN)) == [
+        ("quantize.float16_bits", "conv2")
+    ]
+
+
+def test_that_a_gradual_schedule_needs_a_training_step_after_the_cut() -> None:
+    cubic = Plan().with_defaults(sparsity=0.5, schedule="cubic")
+    assert check(cubic, PLAIN) == ()
+    for pipeline in (("prune",), ("finetune", "prune")):
+        plan = msgspec.structs.replace(cubic, pipeline=pipeline)
+        assert codes(check(plan, PLAIN)) == [("check.cubic_at_once", None)]
+    idle = msgspec.structs.replace(cubic, distillation=msgspec.structs.replace(cubic.distillation, epochs=0))
+    assert codes(check(idle, PLAIN)) == [("check.cubic_at_once", None)]
+
+
+def test_that_cuts_that_all_round_to_nothing_are_an_error_and_some_a_warning() -> None:
+    nothing = Plan().with_layer("conv1", sparsity=0.0001, filters=0.01)
+    assert codes(check(nothing, PLAIN))[0] == ("check.nothing_removed", None)
+    some = nothing.with_layer("conv2", sparsity=0.5)
+    assert ("check.nothing_removed", None) not in codes(check(some, PLAIN))
+    # Of 10 % of 8, 12 and 10 channels in each layer one goes; all layers together lose three.
+    assert codes(check(Plan().with_defaults(filters=0.1), PLAIN)) == [
+        ("check.no_filters", "conv1"),
+        ("check.output_filters", "fc2"),
+    ]
+    assert ("check.nothing_removed", None) in codes(check(Plan().with_defaults(filters=0.03, scope="global"), PLAIN))
+
+
+def test_that_thresholds_below_every_score_are_found_where_the_scores_are_known() -> None:
+    plan = Plan().with_layer("conv1", threshold=1e-9).with_layer("conv2", filter_threshold=1e-9)
+    assert check(plan, PLAIN) == ()  # they may remove something: nobody has looked
+    tables = tables_for(NETWORKS["plain"](0), PLAIN, plan)
+    assert codes(check(plan, PLAIN, tables=tables)) == [
+        ("check.nothing_below", "conv1"),
+        ("check.no_filters_below", "conv2"),
+    ]
+    high = Plan().with_layer("conv1", threshold=1.0).with_layer("conv2", filter_threshold=1e9)
+    assert check(high, PLAIN, tables=tables_for(NETWORKS["plain"](0), PLAIN, high)) == ()
+
+
+def test_that_n_of_m_that_keeps_all_is_found() -> None:
+    depthwise = layer_graph(NETWORKS["depthwise"](0))
+    plan = Plan().with_layer("dw", nm=(2, 4)).with_layer("pw", nm=(2, 4))
+    assert codes(check(plan, depthwise)) == [("check.nm_keeps_all", "dw")]
+
+
+def test_that_what_is_said_of_several_layers_is_said_once() -> None:
+    found = merged(check(Plan().with_defaults(sparsity=0.5), PLAIN, device=NRF))
+    assert [(one.code, one.values["layer"]) for one in found] == [
+        ("check.zeros_save_nothing", "conv1, conv2, fc1, fc2")
+    ]
 
 
 def test_that_layers_without_filters_are_told_from_those_with() -> None:

@@ -21,7 +21,7 @@ def test_that_each_preset_is_smaller_than_the_one_before_and_without_problems() 
     flash = [figures(graph, device=NRF).flash_bytes]
     for name in PRESETS:
         plan = preset(name, graph, device=NRF)
-        assert check(plan, graph, device=NRF) == ()
+        assert [one for one in check(plan, graph, device=NRF) if one.level != "note"] == []
         flash.append(figures(graph, plan, tables=tables_for(model, graph, plan), device=NRF).flash_bytes)
     sizes = [size for size in flash if size is not None]
     assert len(sizes) == 4 and sizes == sorted(set(sizes), reverse=True)
