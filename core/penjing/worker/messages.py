@@ -7,6 +7,7 @@ are dropped or stopped within one batch, and the window ignores what still arriv
 Big arrays lie in files of the folder that the window owns (`exchange`): a message names the `file` and, for each
 array, its place in it.
 
+>>> from penjing.plan import Plan
 >>> decode_to_engine(encode(Measure(generation=3, plan=Plan()))).generation
 3
 """
