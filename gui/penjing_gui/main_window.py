@@ -7,7 +7,7 @@ the session when it is made, and keeps nothing that would be lost.
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QByteArray, QEvent, QObject, QRect, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QKeyEvent, QPaintEvent
 from PySide6.QtWidgets import QApplication, QMainWindow, QMenuBar, QStackedWidget, QVBoxLayout, QWidget
 
@@ -83,14 +83,22 @@ class MainWindow(QMainWindow):
         layout = QVBoxLayout(central)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._stack, 1)
-        self.notices = NoticeBar(central)
         self.setCentralWidget(central)
         self.tool_bar = ToolBar(session, self.actions_)
         self.addToolBar(self.tool_bar)
         self.docks = Docks(session, self.journal, self)
         self.setStatusBar(StatusBar(session))
+        self.notices = NoticeBar(self, self._room_for_notices)
         fill_menus(self)
         self._overlay = DropOverlay(self)
+
+    def _room_for_notices(self) -> QRect:
+        """The middle of the tool bar; without it, the upper edge of the page."""
+        top = self.menuBar().height()
+        if not self.tool_bar.isVisible():
+            return QRect(0, top, 0, 0)
+        middle = self.tool_bar.middle
+        return QRect(middle.mapTo(self, middle.rect().topLeft()).x(), top, middle.width(), self.tool_bar.height())
 
     def _refurnish(self) -> None:
         """Make everything anew in another language, and leave the person where they were."""
@@ -103,7 +111,7 @@ class MainWindow(QMainWindow):
         self.removeToolBar(self.tool_bar)
         self.docks.remove()
         self._overlay.hide()
-        for gone in (self.actions_, self.tool_bar, self._overlay):
+        for gone in (self.actions_, self.tool_bar, self.notices, self._overlay):
             gone.deleteLater()
         self.setMenuBar(QMenuBar())
         self._furnish()
@@ -153,6 +161,7 @@ class MainWindow(QMainWindow):
         self._stack.setCurrentWidget(self.start)
         self.tool_bar.hide()
         self.docks.hide_all()
+        self.notices.place()
         if self.start.first is not None:
             self.start.first.setFocus()
 
@@ -290,6 +299,8 @@ class MainWindow(QMainWindow):
         self._tab = self.workbench.tab
         self.tool_bar.show()
         self.docks.show_for(self._tab, self.settings.value.docks)
+        # The tool bar that was just shown has no size yet.
+        QTimer.singleShot(0, self.notices, self.notices.place)
 
     def _keep_docks(self) -> None:
         """Remember what stands beside the tab that is about to be left."""

@@ -1,6 +1,8 @@
-"""Notices lie over the lower edge of the pages and move nothing: what happened, what to do, details, copy."""
+"""Notices lie in the free middle of the tool bar and move nothing: what happened, what to do, details, copy."""
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from collections.abc import Callable
+
+from PySide6.QtCore import QEvent, QObject, QRect, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QFrame,
@@ -19,8 +21,9 @@ from penjing_gui.notices import Notice
 
 MOST = 3
 WIDEST = 680
-"""Pixels."""
-_MARGIN = 12
+"""Pixels; so is `_NARROWEST`, below which the middle of the tool bar is too small."""
+_NARROWEST = 360
+_MARGIN = 6
 GOOD_NEWS = 15_000
 """Milliseconds that good news stays; whatever went wrong stays until it is dismissed."""
 _ICONS = {"information": "info", "warning": "triangle-alert", "error": "circle-alert"}
@@ -29,8 +32,10 @@ _ICONS = {"information": "info", "warning": "triangle-alert", "error": "circle-a
 class NoticeBar(QWidget):
     """The newest notices, one under the other; a later one with the same key takes an earlier one's place."""
 
-    def __init__(self, parent: QWidget) -> None:
+    def __init__(self, parent: QWidget, room: Callable[[], QRect]) -> None:
+        """Lie over `parent`; `room` tells where in it there is nothing to cover."""
         super().__init__(parent)
+        self._room = room
         identify(self, "notices", self.tr("Notices"))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -52,7 +57,7 @@ class NoticeBar(QWidget):
         if notice.text:
             row = NoticeRow(notice, self)
             row.dismissed.connect(lambda: self._remove(row))
-            row.resized.connect(self._place)
+            row.resized.connect(self.place)
             layout = self.layout()
             assert layout is not None
             layout.addWidget(row)
@@ -62,7 +67,7 @@ class NoticeBar(QWidget):
                 self._remove(self._rows[0])
             if notice.level == "information":
                 QTimer.singleShot(GOOD_NEWS, row, row.dismissed.emit)
-        self._place()
+        self.place()
 
     def take_focus(self) -> None:
         """Put the keyboard on the newest notice: on what it offers first, else on what dismisses it."""
@@ -78,24 +83,28 @@ class NoticeBar(QWidget):
             self._rows.remove(row)
             row.hide()
             row.deleteLater()
-        self._place()
+        self.place()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """The pages have another size."""
         if event.type() == QEvent.Type.Resize and watched is self.parent():
-            self._place()
+            self.place()
         return super().eventFilter(watched, event)
 
-    def _place(self) -> None:
+    def place(self) -> None:
+        """Lie where there is room; whoever changes the room calls this."""
         parent, layout = self.parentWidget(), self.layout()
         if parent is None or layout is None:
             return
         self.setVisible(bool(self._rows))
-        width = min(WIDEST, parent.width() - 2 * _MARGIN)
+        room = self._room()
+        if room.width() < _NARROWEST + 2 * _MARGIN:
+            width = min(WIDEST, parent.width() - 2 * _MARGIN)
+            room = QRect((parent.width() - width) // 2 - _MARGIN, room.top(), width + 2 * _MARGIN, room.height())
+        width = room.width() - 2 * _MARGIN
         layout.activate()
         height = layout.totalHeightForWidth(width) if layout.hasHeightForWidth() else layout.sizeHint().height()
-        left = (parent.width() - width) // 2
-        self.setGeometry(left, parent.height() - height - _MARGIN, width, height)
+        self.setGeometry(room.left() + _MARGIN, room.top() + _MARGIN, width, height)
         self.raise_()
 
 

@@ -34,14 +34,16 @@ class ToolBar(QToolBar):
         self.addSeparator()
         self._add(actions.undo, "edit.undo", "undo-2")
         self._add(actions.redo, "edit.redo", "redo-2")
-        space = QWidget()
-        space.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        self.addWidget(space)
+        self.middle = QWidget()
+        """Between the buttons there is nothing."""
+        self.middle.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self.addWidget(self.middle)
         self._add(actions.fit, "fit.run", "wand-sparkles", words=True)
         self._add(actions.measure, "run.measureAll", "gauge", words=True)
         self._devices.activated.connect(self._choose)
         session.device_changed.connect(self._show)
         session.opened.connect(self._show)
+        self._show()
 
     def _add(self, action: QAction, identifier: str, icon: str, *, words: bool = False) -> None:
         button = identify(QToolButton(), identifier, action.iconText())

@@ -8,6 +8,8 @@ from penjing.devices.units import size_text
 from penjing.results import Accuracy
 
 UNKNOWN = "–"
+MARKS = {"error": "✕", "warning": "▲", "note": "·"}
+"""Before what is said of a plan, by how much it matters, gravest first."""
 _UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -47,6 +49,19 @@ def banded(value: float | None, unit: str, band: float | None) -> str:
         return UNKNOWN
     shown = f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.3g}"
     return f"{shown} {unit}" if band is None else f"{shown} {unit} ± {100 * band:.0f} %"
+
+
+def time(seconds: float) -> str:
+    """How long something takes.
+
+    >>> time(89.0), time(150.0), time(7200.0)
+    ('89 s', '2 min 30 s', '2 h 00 min')
+    """
+    whole = round(seconds)
+    if whole < 90:
+        return f"{whole} s"
+    minutes = whole // 60
+    return f"{minutes} min {whole % 60:02d} s" if whole < 5400 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def ratio(before: float | None, after: float | None) -> str:

@@ -1,46 +1,48 @@
 """Train: teach the compressed network back, watch loss and accuracy live; the result is a new run."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import (
-    QAbstractSpinBox,
-    QComboBox,
-    QHBoxLayout,
-    QLabel,
-    QProgressBar,
-    QPushButton,
-    QScrollArea,
-    QSizePolicy,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
+from penjing.catalogue.methods import methods
+from penjing_gui import words
 from penjing_gui.controls.identity import identify
 from penjing_gui.jobs import Job
 from penjing_gui.pages.empty import Page
+from penjing_gui.pages.pipeline_editor import PipelineEditor
+from penjing_gui.pages.soft_labels import SoftLabels
 from penjing_gui.pages.training_form import TrainingForm
 from penjing_gui.plots.curves import Curves
+from penjing_gui.results import kind_of
 from penjing_gui.theme import SPACE
 
 if TYPE_CHECKING:
+    from penjing.project.values import Run
     from penjing_gui.session import Session
     from penjing_gui.training_record import TrainingRecord
 
+_SIDE = 320
+_CURVES = 150
+"""Pixels below which a curve says little."""
+
 
 class TrainPage(Page):
-    """Options on the left, curves on the right."""
+    """Steps and options on the left; curves, and what a temperature does, on the right."""
 
     def __init__(self, session: "Session", record: "TrainingRecord", parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._session = session
-        self._record = record
-        self.form = TrainingForm()
+        self._session, self._record = session, record
+        self.steps = PipelineEditor(session)
+        self.form = TrainingForm(session)
+        self.soft_labels = SoftLabels(session)
         self.start = identify(QPushButton(self.tr("Start training")), "train.start")
         self.start.setProperty("primary", True)
         self.pause = identify(QPushButton(self.tr("Pause")), "train.pause")
         self.keep_best = identify(QPushButton(self.tr("Stop and keep best")), "train.stopKeepBest")
         self.cancel = identify(QPushButton(self.tr("Cancel")), "train.cancel")
+        self.apply = identify(QPushButton(self.tr("Apply the result")), "train.apply")
         self.progress = identify(QProgressBar(), "train.progress", self.tr("Training progress"))
         self.status = identify(QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True), "train.status")
         self.loss = identify(Curves(), "plot.loss", self.tr("Loss"))
@@ -50,47 +52,65 @@ class TrainPage(Page):
         self.pause.clicked.connect(self._pause)
         self.keep_best.clicked.connect(session.stop_job_keep_best)
         self.cancel.clicked.connect(session.cancel_job)
+        self.apply.clicked.connect(self._apply)
         session.opened.connect(self._opened)
         session.closed.connect(self._opened)
         session.job_changed.connect(self._job_changed)
         session.runs_changed.connect(self._say)
+        session.plan_changed.connect(self._say)
         session.figures_changed.connect(self._show_level)
         self._opened()
 
     def _lay_out(self) -> None:
-        self.progress.setTextVisible(True)
         self.loss.name_axes(self.tr("batch"), self.tr("loss"))
-        self.accuracy.name_axes(self.tr("epoch"), self.tr("accuracy on validation data, %"))
+        self.accuracy.name_axes(self.tr("epoch"), self.tr("accuracy, %"))
+        self.accuracy.setToolTip(self.tr("On validation data, after every epoch"))
         self.accuracy.say_empty(self.tr("accuracy after every epoch shows here"))
         self.loss.say_empty(self.tr("loss of every batch shows here"))
-        side = QVBoxLayout()
-        scroll = QScrollArea(widgetResizable=True)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(self.form)
-        # The fields give way, not the page: their longest entry would push the form under the plots.
-        for field in (*self.form.findChildren(QComboBox), *self.form.findChildren(QAbstractSpinBox)):
-            field.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-            field.setMinimumWidth(12 * SPACE)
-        scroll.setMinimumWidth(320)
-        scroll.setMaximumWidth(360)
-        side.addWidget(scroll, 1)
-        side.addWidget(self.start)
-        curves = QVBoxLayout()
-        for plot in (self.accuracy, self.loss):
-            curves.addWidget(plot, 1)
-        curves.addWidget(self.status)
-        controls = QHBoxLayout()
-        controls.addStretch()
-        for button in (self.pause, self.keep_best, self.cancel):
-            controls.addWidget(button)
-        curves.addWidget(self.progress)
-        curves.addLayout(controls)
+        for plot in (self.loss, self.accuracy):
+            plot.setMinimumHeight(_CURVES)
         layout = QHBoxLayout(self.content)
         layout.setContentsMargins(2 * SPACE, 2 * SPACE, SPACE, SPACE)
         layout.setSpacing(2 * SPACE)
-        layout.addLayout(side, 0)
-        layout.addLayout(curves, 1)
+        layout.addLayout(self._left(), 0)
+        layout.addLayout(self._right(), 1)
+
+    def _left(self) -> QVBoxLayout:
+        options = QWidget()
+        inside = QVBoxLayout(options)
+        inside.setContentsMargins(0, 0, 0, 0)
+        inside.addWidget(heading(self.tr("Steps")))
+        inside.addWidget(self.steps)
+        inside.addSpacing(SPACE)
+        inside.addWidget(heading(self.tr("Teaching")))
+        inside.addWidget(self.form)
+        inside.addStretch(1)
+        scroll = QScrollArea(widgetResizable=True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(options)
+        scroll.setFixedWidth(_SIDE)
+        side = QVBoxLayout()
+        side.addWidget(scroll, 1)
+        side.addWidget(self.start)
+        return side
+
+    def _right(self) -> QVBoxLayout:
+        curves = QVBoxLayout()
+        curves.setSpacing(SPACE)
+        curves.addWidget(self.accuracy, 4)
+        curves.addWidget(self.loss, 3)
+        curves.addWidget(self.soft_labels, 4)
+        curves.addWidget(self.status)
+        controls = QHBoxLayout()
+        controls.addWidget(self.progress, 1)
+        for button in (self.pause, self.keep_best, self.cancel, self.apply):
+            controls.addWidget(button)
+        curves.addLayout(controls)
+        # Two lines at any time, so that nothing moves while they change.
+        self.status.setMinimumHeight(2 * self.status.fontMetrics().lineSpacing())
+        self.status.setAlignment(Qt.AlignmentFlag.AlignTop)
+        return curves
 
     # --------------------------------------------------------------------------------------------------------- state
 
@@ -103,12 +123,9 @@ class TrainPage(Page):
         elif session.data is None:
             self.say_empty(
                 self.tr("Training needs data, and this network came without."),
-                self.tr("Open the model together with its data: File › Open Model…, then choose the data."),
+                self.tr("Choose it with File › Open Data…, or drop it on the window."),
             )
         self.show_content(session.data is not None)
-        if session.data is not None:
-            self.form.show_options(session.plan.distillation)
-            self.form.set_labels(session.data.has_labels)
         self._say()
         self._show_level()
 
@@ -122,11 +139,25 @@ class TrainPage(Page):
         name = "" if found is None else self.tr("as loaded {value:.1f} %").format(value=found)
         self.accuracy.show_level(found, name)
 
+    def _draw(self) -> None:
+        record = self._record
+        terms = methods("loss")
+        for name, told in record.losses.items():
+            # One term alone is the loss itself.
+            if name == "loss" or len(record.losses) > 2:
+                title = self.tr("loss") if name == "loss" else self.tr(terms[name].title) if name in terms else name
+                self.loss.show_series(title, record.steps, told)
+        for number, epochs in enumerate(record.trainings, start=1):
+            known = [(float(one.number), 100 * one.val_accuracy) for one in epochs if one.val_accuracy is not None]
+            if known:
+                name = self.tr("student") if number == 1 else self.tr("student, step {number}").format(number=number)
+                self.accuracy.show_series(name, [x for x, _ in known], [y for _, y in known])
+
     # ------------------------------------------------------------------------------------------------------- the job
 
     def _start(self) -> None:
         self._clear()
-        self._session.train(self.form.options, self.form.chosen_kind)
+        self._session.train()
 
     def _pause(self) -> None:
         job = self._session.job
@@ -135,29 +166,33 @@ class TrainPage(Page):
         else:
             self._session.pause_job()
 
+    def _apply(self) -> None:
+        run = self._result()
+        if run is not None:
+            self._session.apply_run(run.id)
+
+    def _result(self) -> "Run | None":
+        """The run that the last training made."""
+        done = None if self._record.job is None else self._record.job.result
+        if done is None or done.trained is None:
+            return None
+        id = Path(done.trained.folder).name
+        return next((run for run in self._session.runs if run.id == id), None)
+
     def _job_changed(self, job: Job) -> None:
         if job.kind == "train":
             self._draw()
         self._say()
 
-    def _draw(self) -> None:
-        record = self._record
-        if record.steps:
-            self.loss.show_series(self.tr("loss"), record.steps, record.losses["loss"])
-        for number, epochs in enumerate(record.trainings, start=1):
-            known = [(float(one.number), 100 * one.val_accuracy) for one in epochs if one.val_accuracy is not None]
-            if known:
-                name = self.tr("student") if number == 1 else self.tr("student, step {number}").format(number=number)
-                self.accuracy.show_series(name, [x for x, _ in known], [y for _, y in known])
-
     def _say(self) -> None:
         session = self._session
-        job = session.job
+        job, run = session.job, self._result()
         busy = job is not None and job.active
         training = job is not None and busy and job.kind == "train"
-        self.start.setEnabled(not busy and session.data is not None)
+        self.start.setEnabled(not busy and session.data is not None and kind_of(session.plan) is not None)
         for button in (self.pause, self.keep_best, self.cancel):
             button.setEnabled(training)
+        self.apply.setEnabled(run is not None and not training and session.run != run)
         self.pause.setText(self.tr("Resume") if job is not None and job.state == "paused" else self.tr("Pause"))
         if training and job is not None:
             self.progress.setRange(0, max(int(job.total), 0))
@@ -172,22 +207,34 @@ class TrainPage(Page):
     def _status(self, job: Job | None) -> str:
         if job is not None and job.active and job.kind != "train":
             return self.tr("Another job is running: {title}.").format(title=job.title)
-        if self._record.job is None:
-            return self.tr("The result is a new run; nothing is overwritten. Start when the plan is what you want.")
-        job = self._record.job
-        if job.active:
-            return self._running(job)
-        if job.state == "done":
-            run = next((run for run in self._session.runs if run.id == job.run), None) or (
-                self._session.runs[-1] if self._session.runs else None
+        told = self._record.job
+        if told is not None and told.active:
+            return self._running(told)
+        if kind_of(self._session.plan) is None:
+            return self.tr("No step of the plan trains: add one that does, for example “{step}”.").format(
+                step=self.tr(methods("step")["distill"].title)
             )
-            if run is None or run.accuracy is None:
-                return self.tr("Done.")
-            told = self.tr("Done: {name}, {value:.1f} %. Apply it on Trade-offs by a double click.")
-            return told.format(name=run.name, value=100 * run.accuracy.value)
+        if told is None:
+            return self.tr("The result is a new run; nothing is overwritten. Start when the plan is what you want.")
+        if told.state == "done":
+            return self._done(told)
         return (
-            self.tr("Cancelled; nothing was changed.") if job.state == "cancelled" else self.tr("The training failed.")
+            self.tr("Cancelled; nothing was changed.") if told.state == "cancelled" else self.tr("The training failed.")
         )
+
+    def _done(self, job: Job) -> str:
+        run = self._result()
+        if run is None or job.result is None or job.result.trained is None:
+            return self.tr("The training is done.")
+        text = self.tr("{name}: {accuracy} on validation data; it is a run of its own now.")
+        said = [text.format(name=run.name, accuracy=words.accuracy(run.accuracy))]
+        titles = methods("step")
+        steps = [
+            f"{self.tr(titles[one.step].title)} {words.percent(one.accuracy.value)}"
+            for one in job.result.trained.steps
+            if one.accuracy is not None and one.step in titles
+        ]
+        return "\n".join([*said, self.tr("Accuracy after each step: {steps}").format(steps=" → ".join(steps))])
 
     def _running(self, job: Job) -> str:
         stage = self._session.texts.of(f"stage.{job.stage}") if job.stage else self.tr("Starting")
@@ -196,16 +243,14 @@ class TrainPage(Page):
             # The engine counts the epochs that are done.
             parts.append(self.tr("epoch {number:.0f}").format(number=job.values["epoch"]))
         if job.eta_seconds is not None:
-            parts.append(self.tr("{time} left").format(time=_time(job.eta_seconds)))
+            parts.append(self.tr("{time} left").format(time=words.time(job.eta_seconds)))
         return " · ".join(parts)
 
 
-def _time(seconds: float) -> str:
-    whole = round(seconds)
-    return (
-        f"{whole} s"
-        if whole < 90
-        else f"{whole // 60} min {whole % 60:02d} s"
-        if whole < 5400
-        else (f"{whole // 3600} h {whole // 60 % 60:02d} min")
-    )
+def heading(text: str) -> QLabel:
+    """A quiet title within a page."""
+    label = QLabel(text)
+    font = label.font()
+    font.setWeight(font.Weight.DemiBold)
+    label.setFont(font)
+    return label

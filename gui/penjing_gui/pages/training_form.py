@@ -1,161 +1,202 @@
-"""The options of a training: who teaches whom, with which losses, how long; a value in, a value out."""
+"""How the training steps teach: teacher, student, losses and their weights, how long; edits of the plan, undoable."""
 
-from PySide6.QtCore import Qt, Signal
+import itertools
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QComboBox,
     QDoubleSpinBox,
     QFormLayout,
     QLabel,
+    QPushButton,
+    QSizePolicy,
     QSpinBox,
     QWidget,
 )
 
-from penjing.catalogue.methods import methods
-from penjing.plan import Distillation
-from penjing.project.values import RunKind
+from penjing.errors import UserError
+from penjing.plan import checked
+from penjing_gui.controls.choices import QuietComboBox
 from penjing_gui.controls.identity import identify
+from penjing_gui.dialogs import files
 from penjing_gui.theme import SPACE
 
-KINDS: tuple[RunKind, ...] = ("distill", "finetune", "qat")
-_TAUGHT = ("distill", "qat")
-"""Kinds that listen to a teacher."""
+if TYPE_CHECKING:
+    from penjing_gui.session import Session
+
+_TAUGHT = frozenset({"distill", "qat"})
+"""Steps that listen to a teacher."""
+_TRAINING = frozenset({*_TAUGHT, "finetune"})
+_CHOOSE = "\0choose"
+"""What stands for a file that is yet to be chosen."""
+S = TypeVar("S", bound=QAbstractSpinBox)
+_gestures = itertools.count(1)
 
 
 class TrainingForm(QWidget):
-    """Every option of `plan.Distillation` that a person chooses."""
+    """Every option of `plan.Distillation`."""
 
-    changed = Signal()
-
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, session: "Session", parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._rest = Distillation()
-        self.kind = _choice("train.kind", {kind: methods("step")[kind].title for kind in KINDS})
-        self.teacher = _choice("train.teacher", {"original": self.tr("The original network")})
-        self.student = _choice(
-            "train.student",
-            {
-                "compressed": self.tr("The compressed network"),
-                "narrow:0.75": self.tr("A copy, 75 % as wide"),
-                "narrow:0.5": self.tr("A copy, 50 % as wide"),
-                "narrow:0.25": self.tr("A copy, 25 % as wide"),
-            },
-        )
-        self.soft_label = _real("train.softLabel", 0, 1, 0.05, 2)
-        self.temperature = _real("train.temperature", 0.1, 100, 0.5, 1)
-        self.feature = _real("train.feature", 0, 1000, 0.1, 3)
-        self.attention = _real("train.attention", 0, 100_000, 10, 2)
-        self.lr = _real("train.lr", 0, 10, 0.0005, 5)
-        self.batch_size = _whole("train.batchSize", 1, 4096)
-        self.epochs = _whole("train.epochs", 1, 10_000)
-        self.seed = _whole("train.seed", 0, 2_000_000_000)
-        self.explanation = QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True)
-        self.explanation.setProperty("muted", True)
-        self._lay_out()
-        self.kind.currentIndexChanged.connect(self._choose_kind)
-        for box in (self.teacher, self.student):
-            box.currentIndexChanged.connect(self.changed)
-        for spin in (self.soft_label, self.temperature, self.feature, self.attention, self.lr):
-            spin.valueChanged.connect(self.changed)
-        for number in (self.batch_size, self.epochs, self.seed):
-            number.valueChanged.connect(self.changed)
-        self.show_options(Distillation())
-
-    @property
-    def chosen_kind(self) -> RunKind:
-        """The training step."""
-        return KINDS[self.kind.currentIndex()]
-
-    @property
-    def options(self) -> Distillation:
-        """What is chosen; what has no control here is as it was shown."""
-        return Distillation(
-            soft_label=self.soft_label.value(),
-            temperature=self.temperature.value(),
-            feature=self.feature.value(),
-            attention=self.attention.value(),
-            pairs=self._rest.pairs,
-            teacher=str(self.teacher.currentData()),
-            student=str(self.student.currentData()),
-            epochs=self.epochs.value(),
-            lr=self.lr.value(),
-            batch_size=self.batch_size.value(),
-            seed=self.seed.value(),
-        )
-
-    def show_options(self, options: Distillation) -> None:
-        """Show what a plan says; teachers and students of its own are offered too."""
-        self._rest = options
-        for box, value in ((self.teacher, options.teacher), (self.student, options.student)):
-            if box.findData(value) < 0:
-                box.addItem(value, value)
-            box.setCurrentIndex(box.findData(value))
-        for spin, real in (
-            (self.soft_label, options.soft_label),
-            (self.temperature, options.temperature),
-            (self.feature, options.feature),
-            (self.attention, options.attention),
-            (self.lr, options.lr),
-        ):
-            spin.setValue(real)
-        for number, whole in (
-            (self.batch_size, options.batch_size),
-            (self.epochs, options.epochs),
-            (self.seed, options.seed),
-        ):
-            number.setValue(whole)
-        self._choose_kind()
-
-    def set_labels(self, there: bool) -> None:
-        """Without labels only a teacher can teach."""
-        model = self.kind.model()
-        index = model.index(KINDS.index("finetune"), 0)
-        flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
-        model.setData(index, (flags if there else Qt.ItemFlag.NoItemFlags).value, Qt.ItemDataRole.UserRole - 1)
-
-    def _choose_kind(self) -> None:
-        taught = self.chosen_kind in _TAUGHT
-        for widget in (self.teacher, self.student, self.soft_label, self.temperature, self.feature, self.attention):
-            widget.setEnabled(taught)
-        said = {
-            "distill": self.tr("The teacher's soft answers guide the compressed network back."),
-            "finetune": self.tr("The compressed network learns from the labels alone."),
-            "qat": self.tr("Learns while its weights and activations are rounded, so that rounding costs less."),
+        self._session = session
+        self._gesture: tuple[str, int] | None = None
+        self.teacher = _choice("train.teacher")
+        self.student = _choice("train.student")
+        self.pairs = identify(QPushButton(), "train.pairs", self.tr("Layer pairs"))
+        self.numbers: dict[str, QDoubleSpinBox | QSpinBox] = {
+            "soft_label": _real("train.softLabel", 0, 1, 0.05, 2),
+            "temperature": _real("train.temperature", 0.1, 100, 0.5, 1),
+            "feature": _real("train.feature", 0, 1000, 0.1, 3),
+            "attention": _real("train.attention", 0, 100_000, 10, 2),
+            "lr": _real("train.lr", 0, 10, 0.0005, 5),
+            "batch_size": _whole("train.batchSize", 1, 4096),
+            "epochs": _whole("train.epochs", 1, 10_000),
+            "seed": _whole("train.seed", 0, 2_000_000_000),
+            "shift": _whole("train.shift", 0, 64),
         }
-        self.explanation.setText(said.get(self.chosen_kind, ""))
-        self.changed.emit()
+        self._lay_out()
+        for field, spin in self.numbers.items():
+            spin.valueChanged.connect(lambda value, field=field: self._write(field, value))
+            spin.editingFinished.connect(self._end_gesture)
+        self.teacher.activated.connect(lambda: self._choose_network("teacher", self.teacher))
+        self.student.activated.connect(lambda: self._choose_network("student", self.student))
+        self.pairs.clicked.connect(self._choose_pairs)
+        session.plan_changed.connect(self.show_plan)
+        session.opened.connect(self.show_plan)
+        self.show_plan()
+
+    def show_plan(self) -> None:
+        """Read the plan."""
+        options, steps = self._session.plan.distillation, {step.step for step in self._session.plan.steps}
+        self._show_network(self.teacher, {"original": self.tr("the original network")}, options.teacher)
+        self._show_network(
+            self.student,
+            {
+                "compressed": self.tr("the compressed network"),
+                "narrow:0.75": self.tr("a copy, 75 % as wide"),
+                "narrow:0.5": self.tr("a copy, 50 % as wide"),
+                "narrow:0.25": self.tr("a copy, 25 % as wide"),
+            },
+            options.student,
+        )
+        for field, spin in self.numbers.items():
+            value = getattr(options, field)
+            if spin.value() != value:
+                with QSignalBlocker(spin):
+                    spin.setValue(value)
+        count = len(options.pairs)
+        self.pairs.setText(self.tr("automatic") if not count else self.tr("{count} by hand").format(count=count))
+        taught, trains = bool(steps & _TAUGHT), bool(steps & _TRAINING)
+        for widget in (self.teacher, *(self.numbers[name] for name in ("soft_label", "temperature"))):
+            widget.setEnabled(taught)
+        for name in ("feature", "attention"):
+            self.numbers[name].setEnabled(taught)
+        self.pairs.setEnabled(taught and (options.feature > 0 or options.attention > 0))
+        for name in ("lr", "batch_size", "epochs", "seed", "shift"):
+            self.numbers[name].setEnabled(trains)
+
+    def _show_network(self, box: QComboBox, entries: dict[str, str], chosen: str) -> None:
+        """What can be chosen: the usual ones, whatever the plan names, and a file that is asked for."""
+        if chosen not in entries:
+            entries = {**entries, chosen: Path(chosen).name}
+        box.clear()
+        for data, text in entries.items():
+            box.addItem(text, data)
+        box.addItem(self.tr("a file…"), _CHOOSE)
+        box.setCurrentIndex(box.findData(chosen))
+        box.setToolTip(chosen if Path(chosen).is_absolute() else "")
+
+    def _choose_network(self, field: str, box: QComboBox) -> None:
+        chosen = box.currentData()
+        if chosen != _CHOOSE:
+            self._write(field, chosen)
+            return
+        self.show_plan()
+        title = self.tr("Choose the teacher") if field == "teacher" else self.tr("Choose the student")
+        folder = Path(self._session.source or "").parent
+        here = str(folder if folder.is_absolute() else Path.home())
+        files.choose_file(self, title, files.model_kinds(), here, lambda path: self._write(field, path))
+
+    def _choose_pairs(self) -> None:
+        from penjing_gui.dialogs.pairs import PairsDialog
+
+        graph, options = self._session.graph, self._session.plan.distillation
+        if graph is not None:
+            names = tuple(layer.name for layer in graph.layers)
+            PairsDialog(names, options.pairs, lambda pairs: self._write("pairs", pairs), self).open()
+
+    def _write(self, field: str, value: Any) -> None:
+        if self._gesture is None or self._gesture[0] != field:
+            self._gesture = field, next(_gestures)
+        session = self._session
+        options = msgspec.structs.replace(session.plan.distillation, **{field: value})
+        try:
+            plan = checked(msgspec.structs.replace(session.plan, distillation=options))
+        except UserError as error:
+            session.noticed.emit(session.texts.error(error, key="plan"))
+            return
+        session.edit(plan, self._names()[field], "train.{}-{}".format(*self._gesture))
+
+    def _end_gesture(self) -> None:
+        self._gesture = None
+
+    def _names(self) -> dict[str, str]:
+        return {
+            "teacher": self.tr("Teacher"),
+            "student": self.tr("Student"),
+            "soft_label": self.tr("Soft labels α"),
+            "temperature": self.tr("Temperature T"),
+            "feature": self.tr("Feature maps, weight"),
+            "attention": self.tr("Attention, weight"),
+            "pairs": self.tr("Layer pairs"),
+            "lr": self.tr("Learning rate"),
+            "batch_size": self.tr("Batch size"),
+            "epochs": self.tr("Epochs"),
+            "seed": self.tr("Seed"),
+            "shift": self.tr("Shifts, places"),
+        }
+
+    def _tips(self) -> dict[str, str]:
+        return {
+            "soft_label": self.tr("0: labels alone; 1: the teacher's soft answers alone"),
+            "temperature": self.tr("Softens the answers of teacher and student: p = softmax(z / T)"),
+            "feature": self.tr("How much the layers' results are to be the teacher's; 0: not at all"),
+            "attention": self.tr("How much the places where layers look are to be the teacher's; 0: not at all"),
+            "pairs": self.tr("Which layers of teacher and student the feature and attention losses compare"),
+            "shift": self.tr("Moves every example by up to so many places, anew each time it is seen"),
+            "seed": self.tr("The same seed, plan and machine give the same weights"),
+        }
 
     def _lay_out(self) -> None:
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
-        form.setVerticalSpacing(SPACE)
+        form.setVerticalSpacing(SPACE - 2)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.addRow(self.tr("&Method"), self.kind)
-        form.addRow(self.explanation)
-        for label, field in (
-            (self.tr("Teac&her"), self.teacher),
-            (self.tr("S&tudent"), self.student),
-            (self.tr("Soft labels α (0–1)"), self.soft_label),
-            (self.tr("Temperature T"), self.temperature),
-            (self.tr("Feature maps, weight"), self.feature),
-            (self.tr("Attention, weight"), self.attention),
-            (self.tr("Learning rate"), self.lr),
-            (self.tr("Batch size"), self.batch_size),
-            (self.tr("Epochs"), self.epochs),
-            (self.tr("Seed"), self.seed),
-        ):
+        names, tips = self._names(), self._tips()
+        fields: dict[str, QWidget] = {"teacher": self.teacher, "student": self.student, **self.numbers}
+        order = [*fields]
+        order.insert(order.index("lr"), "pairs")
+        fields["pairs"] = self.pairs
+        for name in order:
+            field = fields[name]
+            label = QLabel(names[name])
+            label.setBuddy(field)
             form.addRow(label, field)
-        for child in self.findChildren(QAbstractSpinBox):
-            named = form.labelForField(child)
-            if isinstance(named, QLabel):
-                child.setAccessibleName(named.text().replace("&", ""))
+            for widget in (label, field):
+                widget.setToolTip(tips.get(name, ""))
+            if isinstance(field, QAbstractSpinBox):
+                field.setAccessibleName(names[name])
+            # The fields give way, not the page: their longest entry would push the form under the plots.
+            field.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+            field.setMinimumWidth(12 * SPACE)
 
 
-def _choice(identifier: str, entries: dict[str, str]) -> QComboBox:
-    box = identify(QComboBox(), identifier)
-    for data, text in entries.items():
-        box.addItem(text, data)
-    # A path of a teacher must not make the page wider than the window.
+def _choice(identifier: str) -> QComboBox:
+    box = identify(QuietComboBox(), identifier)
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     box.setMinimumContentsLength(16)
     return box
@@ -163,11 +204,15 @@ def _choice(identifier: str, entries: dict[str, str]) -> QComboBox:
 
 def _real(identifier: str, low: float, high: float, step: float, decimals: int) -> QDoubleSpinBox:
     spin = identify(QDoubleSpinBox(decimals=decimals, minimum=low, maximum=high, singleStep=step), identifier)
-    spin.setAlignment(Qt.AlignmentFlag.AlignRight)
-    return spin
+    return _quiet(spin)
 
 
 def _whole(identifier: str, low: int, high: int) -> QSpinBox:
-    spin = identify(QSpinBox(minimum=low, maximum=high), identifier)
+    return _quiet(identify(QSpinBox(minimum=low, maximum=high), identifier))
+
+
+def _quiet(spin: S) -> S:
     spin.setAlignment(Qt.AlignmentFlag.AlignRight)
+    spin.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    spin.setKeyboardTracking(False)
     return spin

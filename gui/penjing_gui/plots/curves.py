@@ -5,9 +5,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyqtgraph as pg
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QWidget
 
 from penjing_gui.plots.canvas import SYMBOLS, Canvas, words
+
+_GAP = 8
+"""Pixels."""
 
 
 @dataclass(kw_only=True)
@@ -18,6 +22,12 @@ class _Line:
     xs: Sequence[float] = field(default_factory=tuple)
     ys: Sequence[float] = field(default_factory=tuple)
 
+    @property
+    def end(self) -> tuple[float, float]:
+        """The last point that is a number."""
+        points = [(float(x), float(y)) for x, y in zip(self.xs, self.ys, strict=True) if np.isfinite(y)]
+        return points[-1] if points else (0.0, 0.0)
+
 
 class Curves(Canvas):
     """Named series over one axis."""
@@ -25,6 +35,8 @@ class Curves(Canvas):
     def __init__(self, parent: QWidget | None = None, *, markers: bool = False, unit: str = "") -> None:
         super().__init__(parent)
         self._markers, self._unit = markers, unit
+        if markers:  # what has marks is counted in whole numbers
+            self.getPlotItem().getAxis("bottom").tickSpacing = _whole_steps
         self._lines: dict[str, _Line] = {}
         self._level = pg.InfiniteLine(angle=0, movable=False)
         self._level_label = pg.TextItem(anchor=(0, 1))
@@ -43,7 +55,7 @@ class Curves(Canvas):
         line = self._lines.get(name)
         if line is None:
             words(self._empty, "", self.inks.muted, font=self.font())
-            label = pg.TextItem(anchor=(1, 1))
+            label = pg.TextItem(anchor=(0, 0.5))
             curve = pg.PlotDataItem()
             line = _Line(curve=curve, label=label, color=len(self._lines) % len(SYMBOLS))
             self._lines[name] = line
@@ -94,24 +106,49 @@ class Curves(Canvas):
         words(self._empty, "" if self._lines else self._empty_words, found.muted, font=self.font())
         self._fit()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Words keep their distance in pixels."""
+        super().resizeEvent(event)
+        if self._begun:
+            self._fit()
+
     def _fit(self) -> None:
         """Room for every line, the level and the words beside the ends; an empty plot has no numbers to show."""
         shown = [line for line in self._lines.values() if len(line.xs)]
         for axis in ("left", "bottom"):
             self.getPlotItem().getAxis(axis).setStyle(showValues=bool(shown))
-        ys = [value for line in shown for value in (min(line.ys), max(line.ys))]
+        ys = [float(value) for line in shown for value in (np.nanmin(line.ys), np.nanmax(line.ys))]
         ys += [] if self._level_value is None or not shown else [self._level_value]
         low, high = (min(ys), max(ys)) if ys else (0.0, 1.0)
         room = max(high - low, 1e-3 * max(abs(high), 1e-6))
+        low, high = low - 0.08 * room, high + 0.18 * room
         left = min((min(line.xs) for line in shown), default=0.0)
-        right = max((max(line.xs) for line in shown), default=1.0)
-        self.setYRange(low - 0.08 * room, high + 0.18 * room, padding=0)
-        self.setXRange(left, max(right, left + 1), padding=0.02)
+        right = max(max((max(line.xs) for line in shown), default=1.0), left + 1)
+        self.setYRange(low, high, padding=0)
+        box = self.getPlotItem().getViewBox()
+        # Words stand to the right of the ends, within the plot.
+        words_wide = max((line.label.boundingRect().width() for line in shown), default=0.0) + 2 * _GAP
+        free = max(1 - words_wide / max(box.width(), 1.0), 0.3)
+        wide = (right - left) / free
+        self.setXRange(left - 0.02 * wide, left + wide, padding=0.0)
+        self._spread(shown, low, high)
         self._empty.setPos((left + right) / 2, (low + high) / 2)
         if self._level_value is not None:
             self._level_label.setPos(left, self._level_value)
         for item in (self._level, self._level_label):
             item.setVisible(self._level_value is not None and bool(shown))
+
+    def _spread(self, shown: "list[_Line]", low: float, high: float) -> None:
+        """Words beside the ends, in the order of the ends and never one over the other."""
+        pixel = (high - low) / max(self.getPlotItem().getViewBox().height(), 1.0)
+        lowest = low
+        for line in sorted(shown, key=lambda line: line.end[1]):
+            height = line.label.boundingRect().height() * pixel
+            at, end = line.end
+            # The words' middle is at the end, or higher where that place is taken.
+            lowest = max(end - height / 2, lowest)
+            line.label.setPos(at, lowest + height / 2)
+            lowest += 0.8 * height
 
     def _style(self, name: str, line: _Line) -> None:
         color = self.inks.series[line.color]
@@ -123,8 +160,13 @@ class Curves(Canvas):
             line.curve.setSymbolPen(pg.mkPen(self.inks.surface))
 
     def _place(self, name: str, line: _Line) -> None:
-        if not len(line.xs):
-            words(line.label, "", self.inks.text, font=self.font())
-            return
-        words(line.label, f"{name} {line.ys[-1]:.4g}{self._unit}", self.inks.text, font=self.font())
-        line.label.setPos(float(line.xs[-1]), float(line.ys[-1]))
+        text = f"{name} {line.end[1]:.4g}{self._unit}" if len(line.xs) else ""
+        words(line.label, text, self.inks.text, font=self.font())
+
+
+def _whole_steps(low: float, high: float, size: float) -> list[tuple[float, float]]:
+    """Distances of ticks that are whole numbers, some ten of them at most."""
+    step = 1
+    while (high - low) / step > 10:
+        step *= 5 if str(step)[0] == "1" else 2
+    return [(float(step), 0.0)]
