@@ -78,10 +78,11 @@ def _zeroing(layer: Layer, settings: Settings, device: Device | None, tables: Ta
         keep, of = settings.nm
         yield of_layer("warning", layer, "check.nm_keeps_all", keep=keep, of=of)
     if threshold is not None:
-        scores = tables.weight_scores.get((layer.name, settings.criterion))
-        if scores is not None and not bool((scores < np.float32(threshold)).any()):
-            lowest = f"{scores.min():.3g}"
-            yield of_layer("warning", layer, "check.nothing_below", threshold=f"{threshold:.3g}", lowest=lowest)
+        if (layer.name, settings.criterion) in tables.weight_scores:
+            lowest = tables.sorted_scores(layer.name, settings.criterion)[0]
+            if not lowest < np.float32(threshold):
+                said = {"threshold": f"{threshold:.3g}", "lowest": f"{lowest:.3g}"}
+                yield of_layer("warning", layer, "check.nothing_below", **said)
     elif settings.sparsity > 0 and zeros(settings.sparsity, weights) == 0:
         yield of_layer("warning", layer, "check.no_zeros", sparsity=settings.sparsity, weights=weights)
     elif settings.sparsity == 1:

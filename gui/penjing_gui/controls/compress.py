@@ -4,7 +4,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
 from penjing.plan import Override
-from penjing_gui import icons, theme
+from penjing_gui import icons, theme, words
 from penjing_gui.controls.choices import ChoiceControl, LockControl, MethodControl
 from penjing_gui.controls.identity import identify
 from penjing_gui.controls.numbers import BitsControl, FiltersControl, SparsityControl, ThresholdControl
@@ -106,12 +106,13 @@ class CompressPanel(QScrollArea):
             for problem in session.problems
             if not session.selection or problem.layer is None or problem.layer in session.selection
         ]
-        found.sort(key=lambda problem: problem.level != "error")
+        found.sort(key=lambda problem: tuple(words.MARKS).index(problem.level))
         kinds: dict[str, str] = {}
         for problem in found:
             # One of each kind: ten layers with the same remark are one remark.
-            kinds.setdefault(problem.code, session.texts.of(problem.code, **problem.values))
-        lines = [f"▲ {text}" for text in kinds.values()]
+            said = session.texts.of(problem.code, **problem.values)
+            kinds.setdefault(problem.code, f"{words.MARKS[problem.level]} {said}")
+        lines = list(kinds.values())
         more = len(lines) - _MOST_PROBLEMS
         text = "\n".join(lines[:_MOST_PROBLEMS]) + (
             self.tr("\n… and {count} more").format(count=more) if more > 0 else ""

@@ -127,7 +127,7 @@ def _accuracy(session: "Session") -> Check:
 
 
 def _problems(session: "Session") -> Check:
-    found = session.problems
+    found = [problem for problem in session.problems if problem.level != "note"]
     errors = [problem for problem in found if problem.level == "error"]
     if errors:
         said = session.texts.of(errors[0].code, **errors[0].values)

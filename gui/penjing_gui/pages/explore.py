@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 
 from penjing.catalogue.methods import methods
 from penjing.layer_graph import Layer
+from penjing_gui import words
 from penjing_gui.controls.identity import identify
 from penjing_gui.layer_view import LayerView, Predictions, brushed, facts, filter_words, levels, view
 from penjing_gui.pages.empty import Page
@@ -208,7 +209,7 @@ class ExplorePage(Page):
     def _say_problems(self) -> None:
         session = self._session
         found = [problem for problem in session.problems if problem.layer in (session.layer, None)]
-        lines = [f"{'✕' if one.level == 'error' else '▲'} {session.texts.of(one.code, **one.values)}" for one in found]
+        lines = [f"{words.MARKS[one.level]} {session.texts.of(one.code, **one.values)}" for one in found]
         self.problems.setText("\n".join(lines))
         self.problems.setVisible(bool(lines))
 
