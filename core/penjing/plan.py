@@ -99,6 +99,8 @@ class Distillation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     lr: float = 0.001
     batch_size: int = 64
     seed: int = 0
+    shift: int = 0
+    """Every training example is moved by up to so many places along each of its axes, anew each time it is seen."""
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -162,9 +164,9 @@ def read_plan(content: str | bytes, *, where: str = "plan") -> Plan:
         UserError: `plan.not_json`, `plan.repeated_key`, `plan.unknown_key`, `plan.wrong_type`, `plan.out_of_range`,
             `plan.unknown_method`, `plan.schema_version`.
     """
+    content = content.removeprefix(codecs.BOM_UTF8) if isinstance(content, bytes) else content.removeprefix("\ufeff")
     try:
         raw = msgspec.json.decode(content)
-    content = content.removeprefix(codecs.BOM_UTF8) if isinstance(content, bytes) else content.removeprefix("\ufeff")
         # Once more only for what msgspec lets pass: of two settings of one layer the first would be lost in silence.
         json.loads(content, object_pairs_hook=lambda pairs: _unique(pairs, where))
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
@@ -226,6 +228,7 @@ def checked(plan: Plan, *, where: str = "plan") -> Plan:
     _within(teaching.lr, 0, 1e3, where, "distillation.lr")
     _within(teaching.batch_size, 1, 1_000_000, where, "distillation.batch_size")
     _within(teaching.seed, 0, 2**63 - 1, where, "distillation.seed")
+    _within(teaching.shift, 0, 1000, where, "distillation.shift")
     return plan
 
 

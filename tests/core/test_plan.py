@@ -25,6 +25,7 @@ DESIGN_PLAN: dict[str, Any] = {
     "distillation": {
         "soft_label": 0.7, "temperature": 4.0, "feature": 0.0, "attention": 0.0, "pairs": [], "teacher": "original",
         "student": "compressed", "epochs": 5, "lr": 0.001, "batch_size": 64, "seed": 0,
+        "shift": 0,
     },
 }  # fmt: skip
 
@@ -93,12 +94,12 @@ def test_that_a_wrong_plan_is_refused_with_a_message_that_names_the_place(raw: A
     assert named in caught.value.message()
 
 
-def test_that_text_that_is_not_json_is_refused() -> None:
 def test_that_a_byte_order_mark_is_passed_over() -> None:
     text = Plan().with_layer("conv1", sparsity=0.5).to_json()
     assert read_plan(b"\xef\xbb\xbf" + text.encode()) == read_plan("\ufeff" + text) == read_plan(text)
 
 
+def test_that_text_that_is_not_json_is_refused() -> None:
     for content in ("", "{", "[" * 100_000, b"\xff\xfe", '{"defaults": {"sparsity": NaN}}'):
         with pytest.raises(UserError) as caught:
             read_plan(content)

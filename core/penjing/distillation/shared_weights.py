@@ -26,15 +26,19 @@ class SharedValues:
 class _Shared(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, master: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
-        places = torch.bucketize(master, (values[1:] + values[:-1]) / 2)
-        kept, near = (master, places) if mask is None else (master[mask], places[mask])
-        counts = torch.bincount(near.flatten(), minlength=len(values))
-        sums = torch.bincount(near.flatten(), weights=kept.flatten().double(), minlength=len(values))
+        flat = master.flatten()
+        chosen = None if mask is None else mask.flatten().nonzero().squeeze(1)  # often few of many
+        kept = flat if chosen is None else flat[chosen]
+        near = torch.bucketize(kept, (values[1:] + values[:-1]) / 2)
+        counts = torch.bincount(near, minlength=len(values))
+        sums = torch.bincount(near, weights=kept.double(), minlength=len(values))
         means = torch.where(counts > 0, (sums / counts.clamp(min=1)).float(), values)
-        weight = means[places]
+        weight = means[near]
         values.copy_(means.sort().values)  # one that nothing is near to stays, and may be out of order now
         ctx.mask = mask
-        return weight if mask is None else weight.masked_fill_(~mask, 0.0)
+        return (weight if chosen is None else torch.zeros_like(flat).index_copy_(0, chosen, weight)).reshape(
+            master.shape
+        )
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:

@@ -16,6 +16,7 @@ from penjing.distillation.losses.feature import fitted_regressor
 from penjing.distillation.losses.table import Batch, mixture
 from penjing.distillation.network import Method, Network, Student, kept, restored
 from penjing.distillation.pace import Indices, batches, optimizer, rate, shuffled
+from penjing.distillation.shifting import shifted
 from penjing.errors import UserError
 from penjing.loading.dataset import Dataset, Split
 from penjing.model.model import Model
@@ -70,7 +71,8 @@ class Training:
         """What the teacher says, the regressors, the optimizer; then the untouched student or the checkpoint."""
         options, data = self.options, self.data
         if self.teacher is not None and self.lesson.teacher is not None:
-            self.targets = self._outputs(self.teacher, data.train)
+            if not options.shift:  # what moves is answered when it is seen
+                self.targets = self._outputs(self.teacher, data.train)
             if not data.has_labels:
                 self.reference = self._predicted(simulate(self.lesson.teacher), data.val)
         self.regressors = self._fitted()
@@ -160,6 +162,7 @@ class Training:
     def _step(self, indices: Indices) -> dict[str, float]:
         """One batch: forward, backward, a step of the optimizer."""
         values = self.data.batch(self.data.train, indices)
+        values = shifted(values, self.options.shift, channel_axis=self.data.channel_axis)
         for group in self.optimizer.param_groups:
             group["lr"] = rate(self.options.lr, self.done, self.total)
         student, ours = self.network.forward(values, [pair[1] for pair in self.lesson.pairs])
@@ -176,13 +179,15 @@ class Training:
     def _batch(self, indices: Indices, values: Tensor, student: Tensor, ours: dict[str, Tensor]) -> Batch:
         labels, chosen = self.data.train.y if self.data.has_labels else None, torch.from_numpy(indices)
         theirs: dict[str, Tensor] = {}
-        if self.lesson.pairs and self.teacher is not None:
-            _, theirs = self.teacher.watch(values, [pair[0] for pair in self.lesson.pairs])
+        targets = None if self.targets is None else self.targets[chosen]
+        if self.teacher is not None and (self.lesson.pairs or targets is None):
+            said, theirs = self.teacher.watch(values, [pair[0] for pair in self.lesson.pairs])
+            targets = said if targets is None else targets
         return Batch(
             student=student,
             options=self.options,
             labels=None if labels is None else torch.from_numpy(labels[indices]),
-            teacher=None if self.targets is None else self.targets[chosen],
+            teacher=targets,
             student_features=tuple(ours[pair[1]] for pair in self.lesson.pairs),
             teacher_features=tuple(theirs[pair[0]] for pair in self.lesson.pairs),
             regressors=self.regressors,
