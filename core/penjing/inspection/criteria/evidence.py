@@ -59,25 +59,8 @@ class Evidence:
 
     @functools.cached_property
     def neurons(self) -> Mapping[str, str]:
-        """By layer with filters: the layer whose result is the neurons' activation.
-
-        That is the last of the elementwise layers (batch norm, ReLU, …) which alone read the layer's result.
-        """
-        readers: dict[str, list[str]] = {}
-        for layer in self.graph.layers:
-            for feed in layer.inputs:
-                readers.setdefault(feed, []).append(layer.name)
-        outputs = {output.layer for output in self.graph.outputs}
-        found = {}
-        for layer in self.graph.compressible:
-            end = layer.name
-            while end not in outputs and len(readers.get(end, ())) == 1:
-                reader = self.graph.by_name[readers[end][0]]
-                if not (reader.in_place or reader.alias) or reader.output_shape != self.graph.by_name[end].output_shape:
-                    break
-                end = reader.name
-            found[layer.name] = end
-        return found
+        """By layer with filters: the layer whose result is the neurons' activation (see `neurons_of`)."""
+        return neurons_of(self.graph)
 
     @functools.cached_property
     def activations(self) -> Mapping[str, Tensor]:
@@ -133,3 +116,25 @@ class Evidence:
         with torch.no_grad():
             found = execute(self.model, values, look_only)[self.model.outputs[0].layer]
         return found.flatten(1).argmax(dim=1)
+
+
+def neurons_of(graph: LayerGraph) -> Mapping[str, str]:
+    """By layer with filters: the layer whose result is the neurons' activation.
+
+    That is the last of the elementwise layers (batch norm, ReLU, …) which alone read the layer's result.
+    """
+    readers: dict[str, list[str]] = {}
+    for layer in graph.layers:
+        for feed in layer.inputs:
+            readers.setdefault(feed, []).append(layer.name)
+    outputs = {output.layer for output in graph.outputs}
+    found = {}
+    for layer in graph.compressible:
+        end = layer.name
+        while end not in outputs and len(readers.get(end, ())) == 1:
+            reader = graph.by_name[readers[end][0]]
+            if not (reader.in_place or reader.alias) or reader.output_shape != graph.by_name[end].output_shape:
+                break
+            end = reader.name
+        found[layer.name] = end
+    return found
