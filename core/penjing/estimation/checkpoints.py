@@ -55,6 +55,11 @@ def worth_keeping(graph: IntegerGraph, shapes: Mapping[str, Shape], *, samples: 
         kept |= alive[choice]
 
 
+def cost(graph: IntegerGraph, shapes: Mapping[str, Shape]) -> float:
+    """About how many multiplications one sample takes; at least 1."""
+    return 1.0 + sum(_cost(node, shapes) for node in graph.nodes)
+
+
 def _alive(graph: IntegerGraph, place: int) -> frozenset[str]:
     """What nodes before `place` make and nodes from there on read; network inputs are always at hand."""
     made = {node.name for node in graph.nodes[:place]}

@@ -18,7 +18,7 @@ from torch import Tensor
 from penjing.compression.integer_graph import FloatNode, IntegerGraph
 from penjing.compression.lowering import lower
 from penjing.compression.simulation import Predict, simulate, simulate_graph
-from penjing.estimation.checkpoints import Checkpoints
+from penjing.estimation.checkpoints import Checkpoints, cost
 from penjing.estimation.digests import digests
 from penjing.estimation.onnx_runner import Runner, onnx_runner
 from penjing.layer_graph import NetworkInput, NetworkOutput
@@ -31,11 +31,16 @@ Indices = NDArray[np.int64]
 Values = NDArray[np.float32]
 Outputs = Callable[[Indices], Tensor]
 """Places of samples in a split → the network's first output on them, [n, outputs]."""
+OnPart = Callable[[], None]
 Shape = tuple[int, ...]
 
 MEMORY = 256 << 20
-TRIAL, TRIALS = 32, 3
-"""Samples and runs that decide which runtime is the faster one."""
+TRIAL, TRIALS, LONG_TRIAL = 32, 3, 0.05
+"""Samples and runs that decide which runtime is the faster one; no more runs after so many seconds."""
+PART = 0.02
+"""Seconds that one part of a batch is to take, between two looks whether anybody still waits."""
+FIRST_PART = 3e8
+"""Multiplications of a part as long as the speed of this machine is not known."""
 TIE = 1e-4
 """Where the two largest outputs are nearer (relative to the largest), plain torch decides which one is larger."""
 
@@ -62,11 +67,17 @@ class Evaluator:
         """Whether onnxruntime is the faster one; None: not known yet."""
         self._known_shapes: dict[tuple[object, ...], Mapping[str, Shape]] = {}
 
-    def outputs(self, model: Model) -> Outputs:
-        """The outputs of a network, batch after batch in any order."""
+    def outputs(self, model: Model, *, on_part: OnPart = lambda: None) -> Outputs:
+        """The outputs of a network, batch after batch in any order.
+
+        Args:
+            model: The network.
+            on_part: Called before every part of a batch, some `PART` seconds each; may raise `errors.Cancelled`.
+        """
         if len(model.inputs) != 1:
-            return plainly(simulate(model), self.data, self.split_name)
-        return _Run(self, model).outputs
+            return _in_parts(plainly(simulate(model), self.data, self.split_name), on_part, first=1)
+        run = _Run(self, model)
+        return _in_parts(run.outputs, on_part, first=run.first_part)
 
     def shapes(self, model: Model) -> Mapping[str, Shape]:
         """Of every tensor at batch 1; networks that differ in numbers only share them."""
@@ -91,6 +102,11 @@ class _Run:
         self._digests = digests(self._graph)
         self._wanted = evaluator.checkpoints.wanted(self._graph, self._shapes)
         self._parts: dict[tuple[frozenset[str], frozenset[str]], _Part] = {}
+
+    @property
+    def first_part(self) -> int:
+        """Samples that surely take no longer than a part should."""
+        return max(1, min(TRIAL, int(FIRST_PART / cost(self._graph, self._shapes))))
 
     def outputs(self, indices: Indices) -> Tensor:
         """[n, outputs] on these samples."""
@@ -202,12 +218,34 @@ def _as_it_is(model: Model) -> IntegerGraph:
 def _seconds(run: Runner, given: Mapping[str, Values]) -> float:
     few = {name: values[:TRIAL] for name, values in given.items()}
     run(few)  # the first call pays for memory
-    found = []
-    for _ in range(TRIALS):
+    found: list[float] = []
+    while len(found) < TRIALS and sum(found) < LONG_TRIAL:
         started = time.perf_counter()
         run(few)
         found.append(time.perf_counter() - started)
     return min(found)
+
+
+def _in_parts(outputs: Outputs, on_part: OnPart, *, first: int) -> Outputs:
+    """The same outputs, in parts as large as the speed of the last one allows."""
+    size = first
+
+    def run(indices: Indices) -> Tensor:
+        nonlocal size
+        found: list[Tensor] = []
+        start = 0
+        while start < len(indices) or not found:
+            on_part()
+            part = indices[start : start + size]
+            began = time.perf_counter()
+            found.append(outputs(part))
+            seconds = time.perf_counter() - began
+            # Growing slowly: the first of a size also pays for memory, and a cached beginning may end.
+            size = max(1, min(2 * size, int(PART / max(seconds, 1e-6) * max(len(part), 1))))
+            start += len(part) if len(part) else 1
+        return found[0] if len(found) == 1 else torch.cat(found)
+
+    return run
 
 
 def _flat(result: Tensor | tuple[Tensor, ...]) -> Tensor:

@@ -22,6 +22,8 @@ Runner = Callable[[Mapping[str, Values]], list[Values]]
 Shape = tuple[int, ...]
 
 OPSET = 18
+_COPY = "#copy"
+"""Names in module form have no such sign."""
 _STEPS = frozenset({"Conv", "MaxPool", "AveragePool"})
 _ALIKE = frozenset({"Relu", "Add", "Sub", "Mul", "Sigmoid", "Tanh", "LeakyRelu", "HardSigmoid", "Identity"})
 
@@ -40,13 +42,14 @@ def onnx_runner(graph: IntegerGraph, shapes: Mapping[str, Shape], *, threads: in
     names = [output.layer for output in graph.outputs]
     try:
         content = _proto(written, inputs, names, lifted).SerializeToString()
-        session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        # Falling back to the same provider would only print.
+        session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"], enable_fallback=False)
     except Exception:  # whatever this runtime cannot do, torch can
         return None
 
     def run(values: Mapping[str, Values]) -> list[Values]:
         given = {name: values[name][:, :, None] if name in lifted else values[name] for name in inputs}
-        found = session.run(names, given)
+        found = session.run(None, given)
         return [part[:, :, 0] if name in lifted else part for name, part in zip(names, found, strict=True)]
 
     return run
@@ -123,11 +126,16 @@ def _proto(
         axes: list[str | int | None] = ["batch", shape[1], 1, *shape[2:]] if name in lifted else ["batch", *shape[1:]]
         return helper.make_tensor_value_info(name, TensorProto.FLOAT, axes)
 
+    # An output that other nodes read, too, is copied: else a fusion of the runtime may lose it and refuse the network.
+    read = {feed for node in graph.nodes for feed in node.inputs}
+    copies = {name: f"{name}{_COPY}" for name in outputs if name in read}
+    nodes = [helper.make_node(n.op_type, list(n.inputs), [n.output], n.name, **dict(n.attributes)) for n in graph.nodes]
+    nodes += [helper.make_node("Identity", [name], [copy]) for name, copy in copies.items()]
     proto = helper.make_graph(
-        [helper.make_node(n.op_type, list(n.inputs), [n.output], n.name, **dict(n.attributes)) for n in graph.nodes],
+        nodes,
         "network",
         [taken(name, shape) for name, shape in inputs.items()],
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
+        [helper.make_tensor_value_info(copies.get(name, name), TensorProto.FLOAT, None) for name in outputs],
         [numpy_helper.from_array(values, name) for name, values in graph.constants.items()],
     )
     opsets = [helper.make_opsetid("", OPSET)]
