@@ -3,9 +3,10 @@
 Torch-free. A node is a layer with the clamps that are fused into it; batch norm is folded.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from penjing.errors import UserError
 from penjing.estimation.deployed import fold
 from penjing.estimation.state import FILTERED, NetworkState
 from penjing.estimation.storage import BIAS_BYTES
@@ -46,7 +47,7 @@ class Node:
 def c99_bytes(graph: LayerGraph, state: NetworkState) -> int | None:
     """Bytes of NAME.c, NAME.h and main.c; None for a network that is not in integers of at most 8 bits all through."""
     nodes = nodes_of(graph, state)
-    if nodes is None or len(graph.inputs) != 1 or len(graph.inputs[0].shape) not in _LAYOUTS:
+    if nodes is None or refusal(graph, state) is not None:
         return None
     body = calls = 0
     kernels: set[str] = set()
@@ -99,25 +100,44 @@ def layer_constants(layer: Layer, state: NetworkState) -> int:
     return sum(call.constants for call in made(layer, state)) - BIAS_BYTES * layer.params
 
 
+def refusal(graph: LayerGraph, state: NetworkState) -> UserError | None:
+    """Why a network cannot be exported as C99, as far as values tell: the layers and what to do; None: nothing is seen.
+
+    `export.c99_one_input` or `export.c99_not_integer`, as the export itself would say.
+    """
+    entries, results = graph.inputs, graph.outputs
+    if len(entries) != 1 or len(results) != 1 or len(entries[0].shape) not in _LAYOUTS:
+        return UserError("export.c99_one_input", inputs=len(entries), outputs=len(results))
+    bad = [chain[0].source_name for chain in _chains(fold(graph)) if not _is_carried(chain, state)]
+    bad += [] if state.bits(entries[0].name) <= WIDEST else [entries[0].source_name]
+    return UserError("export.c99_not_integer", layers=", ".join(bad)) if bad else None
+
+
 def nodes_of(graph: LayerGraph, state: NetworkState) -> tuple[Node, ...] | None:
     """What the export will write; None where it will refuse."""
-    graph = fold(graph)
+    chains = _chains(fold(graph))
+    if not all(_is_carried(chain, state) for chain in chains):
+        return None
+    return tuple(Node(tuple(chain), tuple(_CALLS[chain[0].kind](chain[0], state))) for chain in chains)
+
+
+def _is_carried(chain: Sequence[Layer], state: NetworkState) -> bool:
+    """Whether the layer with what is fused into it has a kernel, and codes of at most 8 bits."""
+    first, result = chain[0], chain[-1]
+    widths = [state.bits(name) for name in (*first.inputs, result.name)]
+    widths += [state.weight(first).bits] if first.weight_kind in FILTERED else []
+    return first.kind in _CALLS and max(widths) <= WIDEST
+
+
+def _chains(graph: LayerGraph) -> list[list[Layer]]:
+    """The layers of a folded graph, each with the clamps that are fused into it, in execution order."""
     inner = inner_tensors(graph)
     chains: dict[str, list[Layer]] = {}
     for layer in graph.layers:
         chain = chains.pop(layer.inputs[0]) if layer.inputs[0] in inner else []
         chains[layer.name] = [*chain, layer]
     places = {layer.name: place for place, layer in enumerate(graph.layers)}
-    nodes = []
-    for chain in sorted(chains.values(), key=lambda chain: places[chain[0].name]):
-        first, result = chain[0], chain[-1]
-        widths = [state.bits(name) for name in (*first.inputs, result.name)]
-        widths += [state.weight(first).bits] if first.weight_kind in FILTERED else []
-        made = _CALLS.get(first.kind)
-        if made is None or max(widths) > WIDEST:
-            return None
-        nodes.append(Node(tuple(chain), tuple(made(first, state))))
-    return tuple(nodes)
+    return sorted(chains.values(), key=lambda chain: places[chain[0].name])
 
 
 def _zeros(kernel: str) -> Mapping[str, text.Value]:

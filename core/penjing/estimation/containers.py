@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Mapping
 
-from penjing.estimation.c99_bytes import c99_bytes
+from penjing.devices.profiles import Device
+from penjing.errors import UserError
+from penjing.estimation.c99_bytes import c99_bytes, refusal
 from penjing.estimation.onnx_bytes import float_bytes, qdq_bytes
 from penjing.estimation.penjingnet_bytes import penjingnet_bytes
 from penjing.estimation.pt2_bytes import pt2_bytes
@@ -25,3 +27,17 @@ def file_bytes(graph: LayerGraph, state: NetworkState, format: str) -> int | Non
     """
     predicted = CONTAINERS.get(format)
     return None if predicted is None else predicted(graph, state)
+
+
+INSTEAD = "onnx-int8"
+"""What is written for a device where its own format cannot carry the network."""
+
+
+def own_format(device: Device, graph: LayerGraph, state: NetworkState) -> str:
+    """The device's format, or the one that takes its place for a network that it cannot carry."""
+    return INSTEAD if cannot_carry(device.default_format, graph, state) else device.default_format
+
+
+def cannot_carry(format: str, graph: LayerGraph, state: NetworkState) -> UserError | None:
+    """Why a format cannot carry a network, with what to do; None where nothing speaks against it."""
+    return refusal(graph, state) if format == "c99" else None

@@ -8,7 +8,7 @@
 from penjing.devices.profiles import Device
 from penjing.estimation.arena import arena
 from penjing.estimation.c99_bytes import other_constants
-from penjing.estimation.containers import file_bytes
+from penjing.estimation.containers import file_bytes, own_format
 from penjing.estimation.deployed import scale_bytes, size_bytes
 from penjing.estimation.latency import energy_mj, latency_ms
 from penjing.estimation.prediction import predict
@@ -34,7 +34,7 @@ def figures(
         plan: What to do to it.
         tables: Scores of its weights and filters, those that the plan asks for.
         device: Whose storage and speed count.
-        format: The file whose bytes are predicted; None: the device's own, if there is one.
+        format: The file whose bytes are predicted; None: what an export for the device writes.
 
     Raises:
         KeyError: The tables lack a score that `tables.wanted` names.
@@ -50,7 +50,8 @@ def figures_of(
 ) -> Figures:
     """The figures of a network in a given state; `graph` is the network after its cut, batch norm as loaded."""
     state = NetworkState() if state is None else state
-    format = device.default_format if format is None and device is not None else format
+    if format is None and device is not None:
+        format = own_format(device, graph, state)
     params = sum(layer.params for layer in graph.layers)
     masked = sum(layer.weights - state.weight(layer).kept for layer in graph.layers)
     size = size_bytes(graph, state, device)

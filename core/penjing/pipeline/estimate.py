@@ -13,6 +13,7 @@ from penjing.estimation.measured import measure
 from penjing.inspection.graph import layer_graph
 from penjing.loading.dataset import Dataset
 from penjing.model.model import Model
+from penjing.pipeline.formats import chosen
 from penjing.pipeline.job import effective_plan
 from penjing.pipeline.problems import problems_of
 from penjing.pipeline.run import run_plan
@@ -44,9 +45,10 @@ def estimate_plan(
     graph = layer_graph(model)
     finished = run_plan(model, plan, data, graph=graph, training=False, measuring=False, on_progress=on_progress)
     problems = problems_of(model, graph, plan, data, device)
-    file_format = "onnx" if device is None else device.default_format
-    _, notes = effective_plan(plan, (file_format,), graph)  # what an export will change is said, not done
-    compressed = figures_of(finished.graph, state_of(finished.model, finished.graph), device=device, format=file_format)
+    formats = chosen((), device)
+    _, notes = effective_plan(plan, formats.names, graph)  # what an export will change is said, not done
+    written = "onnx" if device is None else None
+    compressed = figures_of(finished.graph, state_of(finished.model, finished.graph), device=device, format=written)
     baseline = figures_of(graph, device=device, format="onnx")
     on_progress(Progress(stage="measure", done=0, total=2))
     before = _accuracy(model, data, model)

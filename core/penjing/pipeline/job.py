@@ -15,7 +15,6 @@ from penjing.devices.profiles import Device
 from penjing.estimation.exact import figures_of
 from penjing.estimation.finished import state_of
 from penjing.estimation.measured import measure
-from penjing.exporting.export import export_model
 from penjing.exporting.folder import new_folder
 from penjing.exporting.penjingnet import write_reference
 from penjing.exporting.samples import random_inputs, write_samples
@@ -23,6 +22,7 @@ from penjing.inspection.graph import layer_graph
 from penjing.layer_graph import LayerGraph
 from penjing.loading.dataset import Dataset
 from penjing.model.model import Model
+from penjing.pipeline.formats import checked_early, chosen, written
 from penjing.pipeline.problems import problems_of
 from penjing.pipeline.run import Finished, run_plan
 from penjing.plan import Plan, checked
@@ -52,7 +52,7 @@ class Job:
     data_source: str | None
     device: Device | None = None
     formats: tuple[str, ...] = ()
-    """Empty: the device's format, `onnx` and `penjingnet`."""
+    """Empty: the device's format (or what can carry the network in its place), `onnx` and `penjingnet`."""
     training: bool = True
     checkpoints: Path | None = None
     """As in `run_plan`."""
@@ -73,8 +73,9 @@ def compress_job(job: Job, folder: Path, *, on_progress: OnProgress = unheard) -
     torch.set_num_threads(1)
     graph = layer_graph(job.model)
     require_known_layers(job.plan, graph)
-    formats = job.formats or _default_formats(job.device)
-    plan, notes = effective_plan(job.plan, formats, graph)
+    formats = chosen(job.formats, job.device)
+    plan, notes = effective_plan(job.plan, formats.names, graph)
+    formats = checked_early(formats, graph, plan)
     with new_folder(folder) as temporary:
         finished = _finished(job, plan, graph, on_progress)
         on_progress(Progress(stage="measure", done=0, total=2))
@@ -82,19 +83,20 @@ def compress_job(job: Job, folder: Path, *, on_progress: OnProgress = unheard) -
         on_progress(Progress(stage="measure", done=1, total=2))
         after = _test_accuracy(finished.model, job.data, job.model)
         state = state_of(finished.model, finished.graph)
-        on_progress(Progress(stage="export", done=0, total=len(formats)))
+        on_progress(Progress(stage="export", done=0, total=len(formats.names)))
         files: list[ExportedFile] = []
         predicted: dict[str, int] = {}
         shown = _sample_inputs(finished.model, job.data)
         own = shown[0] if len(shown) == 1 else None
-        for index, name in enumerate(formats):
-            files.extend(export_model(finished.model, temporary, format=name, device=job.device, samples=own))
+        steps = written(formats, finished.model, temporary, device=job.device, samples=own)
+        for index, (formats, name, made) in enumerate(steps):
+            files.extend(made)
             expected = figures_of(finished.graph, state, device=job.device, format=name).file_bytes
             if expected is not None:
                 predicted[name] = expected
-            on_progress(Progress(stage="export", done=index + 1, total=len(formats)))
+            on_progress(Progress(stage="export", done=index + 1, total=len(formats.names)))
         (temporary / "plan.json").write_text(plan.to_json(), encoding="utf-8")
-        if "penjingnet" not in formats:
+        if "penjingnet" not in formats.names:
             write_reference(temporary, finished.model)
         write_samples(temporary, finished.model, shown)
         verdict = verify_files(
@@ -113,11 +115,11 @@ def compress_job(job: Job, folder: Path, *, on_progress: OnProgress = unheard) -
         if rung is not None:
             passed = verdict.passed and rung.passed is not False
             verdict = msgspec.structs.replace(verdict, passed=passed, rungs=(rung, *verdict.rungs))
-        baseline_format = "onnx" if formats[0] in INTEGER_FORMATS else formats[0]
+        baseline_format = "onnx" if formats.names[0] in INTEGER_FORMATS else formats.names[0]
         result = RunResult(
             baseline=_with(figures_of(graph, device=job.device, format=baseline_format), before),
             compressed=_with(
-                figures_of(finished.graph, state, device=job.device, format=formats[0]),
+                figures_of(finished.graph, state, device=job.device, format=formats.names[0]),
                 after,
             ),
             plan_hash=plan.hash,
@@ -128,6 +130,7 @@ def compress_job(job: Job, folder: Path, *, on_progress: OnProgress = unheard) -
                 assets.text(code, language=job.language, **values)
                 for code, values in (
                     *((code, {}) for code in (*job.model.warnings, *notes, *finished.warnings)),
+                    *formats.notes(job.language),
                     *_told(problems_of(job.model, graph, plan, job.data, job.device)),
                 )
             ),
@@ -183,11 +186,6 @@ def _finished(job: Job, plan: Plan, graph: LayerGraph, on_progress: OnProgress) 
     return dataclasses.replace(
         job.finished, model=quantized.model, steps=(*job.finished.steps, *quantized.steps), warnings=quantized.warnings
     )
-
-
-def _default_formats(device: Device | None) -> tuple[str, ...]:
-    own = () if device is None else (device.default_format,)
-    return tuple(dict.fromkeys((*own, "onnx", "penjingnet")))
 
 
 def _test_accuracy(model: Model, data: Dataset | None, reference: Model) -> Accuracy | None:
