@@ -1,6 +1,6 @@
 """What Penjing tells about a network: figures, accuracy, verdict, runs; values only, as JSON has them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import msgspec
@@ -92,6 +92,13 @@ class ExportedFile(msgspec.Struct, frozen=True, kw_only=True):
     format: str
 
 
+class Note(msgspec.Struct, frozen=True, kw_only=True):
+    """Something to tell in any language: the code of a message and its values."""
+
+    code: str
+    values: Mapping[str, int | float | str] = {}
+
+
 class StepResult(msgspec.Struct, frozen=True, kw_only=True):
     """What one step of the pipeline did."""
 
@@ -99,6 +106,8 @@ class StepResult(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     accuracy: Accuracy | None
     detail: str = ""
+    """`notes` in English."""
+    notes: tuple[Note, ...] = ()
 
 
 class Epoch(msgspec.Struct, frozen=True, kw_only=True):

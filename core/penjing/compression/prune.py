@@ -27,6 +27,7 @@ from penjing.loading.build import build
 from penjing.model.model import Model
 from penjing.model.spec import spec_of
 from penjing.plan import Plan, Settings
+from penjing.results import Note
 
 if TYPE_CHECKING:
     from penjing.loading.dataset import Dataset
@@ -41,7 +42,7 @@ class Pruned:
     """Of the pruned model: its channel ids are its own."""
     kept_channels: NDArray[np.bool_]
     """By channel id of the graph before."""
-    detail: str
+    note: Note
     """What was removed, in one line."""
 
 
@@ -84,11 +85,11 @@ def prune(
     if left is not graph:
         kept &= _present(left)
     removed, weights = int(np.count_nonzero(~kept)), sum(layer.weights for layer in after.compressible)
-    detail = f"{removed} of {len(kept)} channels cut, {zeroed} of {weights} weights set to zero"
+    told = {"removed": removed, "channels": len(kept), "zeroed": zeroed, "weights": weights}
     surgeon = {layer.name for layer in after.compressible if _by_surgeon(plan.settings(layer.name))}
     if surgeon and data is not None and progress == 1 and not (model.weight_quantizers or model.codebooks):
         sparser = repair(sparser, Unpruned(model, graph, kept), data, layers=surgeon)
-    return Pruned(model=sparser, graph=after, kept_channels=kept, detail=detail)
+    return Pruned(model=sparser, graph=after, kept_channels=kept, note=Note(code="step.cut", values=told))
 
 
 def mask_weights(

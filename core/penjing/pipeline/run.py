@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from penjing.assets import text
 from penjing.distillation.student import student_of, teacher_of
 from penjing.inspection.graph import layer_graph
 from penjing.layer_graph import LayerGraph
@@ -71,13 +72,15 @@ def run_plan(
     for index, step in enumerate(plan.steps):
         started = time.monotonic()
         before = state.model
-        state = dataclasses.replace(state, detail="", ahead=plan.steps[index + 1 :])
+        state = dataclasses.replace(state, notes=(), ahead=plan.steps[index + 1 :])
         state = require_step(step.step)(context, state, step)
         seconds = time.monotonic() - started
         worked = state.model is not before
         accuracy = validation_accuracy(context, state.model) if worked and measuring else None
-        if worked or state.detail:
-            results.append(StepResult(step=step.step, seconds=seconds, accuracy=accuracy, detail=state.detail))
+        if worked or state.notes:
+            detail = "; ".join(text(note.code, language="en", **note.values) for note in state.notes)
+            told = StepResult(step=step.step, seconds=seconds, accuracy=accuracy, detail=detail, notes=state.notes)
+            results.append(told)
     return Finished(
         model=state.model,
         graph=state.counted,

@@ -24,7 +24,7 @@ from penjing.layer_graph import LayerGraph
 from penjing.loading.dataset import Dataset, Split
 from penjing.model.model import Model
 from penjing.plan import Plan, Step
-from penjing.results import Accuracy, Epoch, OnProgress, Progress, unheard
+from penjing.results import Accuracy, Epoch, Note, OnProgress, Progress, unheard
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,8 @@ class State:
     """Of `model`."""
     counted: LayerGraph
     """Of `model` before batch norm was folded: parameters are counted as loaded."""
-    detail: str = ""
+    notes: tuple[Note, ...] = ()
+    """What the last step tells."""
     warnings: tuple[str, ...] = ()
     changed: bool = field(default=False)
     """Whether any step so far changed the network: an unchanged student has nothing to learn from itself."""
@@ -93,6 +94,7 @@ def steps() -> Mapping[str, StepFunction]:
     return _STEPS
 
 
+NOT_KEPT = Note(code="step.not_kept")
 MOST_JUDGES = 512
 """Validation samples that decide between candidates inside a step."""
 
@@ -129,7 +131,7 @@ def _prune(context: Context, state: State, options: Step) -> State:
         model=pruned.model,
         graph=pruned.graph,
         counted=pruned.graph,
-        detail=pruned.detail + ("; more while it is taught" if gradual else ""),
+        notes=(pruned.note, *([Note(code="step.more_later")] if gradual else [])),
         changed=True,
         rounded_from=None,
         unpruned=Unpruned(state.model, state.graph, pruned.kept_channels),
@@ -156,7 +158,7 @@ def _repair(context: Context, state: State, options: Step) -> State:
     before = validation_accuracy(context, state.model, most=MOST_JUDGES)
     after = validation_accuracy(context, found, most=MOST_JUDGES)
     if before is not None and after is not None and after.value < before.value:
-        return dataclasses.replace(state, detail="not kept: no better")
+        return dataclasses.replace(state, notes=(NOT_KEPT,))
     return dataclasses.replace(state, model=found)
 
 
@@ -174,11 +176,7 @@ def _bn_reestimate(context: Context, state: State, options: Step) -> State:
         found = validation_accuracy(context, candidate, most=MOST_JUDGES)
         if best is None or found is None or found.value > best.value:
             best, kept = found, candidate
-    return (
-        dataclasses.replace(state, detail="not kept: no better")
-        if kept is None
-        else dataclasses.replace(state, model=kept)
-    )
+    return dataclasses.replace(state, notes=(NOT_KEPT,)) if kept is None else dataclasses.replace(state, model=kept)
 
 
 @step("quantize")
@@ -210,11 +208,11 @@ def _training(context: Context, state: State, *, kind: Kind, method: str | None 
         masters=state.rounded_from,
         thinning=_thinning(context) if state.ripening else None,
     )
-    detail = f"epoch {trained.best_epoch} of {plan.distillation.epochs} kept"
+    kept = {"epoch": trained.best_epoch, "epochs": plan.distillation.epochs}
     return dataclasses.replace(
         state,
         model=trained.model,
-        detail=detail,
+        notes=(Note(code="step.epoch_kept", values=kept),),
         history=(*state.history, trained.history),
         rounded_from=None,
         unpruned=None,

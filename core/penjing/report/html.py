@@ -3,7 +3,7 @@
 Names come from files and are data: the template escapes everything.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,13 +21,16 @@ from penjing.model.model import Model
 from penjing.plan import Plan
 from penjing.report import words
 from penjing.report.command import command_line
-from penjing.results import Accuracy, Figures, RunResult
+from penjing.results import Accuracy, Figures, RunResult, StepResult
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 MOST_HISTOGRAMS = 60
 BINS = 61
 BAR_WIDTH = 110.0
 FLOAT_BYTES = 4
+
+Text = Callable[..., str]
+"""(code without its area, values) → text."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,13 +111,16 @@ def write_report(
         model_source=words.shown(Path(model_source).name if "/" in model_source else model_source),
         data_source=None if data_source is None else words.shown(Path(data_source).name),
         device=device,
-        device_facts=() if device is None else tuple(_device_facts(device, text)),
+        device_facts=() if device is None else tuple(_device_facts(device, text, language)),
         figures=tuple(_figure_rows(result.baseline, result.compressed, device, text, language)),
         layers=tuple(_layer_rows(before, after, model, device)),
         pictures=tuple(_pictures(after, model)),
-        plan_lines=tuple(words.plan_lines(plan, text)),
-        step_titles=words.step_titles(plan),
-        teaching=words.teaching_words(plan, text),
+        plan_lines=tuple(words.plan_lines(plan, language)),
+        step_detail=lambda step: _step_detail(step, language),
+        step_title=lambda id: words.method_title("step", id, language),
+        rung_name=lambda name: words.rung_name(name, language),
+        step_titles=words.step_titles(plan, language),
+        teaching=words.teaching_words(plan, language),
         command=command_line(
             model_source=model_source,
             data_source=data_source,
@@ -138,7 +144,7 @@ def _environment() -> jinja2.Environment:
 
 
 def _figure_rows(
-    before: Figures, after: Figures, device: Device | None, text: words.Text, language: str
+    before: Figures, after: Figures, device: Device | None, text: Text, language: str
 ) -> Iterator[FigureRow]:
     exact = text("exact")
     if before.accuracy is not None or after.accuracy is not None:
@@ -171,7 +177,7 @@ def _figure_rows(
         )
 
 
-def _accuracy_row(old: Accuracy | None, new: Accuracy | None, text: words.Text, language: str) -> FigureRow:
+def _accuracy_row(old: Accuracy | None, new: Accuracy | None, text: Text, language: str) -> FigureRow:
     change = words.points(new.value - old.value) if old is not None and new is not None else words.UNKNOWN
     known = new or old
     assert known is not None
@@ -239,9 +245,15 @@ def _pictures(graph: LayerGraph, model: Model) -> Iterator[Picture]:
         yield Picture(name=words.shown(layer.source_name), bars=bars, low=f"{-edge:.3g}", high=f"{edge:.3g}")
 
 
-def _device_facts(device: Device, text: words.Text) -> Iterator[tuple[str, str]]:
+def _device_facts(device: Device, text: Text, language: str) -> Iterator[tuple[str, str]]:
     yield text("fact_core"), f"{device.core}, {device.clock_mhz:g} MHz × {device.cores}"
     yield text("fact_memory"), f"{words.size(device.flash_bytes)} / {words.size(device.ram_bytes)}"
     yield text("fact_bits"), ", ".join(str(bits) for bits in device.weight_bits)
     for fact, source in device.sources.items():
-        yield text("fact_source", fact=fact), source
+        said = assets.phrase(fact, language=language)
+        yield text("fact_source", fact=said), assets.phrase(source, language=language)
+
+
+def _step_detail(step: StepResult, language: str) -> str:
+    told = (assets.text(note.code, language=language, **note.values) for note in step.notes)
+    return assets.text("report.word_separator", language=language).join(told) or step.detail

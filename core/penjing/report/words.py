@@ -1,7 +1,13 @@
-"""Numbers and plans in words, in the report's language."""
+"""Numbers and plans in words, in any language of Penjing.
 
-from collections.abc import Callable, Iterator
+>>> from penjing.plan import Settings
+>>> settings_words(Settings(sparsity=0.5), "en")
+'50 % of the weights set to zero (Weight magnitude)'
+"""
 
+from collections.abc import Iterator
+
+from penjing.assets import phrase, text
 from penjing.catalogue.methods import Kind, methods
 from penjing.devices.units import size_text
 from penjing.plan import Plan, Settings
@@ -9,9 +15,6 @@ from penjing.results import Accuracy
 
 UNKNOWN = "–"
 LONGEST_NAME = 120
-
-Text = Callable[..., str]
-"""(code without its area, values) → text."""
 
 
 def shown(name: str) -> str:
@@ -45,25 +48,26 @@ def interval(accuracy: Accuracy) -> str:
     return f"{percent(accuracy.low)} – {percent(accuracy.high)}, n = {accuracy.n}"
 
 
-def plan_lines(plan: Plan, text: Text) -> Iterator[tuple[str | None, str]]:
+def plan_lines(plan: Plan, language: str) -> Iterator[tuple[str | None, str]]:
     """(layer, what happens to it); the layer None is every layer that has no line of its own."""
-    yield None, settings_words(plan.defaults, text)
+    yield None, settings_words(plan.defaults, language)
     for layer in plan.layers:
-        yield shown(layer), settings_words(plan.settings(layer), text)
+        yield shown(layer), settings_words(plan.settings(layer), language)
 
 
-def settings_words(settings: Settings, text: Text) -> str:
+def settings_words(settings: Settings, language: str) -> str:
     """What the settings of one layer do, in a phrase."""
-    return text("word_separator").join(_phrases(settings, text)) or text("words_nothing")
+    return _say("word_separator", language).join(_phrases(settings, language)) or _say("words_nothing", language)
 
 
-def teaching_words(plan: Plan, text: Text) -> str | None:
+def teaching_words(plan: Plan, language: str) -> str | None:
     """How the training steps teach; None for a plan that does not train."""
     if not {"distill", "finetune", "qat"}.intersection(step.step for step in plan.steps):
         return None
     teaching = plan.distillation
-    return text(
+    return _say(
         "words_teaching",
+        language,
         alpha=f"{teaching.soft_label:g}",
         temperature=f"{teaching.temperature:g}",
         feature=f"{teaching.feature:g}",
@@ -75,47 +79,62 @@ def teaching_words(plan: Plan, text: Text) -> str | None:
     )
 
 
-def step_titles(plan: Plan) -> str:
+def step_titles(plan: Plan, language: str) -> str:
     """The pipeline in order."""
-    return " → ".join(_title("step", step.step) for step in plan.steps)
+    return " → ".join(method_title("step", step.step, language) for step in plan.steps)
 
 
-def _phrases(settings: Settings, text: Text) -> Iterator[str]:
+def _phrases(settings: Settings, language: str) -> Iterator[str]:
     if settings.locked:
-        yield text("words_locked")
+        yield _say("words_locked", language)
     if settings.remove:
-        yield text("words_removed")
+        yield _say("words_removed", language)
     if settings.cuts_filters:
-        criterion = _title("filter_criterion", settings.filter_criterion)
+        criterion = method_title("filter_criterion", settings.filter_criterion, language)
         if settings.filter_threshold is not None:
-            yield text("words_filter_threshold", threshold=f"{settings.filter_threshold:g}", criterion=criterion)
+            yield _say(
+                "words_filter_threshold", language, threshold=f"{settings.filter_threshold:g}", criterion=criterion
+            )
         elif settings.filters > 0:
-            yield text("words_filters", share=f"{100 * settings.filters:g}", criterion=criterion)
+            yield _say("words_filters", language, share=f"{100 * settings.filters:g}", criterion=criterion)
         if settings.cut:
-            yield text("words_cut", count=len(settings.cut))
+            yield _say("words_cut", language, count=len(settings.cut))
     if settings.prunes_weights:
-        criterion = _title("criterion", settings.criterion)
+        criterion = method_title("criterion", settings.criterion, language)
         if settings.nm is not None:
-            yield text("words_nm", kept=settings.nm[0], of=settings.nm[1], criterion=criterion)
+            yield _say("words_nm", language, kept=settings.nm[0], of=settings.nm[1], criterion=criterion)
         if settings.threshold is not None:
-            yield text("words_threshold", threshold=f"{settings.threshold:g}", criterion=criterion)
+            yield _say("words_threshold", language, threshold=f"{settings.threshold:g}", criterion=criterion)
         elif settings.sparsity > 0:
-            yield text("words_sparsity", share=f"{100 * settings.sparsity:g}", criterion=criterion)
+            yield _say("words_sparsity", language, share=f"{100 * settings.sparsity:g}", criterion=criterion)
     if settings.codebook is not None:
-        yield text("words_codebook", values=settings.codebook)
+        yield _say("words_codebook", language, values=settings.codebook)
     if settings.weight_bits < 32:
-        yield text(
+        yield _say(
             "words_weight_bits",
+            language,
             bits=settings.weight_bits,
-            scheme=_title("scheme", settings.scheme),
-            granularity=_title("granularity", settings.granularity),
-            rounding=_title("rounding", settings.rounding),
+            scheme=method_title("scheme", settings.scheme, language),
+            granularity=method_title("granularity", settings.granularity, language),
+            rounding=method_title("rounding", settings.rounding, language),
         )
     if settings.activation_bits < 32:
-        calibrator = _title("calibrator", settings.calibrator)
-        yield text("words_activation_bits", bits=settings.activation_bits, calibrator=calibrator)
+        calibrator = method_title("calibrator", settings.calibrator, language)
+        yield _say("words_activation_bits", language, bits=settings.activation_bits, calibrator=calibrator)
 
 
-def _title(kind: Kind, identifier: str) -> str:
+def method_title(kind: Kind, identifier: str, language: str) -> str:
+    """What a method of the catalogue is called."""
     found = methods(kind).get(identifier)
-    return identifier if found is None else found.title
+    return identifier if found is None else phrase(found.title, language=language)
+
+
+def rung_name(name: str, language: str) -> str:
+    """A rung of the verification as people read it: a format and what was tried."""
+    head, colon, tail = name.partition(": ")
+    said = method_title("format", head, language) if head in methods("format") else phrase(head, language=language)
+    return f"{said}: {phrase(tail, language=language)}" if colon else said
+
+
+def _say(code: str, language: str, **values: object) -> str:
+    return text(f"report.{code}", language=language, **values)

@@ -117,7 +117,7 @@ def test_that_it_tells_figures_with_kind_and_interval(tmp_path: Path) -> None:
     assert "−1.0 pp" in text
     assert "measured, top1, test split, 95 % interval" in text
     assert "predicted, ± 35 %" in text
-    assert "onnx-int8: parity without optimisation" in text
+    assert "ONNX (int8, QDQ): parity without optimisation" in text
     assert "weights in 4 bits (Symmetric, Per channel, Nearest, ties to even)" in text
     assert "The files compute what the plan promised" in text
     assert "Nordic nRF52840" in text and "scaled by clock" in text
