@@ -6,7 +6,6 @@ Exit codes: 0 success, 1 bug, 2 user error, 3 a budget cannot be met, 4 verifica
 import argparse
 import contextlib
 import importlib
-import os
 import signal
 import sys
 import traceback
@@ -14,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
 from penjing.assets import LANGUAGES
-from penjing.cli.terminal import Terminal
+from penjing.cli.terminal import Terminal, be_silent
 from penjing.errors import UserError
 
 COMMANDS = ("samples", "devices", "inspect", "estimate", "fit", "compress", "export", "verify", "first_run")
@@ -32,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             namespace = parser().parse_args(given)
             run = importlib.import_module(f"penjing.cli.commands.{namespace.command}").run
             code: int = run(namespace, terminal)
-            sys.stdout.flush()
+            terminal.done()
             return code
     except UserError as error:
         terminal.error(error)
@@ -41,8 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         terminal.note("cli.interrupted")
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output went away (`| head`): nothing is left to say, also not at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        be_silent()  # the reader of our output went away (`| head`)
         return SUCCESS
     except Exception:
         traceback.print_exc()

@@ -1,6 +1,7 @@
 """What the command line says and where: results on stdout, everything else on stderr."""
 
 import itertools
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -35,7 +36,8 @@ class Terminal:
 
     def document(self, document: object) -> None:
         """Print one JSON document on stdout."""
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
+        with _writing():
+            sys.stdout.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: str = "") -> None:
         """Print a table on stdout; `right` marks the columns of numbers, a character a column, `r` for right."""
@@ -44,11 +46,18 @@ class Terminal:
             table.add_column(Text(column, style="bold"), justify="right" if mark == "r" else "left", overflow="fold")
         for row in rows:
             table.add_row(*(Text(cell) for cell in row))  # Text: names are data, never markup
-        self._out.print(table)
+        with _writing():
+            self._out.print(table)
 
     def say(self, line: str) -> None:
         """Print a line of the result on stdout."""
-        self._out.print(Text(line))
+        with _writing():
+            self._out.print(Text(line))
+
+    def done(self) -> None:
+        """Make sure that everything said has been written."""
+        with _writing():
+            sys.stdout.flush()
 
     def note(self, code: str, **values: object) -> None:
         """Print a line on stderr."""
@@ -117,6 +126,23 @@ class Terminal:
             stage, at = progress.stage, now
 
         return show
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    """A full disk behind stdout is no defect; a reader that went away is for who called."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        be_silent()
+        raise UserError("cli.cannot_write", detail=error.strerror or error) from error
+
+
+def be_silent() -> None:
+    """Write to stdout no more, also not what is still in its buffer when the process ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _numbers(values: dict[str, float]) -> str:

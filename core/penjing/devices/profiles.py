@@ -105,7 +105,7 @@ def device(name: str) -> Device:
     """One device by its name or alias; case, `-`, `_` and spaces do not matter.
 
     Raises:
-        UserError: `device.unknown`, with the nearest names; `devices.invalid`.
+        UserError: `device.unknown`, with the nearest names, or a few of all where none is near; `devices.invalid`.
     """
     known = devices()
     by_key = {_key(alias): entry for entry in known for alias in entry.aliases}
@@ -113,8 +113,8 @@ def device(name: str) -> Device:
     if _key(name) in by_key:
         return by_key[_key(name)]
     near = [by_key[key].name for key in difflib.get_close_matches(_key(name), by_key, n=5, cutoff=0.5)]
-    near = list(dict.fromkeys(near)) or [entry.name for entry in known]
-    raise UserError("device.unknown", name=name, near=", ".join(near))
+    few = list(dict.fromkeys(near)) or [entry.name for entry in known[:5]]
+    raise UserError("device.unknown", name=name, near=", ".join(few))
 
 
 def read_device(path: Path) -> Device:

@@ -55,13 +55,25 @@ class _Run:
     """Every layer's, after its quantizer if it has one."""
     scores: Tensor
     """[classes]."""
+    channel_axis: int
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """How many positions the input has along each axis; none if it is a row of features."""
+        shape = list(self.entry.shape[1:])
+        if len(shape) > 1:
+            del shape[-1 if self.channel_axis < 0 else self.channel_axis - 1]
+            return tuple(shape)
+        return ()
 
 
 Explain = Callable[[Model, _Run, Tensor], tuple[Tensor, str | None]]
 """(network, run, z_c) → values by position, and the layer that was looked at."""
 
 
-def input_saliency(model: Model, sample: Tensor, *, method: str, target: int | None = None) -> InputSaliency:
+def input_saliency(
+    model: Model, sample: Tensor, *, method: str, target: int | None = None, channel_axis: int = 1
+) -> InputSaliency:
     """Why a network gives a class its score.
 
     Args:
@@ -69,13 +81,14 @@ def input_saliency(model: Model, sample: Tensor, *, method: str, target: int | N
         sample: [1, …], as the network takes it.
         method: An id of the catalogue's `input_saliency`.
         target: A class; None: the one that the network chooses.
+        channel_axis: Where the sample has its channels: 1, or -1 for channels last.
 
     Raises:
         UserError: `saliency.needs_one_input`, `saliency.needs_scores` where the output is not [n, classes],
             `saliency.no_such_class`, `saliency.needs_positions` for Grad-CAM of a network without positions,
             `saliency.not_finite_input` where the network makes NaN or infinity of the sample.
     """
-    run = _run(model, sample)
+    run = _run(model, sample, channel_axis)
     if not bool(torch.isfinite(run.scores).all()):
         raise UserError("saliency.not_finite_input")
     chosen = int(run.scores.argmax())
@@ -97,8 +110,8 @@ def input_saliency(model: Model, sample: Tensor, *, method: str, target: int | N
 def _gradient_input(model: Model, run: _Run, score: Tensor) -> tuple[Tensor, None]:
     """X · ∂z_c/∂x (Shrikumar 2016), the channels of a position added up."""
     (slope,) = torch.autograd.grad(score, run.entry, allow_unused=True, materialize_grads=True)
-    found = (run.entry * slope)[0]
-    return (found if found.dim() == 1 else found.sum(dim=0)), None
+    found = run.entry * slope
+    return (found.sum(dim=run.channel_axis) if run.positions else found)[0], None
 
 
 def _grad_cam(model: Model, run: _Run, score: Tensor) -> tuple[Tensor, str]:
@@ -111,15 +124,15 @@ def _grad_cam(model: Model, run: _Run, score: Tensor) -> tuple[Tensor, str]:
     (slope,) = torch.autograd.grad(score, maps, allow_unused=True, materialize_grads=True)
     weights = slope.flatten(2).mean(dim=2).reshape(*maps.shape[:2], *[1] * (maps.dim() - 2))
     found = (weights * maps).sum(dim=1, keepdim=True).relu()
-    size, mode = run.entry.shape[2:], "bilinear" if maps.dim() == 4 else "linear"
-    return F.interpolate(found, size=size, mode=mode, align_corners=False)[0, 0], layer
+    mode = "bilinear" if maps.dim() == 4 else "linear"
+    return F.interpolate(found, size=run.positions, mode=mode, align_corners=False)[0, 0], layer
 
 
 METHODS: Mapping[str, Explain] = {"grad_cam": _grad_cam, "gradient_input": _gradient_input}
 """By the catalogue's ids."""
 
 
-def _run(model: Model, sample: Tensor) -> _Run:
+def _run(model: Model, sample: Tensor, channel_axis: int) -> _Run:
     if len(model.inputs) != 1:
         raise UserError("saliency.needs_one_input", inputs=len(model.inputs))
     entry, quantizers = model.inputs[0].name, model.activation_quantizers
@@ -131,7 +144,7 @@ def _run(model: Model, sample: Tensor) -> _Run:
         scores = results[_scoring(model)]
     if scores.dim() != 2:
         raise UserError("saliency.needs_scores", shape=list(scores.shape[1:]))
-    return _Run(entry=values, results=results, scores=scores[0])
+    return _Run(entry=values, results=results, scores=scores[0], channel_axis=channel_axis)
 
 
 def _scoring(model: Model) -> str:

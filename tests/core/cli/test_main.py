@@ -1,6 +1,10 @@
 """The command line's manners: exit codes, one clear line, JSON on stdout and nothing else there."""
 
+import errno
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -103,3 +107,19 @@ def test_that_a_plan_file_that_is_not_there_is_named(capsys: Capture, tmp_path: 
     code, _, err = run(capsys, "estimate", "sample:digits", "--plan", tmp_path / "gone.json")
     assert code == 2
     assert "gone.json" in err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+@pytest.mark.parametrize("arguments", [("devices",), ("devices", "--json"), ("inspect", "sample:digits")])
+def test_that_a_full_disk_behind_the_output_is_one_line_and_no_defect(arguments: tuple[str, ...]) -> None:
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        command = [sys.executable, "-m", "penjing", *arguments]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert os.strerror(errno.ENOSPC) in done.stderr and "Traceback" not in done.stderr
+
+
+def test_that_an_unknown_device_is_answered_with_few_names(capsys: Capture) -> None:
+    assert main(["devices", "toaster"]) == 2
+    assert capsys.readouterr().err.count("esp32") < 4

@@ -16,7 +16,7 @@ from penjing.inspection.input_saliency import METHODS, input_saliency
 from penjing.layer_graph import NetworkInput, NetworkOutput
 from penjing.loading.build import build
 from penjing.model.model import Model
-from penjing.model.modules import Add, GlobalAveragePool
+from penjing.model.modules import Add, GlobalAveragePool, Transpose
 from penjing.model.spec import NetworkSpec, NodeSpec
 from tests.support.calibration import quantized
 from tests.support.networks import NETWORKS, network, plain, sample_input, signal
@@ -194,3 +194,14 @@ def test_that_looking_leaves_the_network_alone() -> None:
     input_saliency(model, sample_input(model, count=1), method="grad_cam")
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.module.state_dict().items())
     assert all(parameter.grad is None for parameter in model.module.parameters())
+
+
+def test_that_channels_may_stand_last() -> None:
+    turned = Transpose((0, 3, 1, 2))
+    nodes = [(name, module, "") for name, module, _ in plain().layers()]
+    last = network((8, 8, 3), [("turn", turned, ""), *nodes])
+    last = last.replace_layers({name: module for name, module, _ in plain().layers()})
+    sample = sample_input(plain(), count=1)
+    for method in METHODS:
+        found = input_saliency(last, sample.permute(0, 2, 3, 1), method=method, channel_axis=-1)
+        np.testing.assert_allclose(found.values, input_saliency(plain(), sample, method=method).values, rtol=1e-5)

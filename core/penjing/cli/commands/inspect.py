@@ -4,7 +4,8 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from penjing.catalogue.methods import methods
-from penjing.cli.sources import add_model, open_sources
+from penjing.cli.looking import look, show
+from penjing.cli.sources import add_model, open_plan, open_sources
 from penjing.cli.terminal import Terminal
 from penjing.cli.words import count, size
 from penjing.layer_graph import Layer
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from penjing.cli.sources import Opened
     from penjing.layer_graph import LayerGraph
 
-HELP = "Show layers, shapes, costs and, on request, how important every filter is."
+HELP = "Show layers, shapes, costs and, on request, how important every filter is and where the network looks."
 EXAMPLE = "penjing inspect network.onnx --saliency l1 --json"
 
 
@@ -24,13 +25,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--saliency", choices=criteria, metavar="CRITERION", help=f"scores of every filter: {', '.join(criteria)}"
     )
+    ways = tuple(methods("input_saliency"))
+    parser.add_argument(
+        "--input-saliency", choices=ways, metavar="METHOD", help=f"where the network looks: {', '.join(ways)}"
+    )
+    parser.add_argument("--sample", type=int, default=0, metavar="N", help="in which validation example (default 0)")
+    parser.add_argument("--plan", metavar="PLAN.json", help="also look with what this plan gives without training")
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Prints the layers."""
     from penjing.inspection.graph import layer_graph
 
+    plan = open_plan(arguments) if arguments.plan else None
     opened = open_sources(arguments)
+    looked = None
+    if arguments.input_saliency:
+        looked = look(opened, method=arguments.input_saliency, sample=arguments.sample, plan=plan)
     graph = layer_graph(opened.model)
     saliency = _saliency(opened, graph, arguments.saliency) if arguments.saliency else None
     terminal.warn(graph.warnings)
@@ -43,6 +54,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
                 "opset": graph.opset,
                 "warnings": graph.warnings,
                 "saliency": saliency,
+                "input_saliency": looked,
             }
         )
         return 0
@@ -64,6 +76,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     for name, scores in (saliency or {"layers": {}})["layers"].items():
         shown = "  ".join(f"{score:.3g}" for score in scores[:12])
         terminal.say(f"{name}: {shown}{'  …' if len(scores) > 12 else ''}")
+    if looked is not None:
+        show(terminal, looked)
     return 0
 
 
