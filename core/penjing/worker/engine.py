@@ -17,6 +17,7 @@ from penjing.worker import progressive
 from penjing.worker.channel import Channel
 from penjing.worker.gathered import first_tables, saliency_picture, wanted_tables
 from penjing.worker.inbox import Inbox
+from penjing.worker.looking import look
 from penjing.worker.messages import (
     Baseline,
     CancelOpen,
@@ -35,6 +36,7 @@ from penjing.worker.messages import (
     State,
     ToEngine,
     WantLogits,
+    WantLook,
     WantSaliency,
     WantSamples,
     WantTables,
@@ -119,6 +121,8 @@ class Engine:
                 self._work(lambda opened: samples(opened, folder, message))
             case WantLogits():
                 self._work(lambda opened: logits(opened, message, self._measured))
+            case WantLook():
+                self._work(lambda opened: look(opened, folder, message, self._measured))
             case Snapshot():
                 self._work(lambda opened: _snapshot(opened, message))
             case JobRuns():

@@ -85,6 +85,16 @@ class WantLogits(Message, frozen=True, kw_only=True):
     split: SplitName = "val"
 
 
+class WantLook(Message, frozen=True, kw_only=True):
+    """Where the network as loaded and the plan that was measured last look in an example → `Look`."""
+
+    request: int
+    index: int
+    method: str
+    """An id of the catalogue's `input_saliency`."""
+    split: SplitName = "val"
+
+
 class Snapshot(Message, frozen=True, kw_only=True):
     """Write what is open into a new folder, for jobs → `SnapshotWritten`."""
 
@@ -235,6 +245,38 @@ class Logits(Message, frozen=True, kw_only=True):
     plan: tuple[tuple[float, ...], ...] | None
     """Of the network that the plan of `generation` gives without training; None: no plan has been measured yet."""
     generation: int | None
+
+
+class NetworkLook(msgspec.Struct, frozen=True, kw_only=True):
+    """What one network makes of an example (`inspection.input_saliency.InputSaliency`)."""
+
+    values: Array
+    """float32 by position: [height, width], [length] or [features]."""
+    target: int
+    """The class that is explained: what the network as loaded chooses."""
+    chosen: int
+    probability: float
+    """Of `target`."""
+    layer: str | None
+
+
+class Look(Message, frozen=True, kw_only=True):
+    """Where networks look in one example; or why that cannot be said."""
+
+    request: int
+    index: int
+    method: str
+    label: int | None = None
+    file: str = ""
+    example: Array | None = None
+    """float32 as the network takes it, channels first."""
+    before: NetworkLook | None = None
+    after: NetworkLook | None = None
+    """Of the network that the plan of `generation` gives without training; None: no plan has been measured yet."""
+    generation: int | None = None
+    refused: str | None = None
+    """Instead of all this: the code of a message, with `values`."""
+    values: dict[str, Value] = msgspec.field(default_factory=dict)
 
 
 class SnapshotWritten(Message, frozen=True, kw_only=True):

@@ -24,8 +24,10 @@ from penjing.worker.engine_messages import (
     Failed,
     JobRuns,
     Logits,
+    Look,
     Measure,
     Measured,
+    NetworkLook,
     Opened,
     OpenProgress,
     OpenSource,
@@ -38,6 +40,7 @@ from penjing.worker.engine_messages import (
     State,
     Tables,
     WantLogits,
+    WantLook,
     WantSaliency,
     WantSamples,
     WantTables,
@@ -82,9 +85,11 @@ __all__ = [
     "JobProgress",
     "JobRuns",
     "Logits",
+    "Look",
     "Measure",
     "Measured",
     "Message",
+    "NetworkLook",
     "OpenProgress",
     "OpenSource",
     "Opened",
@@ -107,6 +112,7 @@ __all__ = [
     "Trained",
     "Value",
     "WantLogits",
+    "WantLook",
     "WantSaliency",
     "WantSamples",
     "WantTables",
@@ -125,6 +131,7 @@ ToEngine = (
     | WantSaliency
     | WantSamples
     | WantLogits
+    | WantLook
     | Snapshot
     | JobRuns
     | Shutdown
@@ -140,6 +147,7 @@ FromEngine = (
     | Saliency
     | Samples
     | Logits
+    | Look
     | SnapshotWritten
     | Measured
     | Failed

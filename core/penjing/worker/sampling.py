@@ -1,5 +1,6 @@
 """Examples of a split for pictures and traces, and what networks say about them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from penjing.compression.simulation import simulate
 from penjing.distillation.network import Network
 from penjing.errors import UserError
 from penjing.estimation.measured import classes_of
-from penjing.loading.dataset import Dataset, Split
+from penjing.loading.dataset import Dataset, Split, SplitName
 from penjing.model.model import Model
 from penjing.worker.exchange import Outgoing
 from penjing.worker.messages import Logits, Samples, WantLogits, WantSamples
@@ -22,7 +23,7 @@ def samples(opened: Open, folder: Path, wanted: WantSamples) -> Samples:
     Raises:
         UserError: `worker.no_data`, `worker.no_such_sample`.
     """
-    data, split, indices = _chosen(opened, wanted)
+    data, split, indices = chosen_examples(opened, wanted.split, wanted.indices)
     values = data.batch(split, indices)
     chosen = classes_of(simulate(opened.model)(values)) if len(indices) else indices
     outgoing = Outgoing(folder)
@@ -44,7 +45,7 @@ def logits(opened: Open, wanted: WantLogits, measured: tuple[int, Model] | None)
     Raises:
         UserError: As `samples`; `distillation.inputs`.
     """
-    data, split, indices = _chosen(opened, wanted)
+    data, split, indices = chosen_examples(opened, wanted.split, wanted.indices)
     values = data.batch(split, indices)
 
     def of(model: Model) -> tuple[tuple[float, ...], ...]:
@@ -60,14 +61,19 @@ def logits(opened: Open, wanted: WantLogits, measured: tuple[int, Model] | None)
     )
 
 
-def _chosen(opened: Open, wanted: WantSamples | WantLogits) -> tuple[Dataset, Split, NDArray[np.int64]]:
+def chosen_examples(opened: Open, name: SplitName, wanted: Sequence[int]) -> tuple[Dataset, Split, NDArray[np.int64]]:
+    """The data, its split and the places in it.
+
+    Raises:
+        UserError: `worker.no_data`, `worker.no_such_sample`.
+    """
     if opened.data is None:
         raise UserError("worker.no_data")
-    split = opened.data.split(wanted.split)
-    indices = np.array(wanted.indices, dtype=np.int64)
+    split = opened.data.split(name)
+    indices = np.array(wanted, dtype=np.int64)
     wrong = indices[(indices < 0) | (indices >= len(split))]
     if len(wrong):
-        raise UserError("worker.no_such_sample", index=int(wrong[0]), split=wanted.split, last=len(split) - 1)
+        raise UserError("worker.no_such_sample", index=int(wrong[0]), split=name, last=len(split) - 1)
     return opened.data, split, indices
 
 

@@ -15,6 +15,7 @@ from penjing.estimation.exact import figures
 from penjing.estimation.gathering import tables_for
 from penjing.estimation.measured import measure
 from penjing.inspection.graph import layer_graph
+from penjing.inspection.input_saliency import input_saliency
 from penjing.inspection.saliency import weight_scores
 from penjing.loading.data import open_data
 from penjing.loading.open import open_model
@@ -28,6 +29,7 @@ from penjing.worker.messages import (
     Failed,
     JobRuns,
     Logits,
+    Look,
     Measure,
     Measured,
     Opened,
@@ -39,6 +41,7 @@ from penjing.worker.messages import (
     SnapshotWritten,
     Tables,
     WantLogits,
+    WantLook,
     WantSaliency,
     WantSamples,
     WantTables,
@@ -178,6 +181,29 @@ def test_that_logits_are_those_of_the_network_as_loaded_and_of_the_plan_measured
     assert message.labels == tuple(data.val.y[[7, 0]].tolist())
 
 
+def test_that_looks_are_those_of_the_network_as_loaded_and_of_the_plan_measured_last(
+    engine: Worker, exchange: Exchange
+) -> None:
+    engine.send(Measure(generation=32, plan=PLAN))
+    until(engine, Measured, when=lambda message: message.final)
+    engine.send(WantLook(request=9, index=7, method="grad_cam"))
+    message = until(engine, Look)
+    mapped = exchange.map(message.file)
+    model = open_model("sample:digits")
+    data = open_data("sample:digits", model=model)
+    example = data.batch(data.val, np.array([7]))
+    finished = run_plan(model, PLAN, data, training=False, measuring=False)
+    before = input_saliency(model, example, method="grad_cam")
+    after = input_saliency(finished.model, example, method="grad_cam", target=before.chosen)
+    assert data.val.y is not None and message.example is not None
+    assert np.array_equal(mapped(message.example), example[0].numpy())
+    assert (message.generation, message.label) == (32, int(data.val.y[7]))
+    for told, expected in ((message.before, before), (message.after, after)):
+        assert told is not None
+        assert (told.target, told.chosen, told.layer) == (before.chosen, expected.chosen, "relu2")
+        assert mapped(told.values) == pytest.approx(expected.values, rel=1e-4, abs=1e-5)
+
+
 def test_that_a_snapshot_holds_what_is_open(engine: Worker, exchange: Exchange) -> None:
     folder = exchange.new_path("snapshot")
     engine.send(Snapshot(request=6, folder=str(folder)))
@@ -194,6 +220,7 @@ def test_that_a_snapshot_holds_what_is_open(engine: Worker, exchange: Exchange) 
         (OpenSource(request=7, source="nowhere.onnx"), "load.not_found"),
         (OpenSource(request=7, source="sample:digits", data="nowhere.npz"), "load.not_found"),
         (WantSamples(request=7, indices=(10**6,)), "worker.no_such_sample"),
+        (WantLook(request=7, index=-1, method="grad_cam"), "worker.no_such_sample"),
         (Snapshot(request=7, folder="/proc/nowhere"), "worker.cannot_write"),
         (Measure(generation=50, plan=Plan().with_layer("conv9", sparsity=0.5)), "plan.unknown_layer"),
     ],
