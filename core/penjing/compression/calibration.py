@@ -20,6 +20,9 @@ VALUES_PER_BATCH = 1 << 15
 BINS = 2048
 MOMENTUM = 0.9
 SHARES = tuple(step / 64 for step in range(64, 0, -1))
+MOST_CLIPPED = 0.01
+"""The share of values that an entropy range may leave outside: KL knows no distances, so that with nearly everything
+clipped to the two ends p and q are alike again (a picture's one background value is such a case)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,11 +106,12 @@ def _entropy(observed: Observed, bits: int) -> Range:
     counts[zero] = counts[zero - 1 if zero == BINS - 1 else zero + 1]
     least = (1 << bits) / BINS  # fewer bins than codes lose nothing and say nothing
 
-    def divergence(share: float) -> float:
-        kept = (edges[1:] > low * share) & (edges[:-1] < high * share)
-        return lost_information(counts, kept, 1 << bits)
+    def inside(share: float) -> NDArray[np.bool_]:
+        return (edges[1:] > low * share) & (edges[:-1] < high * share)
 
-    best = min((share for share in SHARES if share >= least), key=divergence)
+    enough = (1 - MOST_CLIPPED) * counts.sum()
+    shares = [share for share in SHARES if share >= least and counts[inside(share)].sum() >= enough]
+    best = min(shares, key=lambda share: lost_information(counts, inside(share), 1 << bits))
     return low * best, high * best
 
 

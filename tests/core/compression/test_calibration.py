@@ -90,3 +90,12 @@ def test_that_entropy_keeps_what_is_even_and_cuts_a_long_thin_tail() -> None:
 def test_that_the_zeros_of_a_relu_do_not_make_entropy_cut_everything_else() -> None:
     sparse = torch.cat([torch.zeros(20_000), torch.linspace(0, 1, 2_000)])
     assert CALIBRATORS["entropy"](observed(sparse), 8)[1] > 0.9
+
+
+def test_that_one_frequent_value_does_not_make_entropy_cut_everything_else() -> None:
+    # A picture: most pixels have the darkest value, the others are spread over 255 brighter ones.
+    picture = torch.cat([torch.full((20_000,), -0.43), torch.linspace(-0.42, 2.81, 255).repeat(20)])
+    for bits in (4, 6, 8):
+        low, high = CALIBRATORS["entropy"](observed(picture), bits)
+        inside = (picture >= low) & (picture <= high)
+        assert inside.double().mean() > 0.98, bits
