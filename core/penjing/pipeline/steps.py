@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
-import numpy as np
 from torch import Tensor
 
 from penjing.compression.batch_norm import reestimate
@@ -21,8 +20,9 @@ from penjing.errors import UserError
 from penjing.estimation.measured import measure
 from penjing.inspection.graph import layer_graph
 from penjing.layer_graph import LayerGraph
-from penjing.loading.dataset import Dataset, Split
+from penjing.loading.dataset import Dataset
 from penjing.model.model import Model
+from penjing.pipeline.judging import judge
 from penjing.plan import Plan, Step
 from penjing.results import Accuracy, Epoch, Note, OnProgress, Progress, unheard
 
@@ -95,27 +95,13 @@ def steps() -> Mapping[str, StepFunction]:
 
 
 NOT_KEPT = Note(code="step.not_kept")
-MOST_JUDGES = 512
-"""Validation samples that decide between candidates inside a step."""
 
 
-def validation_accuracy(context: Context, model: Model, *, most: int | None = None) -> Accuracy | None:
+def validation_accuracy(context: Context, model: Model) -> Accuracy | None:
     """On the validation split, as the screen simulates the model; without labels the agreement with the teacher."""
     if context.data is None or not len(context.data.val):
         return None
-    data = context.data if most is None else _with_few(context.data, most)
-    return measure(simulate(model), data, "val", reference=simulate(context.teacher))
-
-
-def _with_few(data: Dataset, most: int) -> Dataset:
-    split = data.val
-    if len(split) <= most:
-        return data
-    # Evenly spaced, because a split may be sorted by class.
-    chosen = np.linspace(0, len(split) - 1, num=most).round().astype(np.int64)
-    parts = (None if part is None else part[chosen] for part in (split.y, split.groups))
-    labels, groups = parts
-    return dataclasses.replace(data, val=Split(x=split.x[chosen], y=labels, groups=groups))
+    return measure(simulate(model), context.data, "val", reference=simulate(context.teacher))
 
 
 @step("prune")
@@ -155,9 +141,9 @@ def _repair(context: Context, state: State, options: Step) -> State:
     locked = {layer.name for layer in state.graph.layers if context.plan.settings(layer.name).locked}
     layers = {layer.name for layer in state.graph.layers} - locked
     found = repair(state.model, state.unpruned, context.data, layers=layers, on_progress=context.on_progress)
-    before = validation_accuracy(context, state.model, most=MOST_JUDGES)
-    after = validation_accuracy(context, found, most=MOST_JUDGES)
-    if before is not None and after is not None and after.value < before.value:
+    distance = judge(context.teacher, context.data)
+    before, after = distance(state.model), distance(found)
+    if before is not None and after is not None and after > before:
         return dataclasses.replace(state, notes=(NOT_KEPT,))
     return dataclasses.replace(state, model=found)
 
@@ -170,11 +156,12 @@ def _bn_reestimate(context: Context, state: State, options: Step) -> State:
         return state
     context.announce("bn_reestimate")
     # Few images can be worse than the statistics of the whole training: measure before keeping (BARS.md).
-    best, kept = validation_accuracy(context, state.model, most=MOST_JUDGES), None
+    distance = judge(context.teacher, context.data)
+    best, kept = distance(state.model), None
     for method in (None, "differential") if options.method is None else (options.method,):
         candidate = reestimate(state.model, context.data, method=method, reference=context.original)
-        found = validation_accuracy(context, candidate, most=MOST_JUDGES)
-        if best is None or found is None or found.value > best.value:
+        found = distance(candidate)
+        if best is None or found is None or found < best:
             best, kept = found, candidate
     return dataclasses.replace(state, notes=(NOT_KEPT,)) if kept is None else dataclasses.replace(state, model=kept)
 
