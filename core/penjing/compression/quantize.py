@@ -24,7 +24,7 @@ from penjing.compression.moments import moments_of
 from penjing.compression.placement import UNQUANTIZED, Placement, nodes_of, place
 from penjing.compression.quantizers import LARGEST_BIAS, activation_quantizer
 from penjing.compression.rounding import NEAREST, RoundingMethod, Task
-from penjing.compression.sharing import importance_of, share, still_shared
+from penjing.compression.sharing import coarse_bias, importance_of, share, still_shared
 from penjing.errors import UserError
 from penjing.inspection.execution import affordable
 from penjing.inspection.few_samples import few_samples
@@ -149,6 +149,9 @@ def _quantize_weights(
         result = _with_weight(model, name, weight)
         if settings.bias_correction and original is not None and compressed is not None:
             _correct_bias(result, module, original, compressed)
+        bias: Any = getattr(result, "bias", None)
+        if settings.codebook is not None and bias is not None:
+            result.bias = parameter(coarse_bias(bias.detach()))
         return result
 
     if any(_looks(entry, judged=judged) for entry in wanted.values()):

@@ -15,6 +15,9 @@ from penjing.plan import Settings
 DAMPING = 0.01
 """Share of the mean importance that is added to every one: few samples do not tell every input."""
 SAMPLES_AT_ONCE = 16
+BIAS_BITS = 8
+HALF_ERROR = 2.0**-10
+"""Largest relative error of an IEEE half with a little room: below its normal numbers it is larger."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,14 +33,16 @@ def share(weight: Tensor, settings: Settings, *, mask: Tensor | None, importance
     """The weight [out, …] on its k-means codebook of `settings.codebook` values.
 
     With `weight_bits`, too, the values are rounded to a grid that all of them share, whatever the granularity: the
-    layer then runs in integers, and its codebook is stored in as many bits.
+    layer then runs in integers, and its codebook is stored in as many bits. Otherwise they are halves (`halved`).
     """
     assert settings.codebook is not None
     kept = torch.ones_like(weight, dtype=torch.bool) if mask is None else mask
     own, heavy = weight[kept].numpy(), None if importance is None else importance[kept].numpy()
     values = torch.from_numpy(shared_values(own, settings.codebook, heavy)).float()
     quantizer = None
-    if settings.weight_bits < 32:
+    if settings.weight_bits == 32:
+        values = halved(values)
+    else:
         quantizer = weight_quantizer(
             values[:, None], bits=settings.weight_bits, scheme=settings.scheme, granularity="per_tensor"
         )
@@ -46,6 +51,24 @@ def share(weight: Tensor, settings: Settings, *, mask: Tensor | None, importance
     result = torch.zeros_like(weight)
     result[kept] = codebook[torch.from_numpy(nearest(own.astype(np.float64), codebook.double().numpy()))]
     return Shared(weight=result, codebook=values_of(result, kept), quantizer=quantizer)
+
+
+def halved(values: Tensor) -> Tensor:
+    """The values as IEEE halves, which no codebook of few values misses; as they are where one would be far off."""
+    half = values.half().float()
+    return half if bool(((half - values).abs() <= HALF_ERROR * values.abs()).all()) else values
+
+
+def coarse_bias(bias: Tensor) -> Tensor:
+    """The bias of shared weights in `BIAS_BITS` bits: whole multiples q · 2^e, |q| ≤ 127, of one power of two.
+
+    Its error is at most 1/128 of the largest; shared weights have errors of a tenth.
+    """
+    largest = bias.abs().max() if bias.numel() else bias.new_zeros(())
+    most = (1 << (BIAS_BITS - 1)) - 1
+    exponent = torch.frexp(largest).exponent - (BIAS_BITS - 1)
+    codes = torch.ldexp(bias.double(), -exponent).round().clamp(-most, most)
+    return torch.ldexp(codes, exponent).float()
 
 
 def importance_of(module: nn.Module, values: Tensor) -> Tensor:

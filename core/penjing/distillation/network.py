@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from penjing.compression.sharing import values_of
+from penjing.compression.sharing import coarse_bias, values_of
 from penjing.distillation.fake_quant import learned_step, straight_through
 from penjing.distillation.shared_weights import SharedValues
 from penjing.errors import UserError
@@ -151,6 +151,9 @@ class Student(Network):
             for name, shared in self._shared.items():
                 weight = result.weight(name)
                 weight.copy_(shared(weight, result.masks.get(name)))
+                bias = getattr(result.layer(name), "bias", None)
+                if isinstance(bias, Tensor):
+                    bias.copy_(coarse_bias(bias))
         for name, quantizer in weights.items():
             weight = result.weight(name)
             weight.copy_(quantizer.on_grid(weight))

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from penjing.compression.sharing import halved
+
 
 class SharedValues:
     """The codebook of one layer while its weights are taught."""
@@ -32,7 +34,7 @@ class _Shared(torch.autograd.Function):
         near = torch.bucketize(kept, (values[1:] + values[:-1]) / 2)
         counts = torch.bincount(near, minlength=len(values))
         sums = torch.bincount(near, weights=kept.double(), minlength=len(values))
-        means = torch.where(counts > 0, (sums / counts.clamp(min=1)).float(), values)
+        means = halved(torch.where(counts > 0, (sums / counts.clamp(min=1)).float(), values))
         weight = means[near]
         values.copy_(means.sort().values)  # one that nothing is near to stays, and may be out of order now
         ctx.mask = mask

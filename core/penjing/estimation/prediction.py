@@ -63,6 +63,10 @@ def predict(graph: LayerGraph, plan: Plan, tables: Tables) -> Prediction:
     return Prediction(after, NetworkState(weights=weights, tensor_bits=tensors), keep)
 
 
+HALF_BITS = 16
+"""Values of a codebook on no grid are IEEE halves."""
+
+
 def weight_state(layer: Layer, settings: Settings, *, kept: int) -> WeightState:
     """A layer's weight once it is quantized under its settings.
 
@@ -72,7 +76,7 @@ def weight_state(layer: Layer, settings: Settings, *, kept: int) -> WeightState:
         return _on_grid(layer, settings, kept=kept)
     grid = _on_grid(layer, msgspec.structs.replace(settings, granularity="per_tensor"), kept=kept)
     size = max(1, min(settings.codebook, kept))
-    coded = coded_bytes(layer.weights, kept=kept, size=size, bits=grid.bits)
+    coded = coded_bytes(layer.weights, kept=kept, size=size, bits=min(grid.bits, HALF_BITS))
     return msgspec.structs.replace(grid, codebook=size, coded=coded)
 
 

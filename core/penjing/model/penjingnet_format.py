@@ -1,16 +1,13 @@
-"""The `.penjingnet` format, both ways: a zip with `network.json`, the graph as data, and `weights.bin`, its numbers.
+"""The `.penjingnet` format, both ways: the graph as JSON and, behind it, its numbers (`penjingnet_container`).
 
 Weights of a quantized layer are packed at exactly their bits, pruned ones are a bitmap and the kept values wherever
-that is smaller, shared ones a codebook and entropy-coded places wherever that is, everything else is float32; all of
-it decodes to exactly the float32 weights that were encoded. The parts of `weights.bin` follow each other in the order
-of the JSON, without gaps: for every node its quantizers, then its tensors.
+that is smaller, shared ones a codebook and entropy-coded places wherever that is, everything else in the fewest bytes
+of a number that hold it; all of it decodes to exactly the float32 weights that were encoded. The numbers follow each
+other in the order of the JSON, without gaps: for every node its quantizers, then its tensors.
 `penjing.loading.penjingnet` builds a model from what `decode` returns.
 """
 
-import io
 import math
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -25,6 +22,7 @@ from penjing.errors import UserError
 from penjing.layer_graph import NetworkInput, NetworkOutput
 from penjing.model.codebook_coding import MOST_PLACES_PER_BYTE, MOST_VALUES, read_places, values_at
 from penjing.model.model import Model, Quantizer
+from penjing.model.penjingnet_container import pack, unpack
 from penjing.model.penjingnet_schema import (
     SCHEMA_VERSION,
     InputEntry,
@@ -39,9 +37,6 @@ from penjing.model.spec import NetworkSpec, NodeSpec, spec_of
 from penjing.model.stored_tensors import CODEBOOK, dequantize, stored
 from penjing.model.tensor_encodings import Encoding, bitmap_size, encodings, read_bitmap
 
-NETWORK, WEIGHTS = "network.json", "weights.bin"
-MAX_JSON_BYTES = 64 << 20
-MAX_WEIGHT_BYTES = 2 << 30
 MAX_NODES = 20_000
 MAX_ELEMENTS = 1 << 28
 MAX_AXES = 8
@@ -81,11 +76,7 @@ def encode(model: Model) -> bytes:
         opset=spec.opset,
         warnings=spec.warnings,
     )
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr(_entry(NETWORK, zipfile.ZIP_DEFLATED), msgspec.json.encode(network), compresslevel=9)
-        archive.writestr(_entry(WEIGHTS, zipfile.ZIP_STORED), b"".join(writer.parts))
-    return packed.getvalue()
+    return pack(msgspec.json.encode(network), b"".join(writer.parts))
 
 
 def decode(content: bytes, *, where: str = "network") -> Decoded:
@@ -94,7 +85,7 @@ def decode(content: bytes, *, where: str = "network") -> Decoded:
     Raises:
         UserError: `load.not_penjingnet`, `load.penjingnet_version`, `load.bad_penjingnet`.
     """
-    text, weights = _unpacked(content, where)
+    text, weights = unpack(content, where)
     try:
         version = msgspec.json.decode(text, type=Version).schema_version
         if not 1 <= version <= SCHEMA_VERSION:
@@ -118,7 +109,13 @@ class _Writer:
             own = key == "weight"
             mask = model.masks.get(node.name) if own else None
             codebook = model.codebooks.get(node.name) if own else None
-            tensors[key], parts = stored(tensor, quantizer=quantizer if own else None, mask=mask, codebook=codebook)
+            tensors[key], parts = stored(
+                tensor,
+                quantizer=quantizer if own else None,
+                mask=mask,
+                codebook=codebook,
+                coarse=not own and node.name in model.codebooks,
+            )
             self.parts.extend(parts)
         return NodeEntry(
             name=node.name,
@@ -350,35 +347,6 @@ def _from_json(value: Any) -> Any:
     if value in ("inf", "-inf"):
         return float(value)
     return tuple(_from_json(entry) for entry in value) if isinstance(value, list) else value
-
-
-def _unpacked(content: bytes, where: str) -> tuple[bytes, bytes]:
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            entries = {info.filename: info for info in archive.infolist()}
-            if len(archive.infolist()) != 2 or set(entries) != {NETWORK, WEIGHTS}:
-                raise UserError("load.not_penjingnet", path=where)
-            text = _read(archive, entries[NETWORK], MAX_JSON_BYTES, where)
-            if entries[WEIGHTS].compress_type != zipfile.ZIP_STORED:
-                raise UserError("load.bad_penjingnet", where=where, detail=f"{WEIGHTS} is compressed")
-            return text, _read(archive, entries[WEIGHTS], MAX_WEIGHT_BYTES, where)
-    except (zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError, RuntimeError, zlib.error) as error:
-        raise UserError("load.not_penjingnet", path=where) from error
-
-
-def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int, where: str) -> bytes:
-    """One entry, never more than `most` bytes of it, whatever its header says."""
-    with archive.open(info) as file:
-        content = file.read(most + 1)
-    if len(content) > most:
-        raise UserError("load.bad_penjingnet", where=where, detail=f"{info.filename} is too big")
-    return content
-
-
-def _entry(name: str, method: int) -> zipfile.ZipInfo:
-    info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-    info.compress_type = method
-    return info
 
 
 def _numpy(tensor: Tensor) -> Array:

@@ -1,10 +1,13 @@
-"""What `network.json` in a `.penjingnet` file holds: the graph as data, and how each tensor is stored."""
+"""What the JSON in a `.penjingnet` file holds: the graph as data, and how each tensor is stored."""
 
 from typing import Any, Literal
 
 import msgspec
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Version 1 came as a zip and knew neither `fixed8` nor unmasked halves."""
+
+ValueEncoding = Literal["float32", "float16", "fixed8", "packed"]
 
 
 class Version(msgspec.Struct, frozen=True):
@@ -20,7 +23,7 @@ class CodebookEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """
 
     size: int = 0
-    values: Literal["float32", "float16", "packed"] = "float32"
+    values: ValueEncoding = "float32"
     bytes: int = 0
 
 

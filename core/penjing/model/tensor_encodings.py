@@ -90,6 +90,42 @@ class Float16(Encoding):
 
 
 @register
+class Fixed8(Encoding):
+    """Fixed point: an exponent e for all, then q of 8 bits each, for values q · 2^e."""
+
+    id = "fixed8"
+
+    def size(self, count: int, bits: int) -> int:
+        """A byte a value, and one."""
+        return 1 + count
+
+    def write(self, values: Array, bits: int) -> bytes:
+        """The caller sees to it that `fixed8_exponent` finds one."""
+        exponent = fixed8_exponent(values)
+        assert exponent is not None
+        return np.int8(exponent).tobytes() + np.ldexp(values.astype(np.float64), -exponent).astype("i1").tobytes()
+
+    def read(self, content: bytes, count: int, bits: int) -> Array:
+        """Single precision again."""
+        exponent = int(np.frombuffer(content, "i1", 1)[0])
+        return np.ldexp(np.frombuffer(content, "i1", count, offset=1).astype(np.float64), exponent).astype(np.float32)
+
+
+def fixed8_exponent(values: Array) -> int | None:
+    """The e with which every value is q · 2^e, q whole in -127..127; None where there is none.
+
+    >>> fixed8_exponent(np.array([0.5, -0.75]))  # 64 and -96 times 2⁻⁷
+    -7
+    """
+    largest = float(np.abs(values).max(initial=0.0))
+    if not np.isfinite(largest):
+        return None
+    exponent = int(np.frexp(largest)[1]) - 7
+    codes = np.ldexp(values.astype(np.float64), -exponent)
+    return exponent if -128 <= exponent <= 112 and np.array_equal(codes, np.rint(codes)) else None
+
+
+@register
 class Packed(Encoding):
     """Signed codes of 2 to 8 or 16 bits as two's complement, packed without gaps, lowest bit first."""
 

@@ -11,6 +11,7 @@ from penjing.compression.codebook import nearest, rate, shared_values
 from penjing.compression.lowering import lower
 from penjing.compression.prune import prune
 from penjing.compression.quantize import quantize
+from penjing.compression.sharing import coarse_bias, halved
 from penjing.errors import UserError
 from penjing.inspection.graph import layer_graph
 from penjing.loading.dataset import Dataset, Split
@@ -125,3 +126,22 @@ def test_that_what_is_not_finite_is_refused() -> None:
     with pytest.raises(UserError) as refused:
         quantize(model, Plan().with_defaults(codebook=4), None)
     assert refused.value.code == "quantize.not_finite"
+
+
+def test_that_a_bias_beside_shared_weights_is_whole_multiples_of_a_power_of_two() -> None:
+    bias = torch.tensor([0.7, -0.7 / 3, 0.001, 0.0])
+    # The largest is 0.7 in 1/2..1: units of 2⁻⁷; 0.7 · 128 = 89.6, 0.7 / 3 · 128 = 29.9, 0.001 · 128 = 0.1.
+    assert coarse_bias(bias).tolist() == [90 / 128, -30 / 128, 0.0, 0.0]
+    assert coarse_bias(torch.tensor([0.999, 0.5])).tolist() == [127 / 128, 0.5]  # 128 would be a ninth bit
+    assert coarse_bias(torch.zeros(3)).tolist() == [0.0, 0.0, 0.0]
+    large = torch.tensor([3.1e20, -1e19])
+    assert (coarse_bias(large) - large).abs().max() <= large.max() / 128
+    given = torch.randn(100, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(coarse_bias(coarse_bias(given)), coarse_bias(given))
+
+
+def test_that_shared_values_are_halves_unless_those_would_be_far_off() -> None:
+    values = torch.tensor([-0.1, 0.3, 7.7])
+    assert halved(values).tolist() == np.array([-0.1, 0.3, 7.7]).astype(np.float16).tolist()
+    for far in (values * 1e-8, values * 1e5):  # below the normal halves, above the largest
+        assert torch.equal(halved(far), far)

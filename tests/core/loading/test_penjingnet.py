@@ -5,7 +5,9 @@ import dataclasses
 import io
 import json
 import math
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -18,8 +20,9 @@ from penjing.errors import UserError
 from penjing.loading.module import from_module
 from penjing.loading.penjingnet import from_bytes
 from penjing.model.model import Model, Quantizer
+from penjing.model.penjingnet_container import pack, unpack
 from penjing.model.penjingnet_format import encode
-from penjing.model.tensor_encodings import encodings
+from penjing.model.tensor_encodings import encodings, fixed8_exponent
 from tests.core.loading import networks
 
 
@@ -142,6 +145,30 @@ def test_that_weights_off_their_grid_are_kept_exactly_all_the_same(residual: Mod
     assert_equal(compressed, from_bytes(encode(compressed)))
 
 
+def old(content: bytes) -> bytes:
+    """The file as version 1 was: a zip of two entries."""
+    text, weights = unpack(content, "network")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        first = json.dumps(json.loads(text) | {"schema_version": 1})
+        archive.writestr("network.json", first, zipfile.ZIP_DEFLATED)
+        archive.writestr("weights.bin", weights)
+    return packed.getvalue()
+
+
+def test_that_files_of_the_first_version_still_open(residual: Model) -> None:
+    for model in (residual, quantized(residual, 4, kept=0.4)):
+        content = encode(model)
+        assert_equal(model, from_bytes(old(content)))
+        assert len(content) < len(old(content)) - 400
+
+
+def test_that_a_small_network_takes_few_bytes_beside_its_numbers(residual: Model) -> None:
+    content = encode(residual)
+    text, weights = unpack(content, "network")
+    assert len(content) - len(weights) < 0.2 * len(text)
+
+
 def test_that_infinite_attributes_survive() -> None:
     model = from_module(nn.Sequential(nn.Linear(2, 2), nn.Hardtanh(-math.inf, 1.0)), torch.zeros(1, 2))
     loaded = from_bytes(encode(model))
@@ -150,8 +177,8 @@ def test_that_infinite_attributes_survive() -> None:
 
 
 def sizes(content: bytes) -> tuple[int, int]:
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        return archive.getinfo("network.json").file_size, archive.getinfo("weights.bin").file_size
+    text, weights = unpack(content, "network")
+    return len(text), len(weights)
 
 
 def test_that_the_weights_take_exactly_the_bytes_of_the_formula() -> None:
@@ -180,16 +207,28 @@ def test_that_codes_are_packed_lowest_bit_first_as_twos_complement(bits: int) ->
     assert np.array_equal(packed.read(content, len(codes), bits), codes)
 
 
+@pytest.mark.parametrize("scale", [1.0, 2.0**-120, 2.0**100])
+def test_that_fixed_point_gives_back_what_has_few_bits_and_refuses_the_rest(scale: float) -> None:
+    fixed = encodings()["fixed8"]
+    values = (np.array([3, -127, 64, 0, 127]) * scale / 128).astype(np.float32)
+    content = fixed.write(values, 32)
+    assert len(content) == fixed.size(5, 32) == 6
+    assert np.array_equal(fixed.read(content, 5, 32), values)
+    assert fixed8_exponent(np.zeros(3, np.float32)) is not None
+    for other in ([1.0, 1 / 256], [0.3], [math.inf], [math.nan], [2.0**127], [2.0**-140]):
+        assert fixed8_exponent(np.array(other, np.float32)) is None
+
+
 def edited(content: bytes, edit: Callable[[dict[str, Any]], object], *, weights: bytes | None = None) -> bytes:
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        network = json.loads(archive.read("network.json"))
-        stored = archive.read("weights.bin") if weights is None else weights
+    text, stored = unpack(content, "network")
+    network = json.loads(text)
     edit(network)
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("network.json", json.dumps(network))
-        archive.writestr("weights.bin", stored)
-    return packed.getvalue()
+    return pack(json.dumps(network).encode(), stored if weights is None else weights)
+
+
+def rechecked(content: bytes) -> bytes:
+    """Damaged bytes with the checksum of them: the checks behind it see the damage, too."""
+    return content[:8] + struct.pack("<I", zlib.crc32(content[12:])) + content[12:]
 
 
 def node(content: dict[str, Any], place: int = 0) -> dict[str, Any]:
@@ -198,7 +237,7 @@ def node(content: dict[str, Any], place: int = 0) -> dict[str, Any]:
 
 
 DAMAGE: dict[str, Callable[[dict[str, Any]], object]] = {
-    "a newer version": lambda network: network.update(schema_version=2),
+    "a newer version": lambda network: network.update(schema_version=3),
     "no version": lambda network: network.pop("schema_version"),
     "an unknown key": lambda network: network.update(code="print()"),
     "no nodes": lambda network: network["nodes"].clear(),
@@ -248,9 +287,30 @@ def test_that_a_zip_bomb_is_refused_without_unpacking_it(residual: Model) -> Non
     assert len(packed.getvalue()) < 100_000
     with pytest.raises(UserError, match="too big"):
         from_bytes(packed.getvalue())
+    bomb = pack(b"[" + b" " * (65 << 20), b"")
+    assert len(bomb) < 100_000
+    with pytest.raises(UserError, match="too big"):
+        from_bytes(bomb)
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("network.json", b"{}")
         archive.writestr("weights.bin", bytes(1 << 20))
     with pytest.raises(UserError, match="compressed"):
         from_bytes(packed.getvalue())
+
+
+def test_that_a_file_that_was_cut_lengthened_or_changed_is_refused(residual: Model) -> None:
+    content = encode(residual)
+    changed = bytearray(content)
+    changed[-1] ^= 1
+    for wrong in (content[:9], content[:40], content[:-1], content + b"\0", bytes(changed)):
+        with pytest.raises(UserError) as refusal:
+            from_bytes(wrong)
+        assert refusal.value.code in ("load.not_penjingnet", "load.bad_penjingnet")
+
+
+def test_that_a_graph_that_ends_after_the_file_is_refused(residual: Model) -> None:
+    content = encode(residual)
+    body = struct.pack("<I", 1 << 30) + content[16:]
+    with pytest.raises(UserError):
+        from_bytes(content[:8] + struct.pack("<I", zlib.crc32(body)) + body)

@@ -18,7 +18,7 @@ from penjing.loading.penjingnet import from_bytes
 from penjing.model.model import Model
 from penjing.model.penjingnet_format import encode
 from penjing.plan import Plan
-from tests.core.loading.test_penjingnet import assert_equal
+from tests.core.loading.test_penjingnet import assert_equal, rechecked
 from tests.support import tiny_networks
 from tests.support.networks import NETWORKS
 
@@ -95,7 +95,7 @@ def test_that_damaged_files_load_or_are_refused_in_words() -> None:
         for place in random.integers(len(damaged), size=int(random.integers(1, 4))):
             damaged[place] = random.integers(256)
         try:
-            from_bytes(bytes(damaged))
+            from_bytes(rechecked(bytes(damaged)))
         except UserError as error:
             assert error.message()
             refused += 1
