@@ -96,7 +96,7 @@ def show(terminal: Terminal, found: Looked) -> None:
 
 
 def drawn(values: NDArray[np.float32], largest: float) -> Iterator[str]:
-    """Sizes as shades, a character each, darkest where they reach `largest`; wide maps keep the largest of each block."""
+    """Sizes as shades, a character each, darkest where they reach `largest`; wide maps keep each block's largest."""
     rows = np.abs(np.atleast_2d(values))
     factor = -(-rows.shape[1] // WIDEST)
     parts = np.arange(0, rows.shape[1], factor)
