@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QUndoStack
 
@@ -65,6 +66,8 @@ class Session(SessionState):
     """`messages.Samples` and their values."""
     logits_received = Signal(object)
     """`messages.Logits`."""
+    look_received = Signal(object, object)
+    """`messages.Look` and its values by name: `example`, `before`, `after`, as far as there are any."""
     engine_state_changed = Signal(str)
     open_progressed = Signal(object)
     """A `messages.OpenProgress`; None when nothing is being opened any more."""
@@ -81,6 +84,8 @@ class Session(SessionState):
         self.exchange = exchange
         self.undo_stack = QUndoStack(self)
         self._requests = itertools.count(1)
+        self.measured_generation = -1
+        """Of the plan that the engine has measured last: what looks and logits are told of."""
         self._measure_soon = QTimer(self, singleShot=True, interval=_COALESCE)
         self._measure_soon.timeout.connect(lambda: self._measure(full=False))
         self.engine = Engine(exchange, self)
@@ -264,6 +269,12 @@ class Session(SessionState):
         self.engine.send(wire.WantLogits(request=request, indices=tuple(indices), split=split))
         return request
 
+    def request_look(self, index: int, method: str, split: wire.SplitName = "val") -> int:
+        """Ask where the network as loaded and the plan look in an example; `look_received` brings it."""
+        request = self._ask()
+        self.engine.send(wire.WantLook(request=request, index=index, method=method, split=split))
+        return request
+
     def save_project(self, path: str | Path) -> bool:
         """Write the project; whether it could be written (a notice says why not)."""
         return self.projects.save(Path(path))
@@ -355,6 +366,7 @@ class Session(SessionState):
                 self.accuracy_changed.emit()
             case wire.Measured() if message.generation == self._generation:
                 self._accuracy, self._accuracy_generation = message.accuracy, message.generation
+                self.measured_generation = message.generation
                 self._per_class = message.per_class or self._per_class
                 self.accuracy_changed.emit()
             case wire.Saliency() if message.request in self._asked:
@@ -366,6 +378,9 @@ class Session(SessionState):
             case wire.Logits() if message.request in self._asked:
                 self._asked.discard(message.request)
                 self.logits_received.emit(message)
+            case wire.Look() if message.request in self._asked:
+                self._asked.discard(message.request)
+                self.look_received.emit(message, self._look_arrays(message))
             case wire.Failed() if message.generation == self._generation:
                 self.noticed.emit(self.texts.failure(message.code, message.values, key="measure"))
             case wire.Failed() if message.request in self._asked:
@@ -377,11 +392,20 @@ class Session(SessionState):
             case _:
                 pass
 
+    def _look_arrays(self, message: wire.Look) -> dict[str, NDArray[Any]]:
+        if message.example is None:
+            return {}
+        mapped = self.exchange.map(message.file)
+        looks = {"before": message.before, "after": message.after}
+        return {"example": mapped(message.example)} | {
+            name: mapped(look.values) for name, look in looks.items() if look is not None
+        }
+
     def _engine_restarted(self, words: str) -> None:
         self.jobs.engine_restarted()
         self._asked.clear()
         self._wanted.clear()
-        self._accuracy_generation = -1
+        self._accuracy_generation = self.measured_generation = -1
         self.accuracy_changed.emit()
 
     def adopt(self, pending: Pending, arriving: wire.Opened, tables: wire.Tables) -> None:

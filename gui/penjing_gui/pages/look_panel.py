@@ -1,0 +1,168 @@
+"""Where the network looks in one example, as loaded beside the plan: Grad-CAM or gradient × input."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QSpinBox, QVBoxLayout, QWidget
+
+from penjing.catalogue.methods import methods
+from penjing_gui.controls.identity import identify
+from penjing_gui.pages.panel import Panel
+from penjing_gui.plots.look import LookPlot
+from penjing_gui.theme import SPACE
+
+if TYPE_CHECKING:
+    from penjing.worker.messages import Look, NetworkLook
+    from penjing_gui.session import Session
+
+_SOON = 120
+"""Milliseconds in which several wishes become one request."""
+
+
+class LookPanel(Panel):
+    """One example of the validation data under one method."""
+
+    def __init__(self, session: "Session", parent: QWidget | None = None) -> None:
+        super().__init__(session, parent)
+        self._look: Look | None = None
+        self._arrays: dict[str, NDArray[Any]] = {}
+        self._request = -1
+        self._soon = QTimer(self, singleShot=True, interval=_SOON)
+        self._soon.timeout.connect(self._ask)
+        self.sample = identify(QSpinBox(minimum=0, maximum=0), "look.sample", self.tr("Example"))
+        self.method = identify(QComboBox(), "look.method", self.tr("Method"))
+        for id_, one in methods("input_saliency").items():
+            self.method.addItem(one.title, id_)
+            self.method.setItemData(
+                self.method.count() - 1, f"{one.formula}\n{one.source}", Qt.ItemDataRole.ToolTipRole
+            )
+        self.said = _plain()
+        self.said.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.before = identify(LookPlot(), "plot.look.before", self.tr("Where the network as loaded looks"))
+        self.after = identify(LookPlot(), "plot.look.after", self.tr("Where the network looks under the plan"))
+        self.before_said, self.after_said = _plain(), _plain()
+        self._lay_out()
+        self._connect()
+
+    def title(self) -> str:
+        """Of the tab."""
+        return self.tr("Where it looks")
+
+    def show_example(self, index: int) -> None:
+        """Look into another example of the validation data."""
+        self.sample.setValue(index)
+
+    def show_now(self) -> None:
+        """Ask for what is to be seen; what is shown stays until it comes."""
+        data = self.session.data
+        for control in (self.sample, self.method):
+            control.setEnabled(data is not None)
+        self.sample.setMaximum(0 if data is None else max(data.sizes["val"] - 1, 0))
+        if data is None:
+            self._look = None
+            self._draw()
+        else:
+            self._soon.start()
+
+    def _lay_out(self) -> None:
+        head = QHBoxLayout()
+        for text, control in ((self.tr("Example"), self.sample), (self.tr("Method"), self.method)):
+            label = _plain()
+            label.setText(text)
+            label.setBuddy(control)
+            head.addWidget(label)
+            head.addWidget(control)
+            head.addSpacing(SPACE)
+        head.addWidget(self.said, 1)
+        self.column.addLayout(head)
+        sides = QHBoxLayout()
+        sides.setSpacing(SPACE)
+        for caption, plot in ((self.before_said, self.before), (self.after_said, self.after)):
+            side = QVBoxLayout()
+            side.setSpacing(0)
+            side.addWidget(caption)
+            side.addWidget(plot, 1)
+            sides.addLayout(side, 1)
+        self.column.addLayout(sides, 1)
+
+    def _connect(self) -> None:
+        session = self.session
+        for changed in (session.opened, session.closed, session.accuracy_changed):
+            changed.connect(self.refresh)
+        session.plan_changed.connect(self._draw)
+        session.look_received.connect(self._hear)
+        self.sample.valueChanged.connect(self.refresh)
+        self.method.activated.connect(self.refresh)
+
+    def _ask(self) -> None:
+        wanted = (self.sample.value(), self.method.currentData())
+        shown = self._look
+        known = shown is not None and (shown.index, shown.method) == wanted
+        # A plan that is measured further is the same network: only another one is worth another look.
+        if known and shown is not None and shown.generation == self.session.measured_generation:
+            self._draw()
+        else:
+            self._request = self.session.request_look(*wanted)
+
+    def _hear(self, told: "Look", arrays: dict[str, NDArray[Any]]) -> None:
+        if told.request == self._request:
+            self._look, self._arrays = told, arrays
+            self._draw()
+
+    def _draw(self, _: object = None) -> None:
+        told, data = self._look, self.session.data
+        if told is None or told.refused is not None or told.before is None:
+            empty = np.zeros(0, np.float32)
+            for plot, caption in ((self.before, self.before_said), (self.after, self.after_said)):
+                plot.show_look(empty, empty, axis="")
+                caption.setText("")
+            refused = None if told is None else told.refused
+            if refused is not None and told is not None:
+                self._say(self.session.texts.of(refused, **told.values))
+            else:
+                self._say("" if data is not None else self.tr("Examples come with data; none is open."))
+            return
+        names = data.classes if data is not None else ()
+        label = "" if told.label is None else self.tr("labelled {name}").format(name=_name(names, told.label))
+        key = self.tr("blue: for {name}").format(name=_name(names, told.before.target))
+        if bool((self._arrays["before"] < 0).any()):
+            key += self.tr(", orange: against it")
+        layer = "" if told.before.layer is None else self.tr("at {layer}").format(layer=told.before.layer)
+        self._say("  ·  ".join(part for part in (label, key, layer) if part))
+        example = self._arrays["example"]
+        axis = self.tr("feature") if example.ndim == 1 else self.tr("time step")
+        self.before.show_look(example, self._arrays["before"], axis=axis)
+        self.before_said.setText(f"{self.tr('as loaded')}: {self._words(told.before, names)}")
+        if told.after is None:
+            self.after.show_look(example, np.zeros(0, np.float32), axis=axis)
+            self.after_said.setText(self.tr("plan: not measured yet"))
+        else:
+            self.after.show_look(example, self._arrays["after"], axis=axis)
+            current = self.session.accuracy_is_current and told.generation == self.session.measured_generation
+            wait = "" if current else " …"
+            self.after_said.setText(f"{self.tr('plan, untrained')}: {self._words(told.after, names)}{wait}")
+
+    def _say(self, text: str) -> None:
+        self.said.setText(text)
+        self.said.setToolTip(text)
+
+    def _words(self, look: "NetworkLook", names: tuple[str, ...]) -> str:
+        share = f"{100 * look.probability:.1f} %"
+        target = _name(names, look.target)
+        if look.chosen == look.target:
+            return self.tr("{name} ({share})").format(name=target, share=share)
+        return self.tr("{chosen} instead of {name} ({share})").format(
+            chosen=_name(names, look.chosen), name=target, share=share
+        )
+
+
+def _name(names: tuple[str, ...], index: int) -> str:
+    return names[index] if index < len(names) else str(index)
+
+
+def _plain() -> QLabel:
+    label = QLabel(textFormat=Qt.TextFormat.PlainText)
+    label.setProperty("muted", True)
+    return label
