@@ -1,46 +1,57 @@
-/* All channels of one place whose window of 3 x 3 lies inside; rows of the input are `row` apart. */
-static void depthwise_3x3(const struct conv *restrict p, const int8_t *restrict x, int32_t row, int8_t *restrict y)
+/* Adds the products of a window's channels from c on to four sums. */
+KERNEL void taps4(int32_t *restrict sums, const struct conv *restrict p, const struct window *restrict v, int32_t c)
 {
-    const int32_t n = p->in_c, n2 = 2 * n, zero = p->in_zero;
-    const int8_t *x1 = x + row, *x2 = x1 + row;
-    const int8_t *w0 = p->weights, *w1 = w0 + 3 * n, *w2 = w1 + 3 * n;
-    for (int32_t c = 0; c < n; c++, x++, x1++, x2++, w0++, w1++, w2++) {
-        int32_t sum = p->bias[c];
-        sum += (x[0] - zero) * w0[0] + (x[n] - zero) * w0[n] + (x[n2] - zero) * w0[n2];
-        sum += (x1[0] - zero) * w1[0] + (x1[n] - zero) * w1[n] + (x1[n2] - zero) * w1[n2];
-        sum += (x2[0] - zero) * w2[0] + (x2[n] - zero) * w2[n] + (x2[n2] - zero) * w2[n2];
-        y[c] = conv_code(p, sum, c);
-    }
+    const int32_t n = p->in_c, zero = p->in_zero, step = p->dilation_w * n, span = v->run * p->dilation_w;
+    const int8_t *line = v->x + c, *w_line = (const int8_t *)p->weights + v->y_tap * v->k_row + v->before + c;
+    int32_t s0 = sums[0], s1 = sums[1], s2 = sums[2], s3 = sums[3];
+    for (int32_t ky = v->y_tap; ky < v->y_end; ky++, line += v->x_row, w_line += v->k_row)
+        for (const int8_t *x = line, *w = w_line, *end = x + span; x != end; x += step, w += n) {
+#ifdef FOURS
+            const struct four a = four_less(x, zero), b = four_at(w);
+            s0 = add_lower(s0, a.even, b.even);
+            s1 = add_lower(s1, a.odd, b.odd);
+            s2 = add_upper(s2, a.even, b.even);
+            s3 = add_upper(s3, a.odd, b.odd);
+#else
+            s0 += (x[0] - zero) * w[0];
+            s1 += (x[1] - zero) * w[1];
+            s2 += (x[2] - zero) * w[2];
+            s3 += (x[3] - zero) * w[3];
+#endif
+        }
+    sums[0] = s0;
+    sums[1] = s1;
+    sums[2] = s2;
+    sums[3] = s3;
+}
+
+/* The result of one channel at a window. */
+static int8_t one_channel(const struct conv *restrict p, const struct window *restrict v, int32_t c)
+{
+    const int32_t step = p->dilation_w * p->in_c, span = v->run * p->dilation_w;
+    const int8_t *line = v->x + c, *w_line = (const int8_t *)p->weights + v->y_tap * v->k_row + v->before + c;
+    int32_t sum = p->bias[c];
+    for (int32_t ky = v->y_tap; ky < v->y_end; ky++, line += v->x_row, w_line += v->k_row)
+        for (const int8_t *x = line, *w = w_line; x != line + span; x += step, w += p->in_c)
+            sum += (*x - p->in_zero) * *w;
+    return conv_code(p, sum, c);
 }
 
 /* One filter a channel, [k_h][k_w][in_c]; not folded. */
 KERNEL void depthwise_8bit(const struct conv *restrict p, const int8_t *restrict x, int8_t *restrict y)
 {
-    const int32_t n = p->in_c, row = p->in_w * n, zero = p->in_zero;
-    const int small = p->k_h == 3 && p->k_w == 3 && p->dilation_h == 1 && p->dilation_w == 1;
-    const int8_t *w = p->weights;
     for (int32_t oy = 0; oy < p->out_h; oy++)
-        for (int32_t ox = 0; ox < p->out_w; ox++, y += n) {
-            const int32_t top = oy * p->stride_h - p->pad_h, left = ox * p->stride_w - p->pad_w;
-            const int32_t y_end = last_tap(top, p->k_h, p->dilation_h, p->in_h);
-            const int32_t x_end = last_tap(left, p->k_w, p->dilation_w, p->in_w);
-            const int32_t y_tap = first_tap(top, y_end, p->dilation_h);
-            const int32_t x_tap = first_tap(left, x_end, p->dilation_w);
-            if (small && y_end - y_tap == 3 && x_end - x_tap == 3) {
-                depthwise_3x3(p, x + top * row + left * n, row, y);
-                continue;
+        for (int32_t ox = 0; ox < p->out_w; ox++, y += p->in_c) {
+            const struct window v = window_of(p, x, oy, ox);
+            int32_t c = 0;
+            for (; p->in_c - c >= 4; c += 4) {
+                const int32_t *bias = p->bias + c;
+                int32_t sums[4] = {bias[0], bias[1], bias[2], bias[3]};
+                taps4(sums, p, &v, c);
+                for (int32_t k = 0; k < 4; k++)
+                    y[c + k] = conv_code(p, sums[k], c + k);
             }
-            const int32_t first = (top + y_tap * p->dilation_h) * row + (left + x_tap * p->dilation_w) * n;
-            const int32_t step = p->dilation_w * n, taps = x_end - x_tap;
-            for (int32_t c = 0; c < n; c++) {
-                int32_t sum = p->bias[c];
-                for (int32_t ky = y_tap; ky < y_end; ky++) {
-                    const int8_t *from = x + first + (ky - y_tap) * p->dilation_h * row + c;
-                    const int8_t *by = w + (ky * p->k_w + x_tap) * n + c;
-                    for (int32_t kx = 0; kx < taps; kx++)
-                        sum += (from[kx * step] - zero) * by[kx * n];
-                }
-                y[c] = conv_code(p, sum, c);
-            }
+            for (; c < p->in_c; c++)
+                y[c] = one_channel(p, &v, c);
         }
 }

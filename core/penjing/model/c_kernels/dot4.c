@@ -1,25 +1,31 @@
-/* Adds n products of inputs with the weights of four filters, which lie `filter` apart, to their four sums.
+/* Adds the products of a window with the filter w and the three after it to their four sums.
    A function of its own keeps the sums in registers. */
-KERNEL void dot4(int32_t *restrict sums, const int8_t *x, const int8_t *w0, int32_t filter, int32_t n)
+KERNEL void dot4(int32_t *restrict sums, const struct window *restrict v, const int8_t *w)
 {
-    const int8_t *w1 = w0 + filter, *w2 = w1 + filter, *w3 = w2 + filter, *end = x + n;
+    const int8_t *line = v->x;
     int32_t s0 = sums[0], s1 = sums[1], s2 = sums[2], s3 = sums[3];
-    while (x != end) {
-        const int32_t value = *x++;
-        s0 += value * *w0++;
-        s1 += value * *w1++;
-        s2 += value * *w2++;
-        s3 += value * *w3++;
+    for (int32_t ky = v->y_tap; ky < v->y_end; ky++, line += v->x_row) {
+        const int8_t *x = line, *end = x + v->run;
+        const int8_t *w0 = w + ky * v->k_row + v->before, *w1 = w0 + v->filter, *w2 = w1 + v->filter, *w3 = w2 + v->filter;
+#ifdef FOURS
+        for (const int8_t *fours = x + v->run / 4 * 4; x != fours; x += 4, w0 += 4, w1 += 4, w2 += 4, w3 += 4) {
+            const struct four a = four_at(x);
+            s0 = add_four(s0, a, four_at(w0));
+            s1 = add_four(s1, a, four_at(w1));
+            s2 = add_four(s2, a, four_at(w2));
+            s3 = add_four(s3, a, four_at(w3));
+        }
+#endif
+        while (x != end) {
+            const int32_t a = *x++;
+            s0 += a * *w0++;
+            s1 += a * *w1++;
+            s2 += a * *w2++;
+            s3 += a * *w3++;
+        }
     }
     sums[0] = s0;
     sums[1] = s1;
     sums[2] = s2;
     sums[3] = s3;
-}
-
-/* The same for n inputs that are padding, that is the code of zero. */
-static void pad4(int32_t *restrict sums, int32_t zero, const int8_t *w, int32_t filter, int32_t n)
-{
-    for (int32_t k = 0; k < 4 && zero != 0 && n > 0; k++)
-        sums[k] += zero * sum_8bit(w, k * filter, n);
 }

@@ -14,12 +14,3 @@ static int32_t dot_4bit(const int8_t *x, const void *weights, int32_t start, int
         sum += *x * weight_4bit(weights, start + n - 1);
     return sum;
 }
-
-/* Sum of n weights. */
-static int32_t sum_4bit(const void *weights, int32_t start, int32_t n)
-{
-    int32_t sum = 0;
-    for (int32_t i = start; i < start + n; i++)
-        sum += weight_4bit(weights, i);
-    return sum;
-}

@@ -7,13 +7,3 @@ static int32_t dot_8bit(const int8_t *x, const void *weights, int32_t start, int
         sum += x[i] * w[i];
     return sum;
 }
-
-/* Sum of n weights. */
-static int32_t sum_8bit(const void *weights, int32_t start, int32_t n)
-{
-    const int8_t *w = (const int8_t *)weights + start;
-    int32_t sum = 0;
-    for (int32_t i = 0; i < n; i++)
-        sum += w[i];
-    return sum;
-}

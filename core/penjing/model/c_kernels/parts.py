@@ -101,8 +101,7 @@ def _table() -> Mapping[str, Part]:
         Part(name="weight_4bit", file="weight_4bit"),
         Part(name="weight_2bit", file="weight_2bit"),
         *(Part(name=f"dot_{bits}bit", file=f"dot_{bits}bit", needs=(f"weight_{bits}bit",)) for bits in (4, 2)),
-        Part(name="dot_8bit", file="dot_8bit"),
-        Part(name="dot4", file="dot4", needs=("dot_8bit",)),
+        Part(name="dot_8bit", file="dot_8bit", needs=("weight_8bit",)),
         Part(name="conv", file="conv", needs=("clamped", "rescale")),
         Part(name="pool", file="pool", needs=("clamped",)),
         Part(name="join", file="join", needs=("clamped",)),
@@ -111,7 +110,10 @@ def _table() -> Mapping[str, Part]:
             Part(name=f"filter_{bits}bit", file="filter", needs=("window", f"dot_{bits}bit"), bits=bits)
             for bits in (8, 4, 2)
         ),
-        Part(name="conv_8bit", file="conv_8bit", needs=("dot4", "filter_8bit"), struct="conv"),
+        Part(name="fours", file="fours"),
+        Part(name="dot4", file="dot4", needs=("window", "fours")),
+        Part(name="dot2x2", file="dot2x2", needs=("dot4",)),
+        Part(name="conv_8bit", file="conv_8bit", needs=("dot2x2", "filter_8bit"), struct="conv"),
         *(
             Part(name=f"conv_{bits}bit", file="conv_packed", needs=(f"filter_{bits}bit",), struct="conv", bits=bits)
             for bits in (4, 2)
@@ -120,7 +122,7 @@ def _table() -> Mapping[str, Part]:
             Part(name=f"{kind}_{bits}bit", file=kind, needs=("conv", f"weight_{bits}bit"), struct="conv", bits=bits)
             for kind, bits in (("depthwise", 4), ("depthwise", 2), *(("conv_general", bits) for bits in (8, 4, 2)))
         ),
-        Part(name="depthwise_8bit", file="depthwise_8bit", needs=("conv",), struct="conv"),
+        Part(name="depthwise_8bit", file="depthwise_8bit", needs=("window", "fours"), struct="conv"),
         Part(name="max_pool", file="max_pool", needs=("pool",), struct="pool"),
         Part(name="mean_pool", file="mean_pool", needs=("pool", "rescale"), struct="pool"),
         Part(name="add", file="add", needs=("join", "rescale_sum"), struct="join"),

@@ -1,5 +1,5 @@
 /* round(product / 2^shift), half to even. */
-static int32_t rescale_any(int64_t product, int32_t shift)
+KERNEL int32_t rescale_any(int64_t product, int32_t shift)
 {
     const int64_t odd = (product >> shift) & 1;
     const int64_t result = (product + ((int64_t)1 << (shift - 1)) - 1 + odd) >> shift;

@@ -17,7 +17,7 @@ def convolution(node: CNode) -> CSteps:
     height, width, channels = node.inputs[0].image
     weight = node.weight if node.weight.ndim == 4 else node.weight[:, :, None]
     axes = {name: (1, *node.attributes[name])[-2:] for name in ("stride", "dilation")}
-    padding, groups = (0, *node.attributes["padding"])[-2:], int(node.attributes["groups"])
+    padding, groups = tuple((0, *node.attributes["padding"])[-2:]), int(node.attributes["groups"])
     out_h, out_w = (1, *node.shape[2:])[-2:]
     fields = {"in_h": height, "in_w": width, "in_c": channels, "out_h": out_h, "out_w": out_w, "out_c": len(weight)}
     fields |= {"k_h": weight.shape[2], "k_w": weight.shape[3], "groups": groups}
@@ -25,6 +25,9 @@ def convolution(node: CNode) -> CSteps:
         fields |= {f"{name}_h": int(pair[0]), f"{name}_w": int(pair[1])}
     if node.weight_zeros is None and groups == channels == len(weight) > 1:
         return plain(node, _step(node, "depthwise", fields, weight[:, 0].transpose(1, 2, 0)))
+    if all(fields[name] == 1 for name in ("k_h", "k_w", "stride_h", "stride_w")) and padding == (0, 0):
+        # One pixel does not depend on another: as a single line, neighbours are found everywhere.
+        fields |= {"in_h": 1, "in_w": height * width, "out_h": 1, "out_w": out_h * out_w}
     simple = node.weight_zeros is None and groups == 1 and (weight.shape[3] == 1 or fields["dilation_w"] == 1)
     return plain(node, _step(node, "conv" if simple else "conv_general", fields, weight.transpose(0, 2, 3, 1)))
 
