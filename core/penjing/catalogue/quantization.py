@@ -54,7 +54,7 @@ QUANTIZATION: tuple[Method, ...] = (
         kind="calibrator",
         id="mse",
         title="Mean squared error",
-        formula="the range that minimises Σ(r - r̂)²",
+        formula="the range that minimises Σ_j ‖r_j - r̂_j‖² / ‖r_j‖², r_j the values of sample j",
         needs=("data",),
     ),
     Method(

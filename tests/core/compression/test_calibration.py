@@ -40,28 +40,42 @@ def test_that_percentile_leaves_one_in_ten_thousand_out_on_either_side() -> None
 
 def test_that_mse_keeps_the_whole_range_of_evenly_spread_values_and_cuts_a_lone_outlier_off() -> None:
     even = torch.linspace(-1, 1, 4_001)
-    low, high = CALIBRATORS["mse"](observed(even), 8)
+    low, high = CALIBRATORS["mse"](observed(even[None]), 8)
     assert high - low == pytest.approx(2.0, rel=0.05)
     outlier = torch.cat([even, torch.tensor([8.0])])
-    low, high = CALIBRATORS["mse"](observed(outlier), 4)
+    low, high = CALIBRATORS["mse"](observed(outlier[None]), 4)
     assert high < 4.0
 
 
 def test_that_mse_is_as_good_as_trying_every_pair_of_ends_in_float64() -> None:
-    values = torch.randn(2_000, generator=torch.Generator().manual_seed(3)).double().numpy() ** 3
-    seen = observed(torch.from_numpy(values).float())
+    generator = torch.Generator().manual_seed(3)
+    # Ten samples, one of them thirty times as large as the others: its error counts in relation to its size.
+    values = torch.randn(10, 400, generator=generator).double().numpy() ** 3
+    values[4] *= 30
+    seen = observed(*torch.from_numpy(values).float().split(10))
+    sizes = np.mean(values**2, axis=1, keepdims=True)
+    sizes = sizes + 0.01 * np.mean(sizes)
 
     def error(low: float, high: float) -> float:
         scale = (high - low) / 15
         zero = np.rint(-8 - low / scale)
         codes = np.clip(np.rint(values / scale) + zero, -8, 7)
-        return float(np.mean((values - scale * (codes - zero)) ** 2))
+        return float(np.mean((values - scale * (codes - zero)) ** 2 / sizes))
 
     low, high = CALIBRATORS["minmax"](seen, 4)
     shares = np.linspace(0.02, 1, 50)
     best = min(error(low * one, high * other) for one in shares for other in shares)
     assert best < 0.9 * error(low, high)
     assert error(*CALIBRATORS["mse"](seen, 4)) < 1.03 * best
+
+
+def test_that_one_violent_sample_does_not_decide_about_the_range_of_all_the_others() -> None:
+    calm = torch.rand(63, 500, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    violent = torch.rand(1, 500, generator=torch.Generator().manual_seed(1)) * 40 - 20
+    low, high = CALIBRATORS["mse"](observed(torch.cat([calm, violent])), 6)
+    assert high - low < 20
+    _, quiet = CALIBRATORS["mse"](observed(torch.cat([calm, torch.zeros(1, 500)])), 6)
+    assert quiet == pytest.approx(1.0, rel=0.05)  # a sample of zeros has no size and no error
 
 
 def test_that_the_moving_average_counts_a_new_batch_one_tenth() -> None:
