@@ -29,16 +29,16 @@ class Meeting:
 def meeting(parts: Iterable[tuple[Tensor, Tensor]], *, centred: bool) -> Meeting:
     """The moments of columns that come in parts: (x, x̂), each [groups, how often, columns].
 
-    Only sums are kept, so that the parts may be made one by one.
+    Only sums are kept, so that the parts may be made one by one. The products of a part are as exact as its values,
+    the sums over parts float64.
     """
     count = 0
     before = after = crossed = second = torch.zeros((), dtype=torch.float64)
     for old, new in parts:
-        one, other = old.double(), new.double()
-        count += one.shape[1]
-        before, after = before + one.sum(dim=1), after + other.sum(dim=1)
-        crossed = crossed + one.transpose(1, 2) @ other
-        second = second + other.transpose(1, 2) @ other
+        count += old.shape[1]
+        before, after = before + old.sum(dim=1, dtype=torch.float64), after + new.sum(dim=1, dtype=torch.float64)
+        crossed = crossed + (old.transpose(1, 2) @ new).double()
+        second = second + (new.transpose(1, 2) @ new).double()
     before, after, crossed, second = before / count, after / count, crossed / count, second / count
     if not centred:
         return Meeting(before=before * 0, after=after * 0, crossed=crossed, second=second)
