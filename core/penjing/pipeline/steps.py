@@ -9,7 +9,7 @@ import msgspec
 from torch import Tensor
 
 from penjing.compression.batch_norm import reestimate
-from penjing.compression.prune import mask_weights, prune
+from penjing.compression.prune import mask_weights, prune, with_masks
 from penjing.compression.quantize import quantize
 from penjing.compression.repair import Unpruned, repair
 from penjing.compression.simulation import simulate
@@ -68,7 +68,7 @@ class State:
     unpruned: Unpruned | None = None
     """The network before the last prune step, while `model` is what that step left: a repair looks back to it."""
     ripening: bool = False
-    """Whether weights are still to be pruned, by the next training step: a cubic schedule stands at its start."""
+    """Whether weights are still to be pruned, by the next repair or training: a cubic schedule stands at its start."""
     ahead: tuple[Step, ...] = ()
     """The steps after this one."""
     history: tuple[tuple[Epoch, ...], ...] = ()
@@ -95,6 +95,8 @@ def steps() -> Mapping[str, StepFunction]:
 
 
 NOT_KEPT = Note(code="step.not_kept")
+PARTS = 3
+"""In so many parts a repair prunes what a cubic schedule has left to it, 70, 96 and 100 % of all."""
 
 
 def validation_accuracy(context: Context, model: Model) -> Accuracy | None:
@@ -110,7 +112,8 @@ def _prune(context: Context, state: State, options: Step) -> State:
     if not any(entry.prunes_weights or entry.cuts_filters or entry.remove for entry in settings):
         return state
     context.announce("prune")
-    gradual = _trains_later(context, state) and any(one.prunes_weights and one.schedule == "cubic" for one in settings)
+    cubic = any(one.prunes_weights and one.schedule == "cubic" for one in settings)
+    gradual = cubic and (_trains_later(context, state) or _repairs_next(context, state))
     pruned = prune(state.model, state.graph, context.plan, data=context.data, progress=0.0 if gradual else 1.0)
     return dataclasses.replace(
         state,
@@ -133,19 +136,37 @@ def _trains_later(context: Context, state: State) -> bool:
     return any(later.step in {"finetune", "distill"} or (later.step == "qat" and quantizes) for later in state.ahead)
 
 
+def _repairs_next(context: Context, state: State) -> bool:
+    """Whether a repair ahead will still find what this prune step leaves: then it can prune little by little."""
+    undone = {"prune", "quantize", "qat", "finetune", "distill"}
+    later = next((later.step for later in state.ahead if later.step in {"repair", *undone}), None)
+    return later == "repair" and context.data is not None and not state.model.weight_quantizers
+
+
 @step("repair")
 def _repair(context: Context, state: State, options: Step) -> State:
     # A network on grids would leave them; one that was taught would forget.
     if context.data is None or state.unpruned is None or state.model.weight_quantizers:
         return state
+    unpruned, data = state.unpruned, context.data
     locked = {layer.name for layer in state.graph.layers if context.plan.settings(layer.name).locked}
     layers = {layer.name for layer in state.graph.layers} - locked
-    found = repair(state.model, state.unpruned, context.data, layers=layers, on_progress=context.on_progress)
+    masks, ripens = _thinning(context), state.ripening and not _trains_later(context, state)
+    bare = with_masks(state.model, dict(masks(state.model, 1.0))) if ripens else state.model
+    found = state.model
+    for part in range(1, PARTS + 1) if ripens else (PARTS,):
+        if ripens:
+            found = with_masks(found, dict(masks(found, part / PARTS)))
+        found = repair(found, unpruned, data, layers=layers, on_progress=context.on_progress)
     distance = judge(context.teacher, context.data)
-    before, after = distance(state.model), distance(found)
-    if before is not None and after is not None and after > before:
-        return dataclasses.replace(state, notes=(NOT_KEPT,))
-    return dataclasses.replace(state, model=found)
+    before, after = distance(bare), distance(found)
+    better = before is None or after is None or after <= before
+    return dataclasses.replace(
+        state,
+        model=found if better else bare,
+        ripening=state.ripening and not ripens,
+        notes=() if better else (NOT_KEPT,),
+    )
 
 
 @step("bn_reestimate")

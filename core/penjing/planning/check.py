@@ -64,15 +64,18 @@ def _whole(plan: Plan, graph: LayerGraph, steps: Iterable[str]) -> Iterator[Prob
             yield Problem(level="warning", layer=None, code="check.no_prune_step")
     elif nothing_removed(plan, graph):
         yield Problem(level="error", layer=None, code="check.nothing_removed")
-    elif any(one.prunes_weights and one.schedule == "cubic" for one in settings) and not _trains_after_pruning(plan):
+    elif any(one.prunes_weights and one.schedule == "cubic" for one in settings) and not _prunes_slowly(plan):
         yield Problem(level="warning", layer=None, code="check.cubic_at_once")
     if not {"quantize", "qat"}.intersection(steps) and any(one.quantizes for one in settings):
         yield Problem(level="warning", layer=None, code="check.no_quantize_step")
 
 
-def _trains_after_pruning(plan: Plan) -> bool:
+def _prunes_slowly(plan: Plan) -> bool:
+    """Whether a step after `prune` takes the rest of a cubic schedule: a training, or a repair before anything else."""
     names = [step.step for step in plan.steps]
     later = names[names.index("prune") + 1 :]
+    if next((name for name in later if name != "bn_reestimate"), None) == "repair":
+        return True
     return plan.distillation.epochs > 0 and not _TRAINING.isdisjoint(later)
 
 
