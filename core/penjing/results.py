@@ -50,7 +50,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     latency_ms: float | None = None
     energy_mj: float | None = None
     latency_band: float | None = None
-    """Relative half-width of the latency's and the energy's band: 0.2 is ± 20 %."""
+    """Relative half-width of the latency's band: 0.2 is ± 20 %."""
+    energy_band: float | None = None
     accuracy: Accuracy | None = None
 
 

@@ -49,7 +49,7 @@ def figures_table(terminal: Terminal, baseline: Figures, compressed: Figures) ->
         ("flash_bytes", size),
         ("ram_bytes", size),
         ("latency_ms", number("latency_ms", "ms", compressed.latency_band)),
-        ("energy_mj", number("energy_mj", "mJ", compressed.latency_band)),
+        ("energy_mj", number("energy_mj", "mJ", compressed.energy_band)),
     ]
     cells: list[Sequence[str]] = []
     for name, show in rows:

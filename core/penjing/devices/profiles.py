@@ -9,8 +9,9 @@ import functools
 import os
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta
@@ -28,23 +29,44 @@ DeviceKind = Literal["microcontroller", "linux-board", "phone"]
 SparseStorage = Literal["bitmask", "index8"]
 """`bitmask`: one bit a weight, then the kept ones; `index8`: each kept weight with an 8-bit distance to the last."""
 Precision = Literal["int8", "float32"]
-OperatorClass = Literal["conv", "depthwise", "dense"]
+OperatorClass = Literal["conv", "pointwise", "narrow", "depthwise", "dense"]
+"""Kernels that differ in speed: `pointwise` is a 1 × 1 convolution, `narrow` one whose filters read fewer than four
+channels (kernels take four 8-bit values at once), `dense` a fully connected layer."""
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _LARGEST_FILE = 64 * 1024
+_MOST_FILES = 500
+_UNKNOWN_KEY = re.compile(r"Object contains unknown field `(.*)`")
+_MISSING_KEY = re.compile(r"Object missing required field `(.*)`")
 
 
 class Throughput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Million multiply-accumulates a second by operator class; a class without a figure runs at the rate of `conv`."""
 
     conv: Positive
+    pointwise: Positive | None = None
+    narrow: Positive | None = None
     depthwise: Positive | None = None
     dense: Positive | None = None
+    band: Annotated[float, Meta(ge=0, le=10)]
+    """Relative half-width of a predicted latency: 0.2 is ± 20 %; nine networks of ten lie within."""
+    power_mw: Positive | None = None
+    """While it computes."""
 
     def of(self, kind: OperatorClass) -> float:
         """The rate of one class in MMAC/s."""
         value: float | None = getattr(self, kind)
         return self.conv if value is None else value
+
+
+class Measurement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One network timed on a board."""
+
+    name: Text
+    """What was measured, for people."""
+    latency_ms: Positive
+    macs: dict[Precision, dict[OperatorClass, Positive]]
+    """Million multiply-accumulates of one inference."""
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -73,10 +95,8 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """The entry of `throughput` that estimates use."""
     throughput: dict[str, dict[Precision, Throughput]] = {}
     """By library, then by the precision of weights and activations."""
-    power_mw: Positive | None = None
-    """While it computes."""
-    band: Annotated[float, Meta(ge=0, le=10)] | None = None
-    """Relative half-width of latency and energy: 0.2 is ± 20 %."""
+    measurements: tuple[Measurement, ...] = ()
+    """What a user timed on the board; `throughput` is fitted to them."""
     opset: Annotated[int, Meta(ge=1, le=100)] | None = None
     """The newest ONNX opset its runtime reads, if that is a limit."""
     sources: dict[str, Text] = {}
@@ -86,34 +106,71 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         """The throughput that estimates use at this precision, if a source gives it."""
         return self.throughput.get(self.library, {}).get(precision) if self.library else None
 
+    @property
+    def power_mw(self) -> float | None:
+        """Milliwatts while the chosen library computes, if a source gives them."""
+        every = self.throughput.get(self.library or "", {}).values()
+        return next((rates.power_mw for rates in every if rates.power_mw is not None), None)
+
+    def with_library(self, library: str) -> "Device":
+        """The same device running another library of its `throughput`."""
+        return msgspec.structs.replace(self, library=library)
+
     def stored_bits(self, bits: int) -> int:
         """The width at which its runtime keeps weights of `bits` bits: the next one it can store."""
         return next((width for width in self.weight_bits if width >= bits), 32)
 
 
-def devices() -> tuple[Device, ...]:
-    """Every known device by name: those that ship, and the user's own, which replace one of the same name.
+class Collection(NamedTuple):
+    """Every device there is."""
 
-    Raises:
-        UserError: `devices.invalid` for a profile of the user's that is not understood; it names the file.
-    """
-    found = {known.name: known for known in (*_shipped(), *_read_folder(user_folder()))}
-    return tuple(found[name] for name in sorted(found))
+    devices: tuple[Device, ...]
+    """By name; the user's own replace shipped ones of the same name."""
+    files: Mapping[str, Path]
+    """The file of each of the user's own, by device name."""
+    problems: tuple[UserError, ...]
+    """What is wrong with each profile of the user's that is left out."""
+
+
+def collection() -> Collection:
+    """Every device that ships and every one of the user's; a profile that is not understood costs only itself."""
+    found = {known.name: known for known in _shipped()}
+    files: dict[str, Path] = {}
+    problems = []
+    for path in _profiles(user_folder()):
+        try:
+            own = read_device(path)
+            if own.name in files:
+                raise UserError("devices.twice", path=path, name=own.name, other=files[own.name].name)
+        except UserError as error:
+            problems.append(error)
+            continue
+        found[own.name], files[own.name] = own, path
+    return Collection(tuple(found[name] for name in sorted(found)), files, tuple(problems))
+
+
+def devices() -> tuple[Device, ...]:
+    """Every known device by name: those that ship, and the user's own, which replace one of the same name."""
+    return collection().devices
 
 
 def device(name: str) -> Device:
     """One device by its name or alias; case, `-`, `_` and spaces do not matter.
 
     Raises:
-        UserError: `device.unknown`, with the nearest names, or a few of all where none is near; `devices.invalid`.
+        UserError: `device.unknown`, with the nearest names, or a few of all where none is near; or what is wrong with
+            the user's file of that name.
     """
-    known = devices()
-    by_key = {_key(alias): entry for entry in known for alias in entry.aliases}
-    by_key |= {_key(entry.name): entry for entry in known}
+    known = collection()
+    by_key = {_key(alias): entry for entry in known.devices for alias in entry.aliases}
+    by_key |= {_key(entry.name): entry for entry in known.devices}
     if _key(name) in by_key:
         return by_key[_key(name)]
+    for problem in known.problems:
+        if _key(Path(str(problem.values["path"])).stem) == _key(name):
+            raise problem
     near = [by_key[key].name for key in difflib.get_close_matches(_key(name), by_key, n=5, cutoff=0.5)]
-    few = list(dict.fromkeys(near)) or [entry.name for entry in known[:5]]
+    few = list(dict.fromkeys(near)) or [entry.name for entry in known.devices[:5]]
     raise UserError("device.unknown", name=name, near=", ".join(few))
 
 
@@ -121,15 +178,18 @@ def read_device(path: Path) -> Device:
     """A device from one TOML file.
 
     Raises:
-        UserError: `devices.invalid`, with the file and the reason.
+        UserError: `devices.invalid`, `devices.unknown_key` or `devices.wrong_value`, with the file, where in it
+            and why.
     """
     try:
         if path.stat().st_size > _LARGEST_FILE:
             raise ValueError(f"larger than {_LARGEST_FILE} bytes")
         found = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Device)
         _check(found)
+    except msgspec.ValidationError as error:
+        raise _explained(path, str(error)) from error
     except (OSError, ValueError, RecursionError) as error:  # msgspec's and tomllib's errors are ValueErrors
-        raise UserError("devices.invalid", path=path, detail=error) from error
+        raise _invalid(path, error) from error
     return found
 
 
@@ -143,11 +203,32 @@ def user_folder() -> Path:
 
 @functools.cache
 def _shipped() -> tuple[Device, ...]:
-    return _read_folder(assets.resources() / "devices")
+    return tuple(read_device(path) for path in _profiles(assets.resources() / "devices"))
 
 
-def _read_folder(folder: Path) -> tuple[Device, ...]:
-    return tuple(read_device(path) for path in sorted(folder.glob("*.toml"))) if folder.is_dir() else ()
+def _profiles(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.glob("*.toml"))[:_MOST_FILES]
+    except OSError:  # a folder that cannot be listed holds no profiles
+        return []
+
+
+def _explained(path: Path, said: str) -> UserError:
+    """What the reader found, with the key that it is about."""
+    what, _, where = said.partition(" - at ")
+    key = where.strip("`").removeprefix("$").removeprefix(".")
+    if unknown := _UNKNOWN_KEY.fullmatch(what):
+        inside = {"throughput": Throughput, "measurements": Measurement}.get(re.split(r"\W", key)[0], Device)
+        near = difflib.get_close_matches(unknown[1], inside.__struct_fields__, n=1)
+        known = ", ".join(near or inside.__struct_fields__)
+        return UserError("devices.unknown_key", path=path, key=".".join(filter(None, (key, unknown[1]))), known=known)
+    if missing := _MISSING_KEY.fullmatch(what):
+        key, what = ".".join(filter(None, (key, missing[1]))), "it is missing"
+    return UserError("devices.wrong_value", path=path, key=key, detail=what) if key else _invalid(path, what)
+
+
+def _invalid(path: Path, detail: object) -> UserError:
+    return UserError("devices.invalid", path=path, detail=detail)
 
 
 def _check(found: Device) -> None:
@@ -159,12 +240,13 @@ def _check(found: Device) -> None:
             raise ValueError(f"{field} {list(widths)} must be ascending, at least one")
     if found.library is not None and found.library not in found.throughput:
         raise ValueError(f"library {found.library!r} is not one of throughput: {', '.join(found.throughput) or 'none'}")
-    if found.throughput and (found.library is None or found.band is None):
-        raise ValueError("throughput needs library (the one that estimates use) and band")
-    facts = {"throughput": bool(found.throughput), "power_mw": found.power_mw is not None}
-    for fact, given in facts.items():
-        if given and fact not in found.sources:
-            raise ValueError(f"{fact} needs its source under [sources]")
+    if found.throughput and found.library is None:
+        raise ValueError("throughput needs library: the one that estimates use")
+    if found.throughput and "throughput" not in found.sources:
+        raise ValueError("throughput needs its source under [sources]")
+    powered = any(rates.power_mw is not None for each in found.throughput.values() for rates in each.values())
+    if powered and "power_mw" not in found.sources:
+        raise ValueError("power_mw needs its source under [sources]")
 
 
 def _key(name: str) -> str:

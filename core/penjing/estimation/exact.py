@@ -10,7 +10,7 @@ from penjing.estimation.arena import arena
 from penjing.estimation.c99_bytes import other_constants
 from penjing.estimation.containers import file_bytes, own_format
 from penjing.estimation.deployed import scale_bytes, size_bytes
-from penjing.estimation.latency import energy_mj, latency_ms
+from penjing.estimation.latency import energy_band, energy_mj, latency_band, latency_ms
 from penjing.estimation.prediction import predict
 from penjing.estimation.state import NetworkState
 from penjing.estimation.tables import Tables
@@ -60,6 +60,7 @@ def figures_of(
         constants = size + scale_bytes(graph, state, device) + other_constants(graph, state)
         flash = constants + device.kernel_bytes
     latency = None if device is None else latency_ms(graph, state, device)
+    band = None if device is None else latency_band(graph, state, device)
     return Figures(
         params=params,
         nonzero=params - masked,
@@ -70,5 +71,6 @@ def figures_of(
         ram_bytes=arena(graph, state).size,
         latency_ms=latency,
         energy_mj=None if device is None else energy_mj(latency, device),
-        latency_band=None if device is None or latency is None else device.band,
+        latency_band=band,
+        energy_band=None if device is None else energy_band(band, device),
     )

@@ -15,7 +15,7 @@ import msgspec
 from penjing.devices.profiles import Device
 from penjing.estimation.deployed import fold, stored_layer, stored_scales, stored_size
 from penjing.estimation.exact import figures_of
-from penjing.estimation.latency import energy_mj, layer_ms
+from penjing.estimation.latency import energy_band, energy_mj, layer_band, layer_ms, widest
 from penjing.estimation.prediction import kept_alone, predict, weight_state
 from penjing.estimation.state import NetworkState, WeightState
 from penjing.estimation.tables import Tables
@@ -35,6 +35,8 @@ class Share:
     size: int
     scales: int
     milliseconds: float | None
+    band: float | None
+    """Of the milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class Prepared:
     shares: Mapping[str, Share]
     rest_ms: Mapping[str, float]
     """By layer with a weight, the time that all others take together; missing where that is unknown."""
+    rest_band: Mapping[str, float]
+    """By the same layer, the widest band of all others; missing where there are none."""
     prunes: bool
     quantizes: bool
 
@@ -87,6 +91,7 @@ class Prepared:
         latency = None
         if name in self.rest_ms and new.milliseconds is not None:
             latency = self.rest_ms[name] + new.milliseconds
+        band = None if latency is None else widest((new.band, self.rest_band.get(name, 0.0)))
         flash = None
         if was.flash_bytes is not None:
             flash = was.flash_bytes + (new.size + new.scales) - (old.size + old.scales)
@@ -98,7 +103,8 @@ class Prepared:
             flash_bytes=flash,
             latency_ms=latency,
             energy_mj=None if device is None else energy_mj(latency, device),
-            latency_band=None if device is None or latency is None else device.band,
+            latency_band=band,
+            energy_band=None if device is None else energy_band(band, device),
         )
 
 
@@ -117,9 +123,11 @@ def prepare(graph: LayerGraph, plan: Plan, tables: Tables, *, device: Device | N
     layers = {name: (deployed[name], deployed[name].weights == graph.by_name[name].weights) for name in names}
     shares = {name: _share(layer, state.weight(layer), state, device) for name, (layer, _) in layers.items()}
     times: dict[str, float | None] = {}
+    bands: dict[str, float | None] = {}
     if device is not None:
         multiplying = [layer for layer in deployed.values() if layer.macs]
         times = {one.name: layer_ms(one, device, integer=state.is_integer(one)) for one in multiplying}
+        bands = {one.name: layer_band(device, integer=state.is_integer(one)) for one in multiplying}
     steps = {step.step for step in plan.steps}
     return Prepared(
         figures=figures_of(prediction.graph, state, device=device, format=""),
@@ -130,6 +138,7 @@ def prepare(graph: LayerGraph, plan: Plan, tables: Tables, *, device: Device | N
         layers=layers,
         shares=shares,
         rest_ms={name: rest for name in names if (rest := _rest(times, name)) is not None},
+        rest_band={name: rest for name in names if (rest := _rest_band(bands, name)) is not None},
         prunes="prune" in steps,
         quantizes=bool(steps & {"quantize", "qat"}),
     )
@@ -143,6 +152,7 @@ def _share(layer: Layer, weight: WeightState, state: NetworkState, device: Devic
         size=stored_size(stored, device),
         scales=0 if device is None else stored_scales(stored, device),
         milliseconds=None if device is None or not layer.macs else layer_ms(layer, device, integer=integer),
+        band=None if device is None or not layer.macs else layer_band(device, integer=integer),
     )
 
 
@@ -150,3 +160,7 @@ def _rest(times: Mapping[str, float | None], name: str) -> float | None:
     others = [time for other, time in times.items() if other != name]
     known = [time for time in others if time is not None]
     return math.fsum(known) if len(known) == len(others) else None
+
+
+def _rest_band(bands: Mapping[str, float | None], name: str) -> float | None:
+    return widest(band for other, band in bands.items() if other != name)

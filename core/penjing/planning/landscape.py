@@ -15,7 +15,7 @@ from penjing.estimation.arena import ALIGNMENT, buffers
 from penjing.estimation.c99_bytes import layer_constants
 from penjing.estimation.cut import channel_arrays
 from penjing.estimation.deployed import REQUANTIZATION_BYTES, fold
-from penjing.estimation.latency import operator_class
+from penjing.estimation.latency import SIMD_CHANNELS, operator_class
 from penjing.estimation.state import FILTERED, NetworkState
 from penjing.estimation.storage import BIAS_BYTES
 from penjing.layer_graph import Layer, LayerGraph
@@ -63,14 +63,29 @@ class Landscape:
         rates = device.rates("int8")
         self._time: Vector | None = None
         if rates is not None:
-            classes = [rates.of(operator_class(layer)) for layer in self.layers]
-            self._time = np.array([layer.positions for layer in self.layers]) / (np.array(classes) * 1e3)
+            positions = np.array([layer.positions for layer in self.layers])
+            self._time = positions / (np.array([rates.of(operator_class(layer)) for layer in self.layers]) * 1e3)
+            # A convolution that keeps few of its inputs runs at another rate.
+            self._narrow_time = positions / (rates.of("narrow") * 1e3)
+            self._may_narrow = np.array([operator_class(layer) in ("conv", "pointwise") for layer in self.layers])
         self._ram = _Ram(graph)
 
     def weights(self, kept: Matrix) -> Matrix:
         """Values of every layer's weight, [layer, candidate], for kept channels [group, candidate]."""
-        inputs = np.where(self._has_inputs[:, None], self._inputs.of(kept), 1.0)
-        result: Matrix = self._kernel[:, None] * self._outputs.of(kept) * inputs
+        result: Matrix = self._kernel[:, None] * self._outputs.of(kept) * self._read(kept)
+        return result
+
+    def _read(self, kept: Matrix) -> Matrix:
+        """Channels that each filter reads, [layer, candidate]."""
+        result: Matrix = np.where(self._has_inputs[:, None], self._inputs.of(kept), 1.0)
+        return result
+
+    def _latency(self, weights: Matrix, kept: Matrix) -> Vector | None:
+        if self._time is None:
+            return None
+        narrow = self._may_narrow[:, None] & (self._read(kept) < SIMD_CHANNELS)
+        times: Matrix = np.where(narrow, self._narrow_time[:, None], self._time[:, None])
+        result: Vector = (times * weights).sum(axis=0)
         return result
 
     def costs(self, kept: Matrix, bits: Matrix) -> Costs:
@@ -79,8 +94,7 @@ class Landscape:
         beside = BIAS_BYTES + REQUANTIZATION_BYTES  # in integers every filter has a bias
         flash = self._constant + (np.ceil(weights * bits / 8) + filters * beside).sum(axis=0)
         flash += self._norm_bytes @ self._norms.of(kept)
-        latency = None if self._time is None else self._time @ weights
-        return Costs(flash, self._ram.live(kept), latency)
+        return Costs(flash, self._ram.live(kept), self._latency(weights, kept))
 
 
 class _Counts:
