@@ -29,6 +29,8 @@ DeviceKind = Literal["microcontroller", "linux-board", "phone"]
 SparseStorage = Literal["bitmask", "index8"]
 """`bitmask`: one bit a weight, then the kept ones; `index8`: each kept weight with an 8-bit distance to the last."""
 Precision = Literal["int8", "float32"]
+MEASURED = "measured"
+"""The library of `throughput` that is fitted to a user's own measurements."""
 OperatorClass = Literal["conv", "pointwise", "narrow", "depthwise", "dense"]
 """Kernels that differ in speed: `pointwise` is a 1 × 1 convolution, `narrow` one whose filters read fewer than four
 channels (kernels take four 8-bit values at once), `dense` a fully connected layer."""
@@ -96,7 +98,9 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     throughput: dict[str, dict[Precision, Throughput]] = {}
     """By library, then by the precision of weights and activations."""
     measurements: tuple[Measurement, ...] = ()
-    """What a user timed on the board; `throughput` is fitted to them."""
+    """What a user timed on the board; the library `measured` of `throughput` is fitted to them."""
+    fitted_from: Text | None = None
+    """The library whose rates `measured` began with."""
     opset: Annotated[int, Meta(ge=1, le=100)] | None = None
     """The newest ONNX opset its runtime reads, if that is a limit."""
     sources: dict[str, Text] = {}
@@ -188,9 +192,22 @@ def read_device(path: Path) -> Device:
         _check(found)
     except msgspec.ValidationError as error:
         raise _explained(path, str(error)) from error
+    except UserError as error:
+        raise UserError("devices.wrong_value", path=path, key="name", detail=error.message()) from error
     except (OSError, ValueError, RecursionError) as error:  # msgspec's and tomllib's errors are ValueErrors
         raise _invalid(path, error) from error
     return found
+
+
+def checked_name(name: str) -> str:
+    """The name, if a profile may have it.
+
+    Raises:
+        UserError: `devices.name`.
+    """
+    if not _NAME.fullmatch(name) or len(name) > 64:
+        raise UserError("devices.name", name=name)
+    return name
 
 
 def user_folder() -> Path:
@@ -232,8 +249,7 @@ def _invalid(path: Path, detail: object) -> UserError:
 
 
 def _check(found: Device) -> None:
-    if not _NAME.fullmatch(found.name) or len(found.name) > 64:
-        raise ValueError(f"name {found.name!r} must be lower-case words joined by '-'")
+    checked_name(found.name)
     for field in ("weight_bits", "activation_bits"):
         widths = getattr(found, field)
         if not widths or list(widths) != sorted(set(widths)):

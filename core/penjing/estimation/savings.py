@@ -1,0 +1,123 @@
+"""What each part of a plan really saves on a device, in bytes, RAM and time, and why another part saves nothing there.
+
+A part saves what the network would take more if the plan did everything else: the plan is counted without it.
+
+>>> from penjing.devices.profiles import device
+>>> from penjing.layer_graph import LayerGraph
+>>> savings(LayerGraph(inputs=(), outputs=(), layers=()), Plan(), Tables(), device("rp2040"))
+()
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from penjing.devices.profiles import Device
+from penjing.errors import UserError
+from penjing.estimation.exact import figures
+from penjing.estimation.state import FLOAT_BITS
+from penjing.estimation.tables import Tables
+from penjing.layer_graph import LayerGraph
+from penjing.plan import Plan, Settings
+from penjing.results import Figures, Note
+
+Part = Literal["filters", "zeros", "weight_bits", "activation_bits"]
+
+NEUTRAL: Mapping[Part, Mapping[str, Any]] = {
+    "filters": {"filters": 0.0, "filter_threshold": None, "cut": (), "remove": False},
+    "zeros": {"sparsity": 0.0, "threshold": None, "nm": None},
+    "weight_bits": {"weight_bits": FLOAT_BITS, "codebook": None},
+    "activation_bits": {"activation_bits": FLOAT_BITS},
+}
+"""The settings of each part, as they are where the plan leaves it out."""
+
+
+class Saving(msgspec.Struct, frozen=True, kw_only=True):
+    """What one part of a plan saves on one device."""
+
+    part: Part
+    flash_bytes: int
+    """Of constants; negative where the part costs more than it saves."""
+    ram_bytes: int
+    latency_ms: float | None
+    """None where the time with or without the part is not known."""
+    notes: tuple[Note, ...] = ()
+    """What it does not save, and why."""
+
+
+def savings(
+    graph: LayerGraph, plan: Plan, tables: Tables, device: Device, *, layers: Collection[str] | None = None
+) -> tuple[Saving, ...]:
+    """What every part of the plan that is set saves, in all layers or in some.
+
+    Raises:
+        KeyError: The tables lack a score that `tables.wanted` names.
+        UserError: What the plan asks for cannot be done to this network.
+    """
+    names = [layer.name for layer in graph.compressible if layers is None or layer.name in layers]
+    now: Figures | None = None
+    found = []
+    for part, neutral in NEUTRAL.items():
+        concerned = [name for name in names if _sets(plan.settings(name), neutral)]
+        if not concerned:
+            continue
+        now = figures(graph, plan, tables=tables, device=device, format="") if now is None else now
+        try:
+            other = figures(graph, _without(plan, concerned, neutral), tables=tables, device=device, format="")
+        except UserError:  # for example a removed layer that only the filter cut makes possible
+            continue
+        settings = [plan.settings(name) for name in concerned]
+        time = None if now.latency_ms is None or other.latency_ms is None else other.latency_ms - now.latency_ms
+        found.append(
+            Saving(
+                part=part,
+                flash_bytes=_constants(other) - _constants(now),
+                ram_bytes=(other.ram_bytes or 0) - (now.ram_bytes or 0),
+                latency_ms=time,
+                notes=tuple(_notes(part, settings, device, timed=time is not None)),
+            )
+        )
+    return tuple(found)
+
+
+def _sets(settings: Settings, neutral: Mapping[str, Any]) -> bool:
+    return any(getattr(settings, name) != value for name, value in neutral.items())
+
+
+def _without(plan: Plan, names: Collection[str], neutral: Mapping[str, Any]) -> Plan:
+    for name in names:
+        plan = plan.with_layer(name, **neutral)
+    return plan
+
+
+def _constants(found: Figures) -> int:
+    return found.size_bytes if found.flash_bytes is None else found.flash_bytes
+
+
+def _notes(part: Part, settings: Collection[Settings], device: Device, *, timed: bool) -> Iterator[Note]:
+    if part == "zeros":
+        stored = "saving.zeros_no_time" if device.sparse_storage else "saving.zeros_stored"
+        yield Note(code=stored, values={"device": device.title})
+    elif part == "weight_bits":
+        yield from _bit_notes(settings, device, timed=timed)
+    elif part == "activation_bits":
+        if any(one.activation_bits < 8 for one in settings):
+            yield Note(code="saving.activation_bytes")
+        if not timed:
+            yield Note(code="saving.float_time_unknown", values={"device": device.title})
+
+
+def _bit_notes(settings: Collection[Settings], device: Device, *, timed: bool) -> Iterator[Note]:
+    widths = sorted({one.weight_bits for one in settings if one.scheme != "float16"})
+    for bits in widths:
+        if (wider := device.stored_bits(bits)) != bits:
+            yield Note(code="saving.bits_wider", values={"device": device.title, "bits": bits, "stored": wider})
+    if any(one.codebook is not None for one in settings):
+        yield Note(code="saving.codebook", values={"device": device.title})
+    if any(bits < 8 for bits in widths):
+        yield Note(code="saving.bits_unpacked")
+    if any(one.weight_bits < FLOAT_BITS and one.activation_bits > 8 for one in settings):
+        yield Note(code="saving.weights_alone")
+    elif not timed:
+        yield Note(code="saving.float_time_unknown", values={"device": device.title})
