@@ -33,6 +33,15 @@ def add_model(parser: argparse.ArgumentParser, *, data: bool = True) -> None:
         parser.add_argument("--data", metavar="DATA", help=".npz, .csv or a folder of images; a sample has its own")
 
 
+def add_network(parser: argparse.ArgumentParser) -> None:
+    """--model with --plan and --data, where a network is not what the subcommand is about."""
+    parser.add_argument("--model", metavar="MODEL", help="a file (.onnx, .pt2, .penjingnet, …) or sample:NAME")
+    parser.add_argument("--plan", metavar="PLAN.json", help="what to do to it; see the README")
+    parser.add_argument("--architecture", metavar="NAME|FILE.py:FACTORY", help="for files that hold only weights")
+    parser.add_argument("--allow-code", action="store_true", help="consent to run the factory of --architecture")
+    parser.add_argument("--data", metavar="DATA", help=".npz, .csv or a folder of images, for criteria that need some")
+
+
 def open_sources(arguments: argparse.Namespace) -> Opened:
     """The model and the data that the arguments name; a sample's own data where none is named."""
     # torch takes seconds to import: not before the arguments are known to be right.

@@ -32,12 +32,17 @@ def accuracy(value: Accuracy | None) -> str:
     return f"{100 * value.value:.1f} % [{100 * value.low:.1f}, {100 * value.high:.1f}] n={value.n} {value.split}"
 
 
+def banded(value: float | None, unit: str, band: float | None) -> str:
+    """A predicted time or energy and its band."""
+    spread = f" ± {100 * band:.0f} %" if band is not None else ""
+    return UNKNOWN if value is None else f"{value:.3g} {unit}{spread}"
+
+
 def figures_table(terminal: Terminal, baseline: Figures, compressed: Figures) -> None:
     """Before and after, a figure a line."""
 
     def number(name: str, unit: str, band: float | None) -> Callable[[float | None], str]:
-        spread = f" ± {100 * band:.0f} %" if band is not None else ""
-        return lambda value: UNKNOWN if value is None else f"{value:.3g} {unit}{spread}"
+        return lambda value: banded(value, unit, band)
 
     rows: list[tuple[str, Callable[[Any], str]]] = [
         ("accuracy", accuracy),

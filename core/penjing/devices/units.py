@@ -1,4 +1,4 @@
-"""Sizes, times, energies and points as people write them: `64KiB`, `20ms`, `1mJ`, `1.0`; and back into words.
+"""Sizes, times, energies, batteries and points as people write them: `64KiB`, `20ms`, `1mJ`; and back into words.
 
 >>> parse_size("64KiB"), parse_time("20ms"), parse_energy("1mJ")
 (65536, 20.0, 1.0)
@@ -27,6 +27,9 @@ _SIZES = {
 }
 _TIMES = {"": 1.0, "ns": 1e-6, "us": 1e-3, "µs": 1e-3, "μs": 1e-3, "ms": 1.0, "s": 1e3}
 _ENERGIES = {"": 1.0, "nj": 1e-6, "uj": 1e-3, "µj": 1e-3, "μj": 1e-3, "mj": 1.0, "j": 1e3}
+_CHARGES = {"": 1.0, "mah": 1.0, "ah": 1e3}
+_CURRENTS = {"": 1.0, "na": 1e-3, "ua": 1.0, "µa": 1.0, "μa": 1.0, "ma": 1e3, "a": 1e6}
+_VOLTAGES = {"": 1.0, "mv": 1e-3, "v": 1.0}
 _LARGEST = 2.0**50
 _NUMBER = re.compile(r"\s*([0-9]{1,18}(?:\.[0-9]{0,18})?)\s*([A-Za-zµμ]{0,4})\s*")
 
@@ -56,6 +59,33 @@ def parse_energy(value: str | int | float) -> float:
         UserError: `units.energy`.
     """
     return _parse(str(value), _ENERGIES, "units.energy")
+
+
+def parse_charge(value: str | int | float) -> float:
+    """Milliampere-hours of `220mAh`, `1.2Ah`; a bare number is milliampere-hours.
+
+    Raises:
+        UserError: `units.charge`.
+    """
+    return _parse(str(value), _CHARGES, "units.charge")
+
+
+def parse_current(value: str | int | float) -> float:
+    """Microamperes of `2uA`, `0.5mA`; a bare number is microamperes.
+
+    Raises:
+        UserError: `units.current`.
+    """
+    return _parse(str(value), _CURRENTS, "units.current")
+
+
+def parse_voltage(value: str | int | float) -> float:
+    """Volts of `3V`, `1500mV`; a bare number is volts.
+
+    Raises:
+        UserError: `units.voltage`.
+    """
+    return _parse(str(value), _VOLTAGES, "units.voltage")
 
 
 def parse_points(value: str | int | float) -> float:

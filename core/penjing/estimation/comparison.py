@@ -27,7 +27,7 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     library: str | None
     fits: bool | None
-    """None where flash or RAM are not known and nothing that is known is too small."""
+    """None where room is not known and nothing that is known is too small; files on a board with a system always fit."""
     flash_free: int | None
     """Bytes left, negative where it does not fit; None where unknown. So is `ram_free`."""
     ram_free: int | None
@@ -54,7 +54,7 @@ def compare(graph: LayerGraph, plan: Plan, tables: Tables, devices: Sequence[Dev
                 device=device.name,
                 title=device.title,
                 library=device.library,
-                fits=_fits(free),
+                fits=_fits(free if device.kind == "microcontroller" else free[1:]),
                 flash_free=free[0],
                 ram_free=free[1],
                 baseline=figures_of(graph, device=device),

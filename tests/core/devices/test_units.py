@@ -2,7 +2,16 @@
 
 import pytest
 
-from penjing.devices.units import parse_energy, parse_points, parse_size, parse_time, size_text
+from penjing.devices.units import (
+    parse_charge,
+    parse_current,
+    parse_energy,
+    parse_points,
+    parse_size,
+    parse_time,
+    parse_voltage,
+    size_text,
+)
 from penjing.errors import UserError
 
 
@@ -65,3 +74,13 @@ def test_that_points_are_read_and_anything_else_is_said() -> None:
         with pytest.raises(UserError) as caught:
             parse_points(text)
         assert caught.value.code == "units.points"
+
+
+def test_that_batteries_are_read_in_milliampere_hours_microamperes_and_volts() -> None:
+    assert [parse_charge(text) for text in ("220mAh", "1.2 Ah", "220")] == pytest.approx([220, 1200, 220])
+    assert [parse_current(text) for text in ("2uA", "2µA", "0.5mA", "800nA", "3")] == pytest.approx([2, 2, 500, 0.8, 3])
+    assert [parse_voltage(text) for text in ("3V", "1500mV", "3.7")] == pytest.approx([3, 1.5, 3.7])
+    for parse, text in ((parse_charge, "3V"), (parse_current, "220mAh"), (parse_voltage, "2uA")):
+        with pytest.raises(UserError) as refused:
+            parse(text)
+        assert refused.value.hint()
