@@ -27,7 +27,7 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     library: str | None
     fits: bool | None
-    """None where room is not known and nothing that is known is too small; files on a board with a system always fit."""
+    """None where room is not known and nothing that is known is too small; a board with a system has storage."""
     flash_free: int | None
     """Bytes left, negative where it does not fit; None where unknown. So is `ram_free`."""
     ram_free: int | None
