@@ -11,9 +11,10 @@ from collections.abc import Sequence
 import msgspec
 
 from penjing.devices.profiles import Device
+from penjing.estimation.arena import arena
 from penjing.estimation.exact import figures_of
-from penjing.estimation.prediction import predict
-from penjing.estimation.savings import Saving, savings
+from penjing.estimation.savings import Saving, parts
+from penjing.estimation.state import NetworkState
 from penjing.estimation.tables import Tables
 from penjing.layer_graph import LayerGraph
 from penjing.plan import Plan
@@ -44,10 +45,10 @@ def compare(graph: LayerGraph, plan: Plan, tables: Tables, devices: Sequence[Dev
         KeyError: The tables lack a score that `tables.wanted` names.
         UserError: What `predict` refuses.
     """
-    prediction = predict(graph, plan, tables)
-    found = []
+    found, counted = [], parts(graph, plan, tables)
+    before = arena(graph, NetworkState()).size
     for device in devices:
-        figures = figures_of(prediction.graph, prediction.state, device=device)
+        figures = counted.plan.figures(device)
         free = _left(device.flash_bytes, figures.flash_bytes), _left(device.ram_bytes, figures.ram_bytes)
         found.append(
             Compared(
@@ -57,9 +58,9 @@ def compare(graph: LayerGraph, plan: Plan, tables: Tables, devices: Sequence[Dev
                 fits=_fits(free if device.kind == "microcontroller" else free[1:]),
                 flash_free=free[0],
                 ram_free=free[1],
-                baseline=figures_of(graph, device=device),
+                baseline=figures_of(graph, device=device, format="", ram_bytes=before),
                 figures=figures,
-                savings=savings(graph, plan, tables, device),
+                savings=counted.on(device),
             )
         )
     return tuple(found)

@@ -46,9 +46,17 @@ def figures(
 
 
 def figures_of(
-    graph: LayerGraph, state: NetworkState | None = None, *, device: Device | None = None, format: str | None = None
+    graph: LayerGraph,
+    state: NetworkState | None = None,
+    *,
+    device: Device | None = None,
+    format: str | None = None,
+    ram_bytes: int | None = None,
 ) -> Figures:
-    """The figures of a network in a given state; `graph` is the network after its cut, batch norm as loaded."""
+    """The figures of a network in a given state; `graph` is the network after its cut, batch norm as loaded.
+
+    `ram_bytes` is what `arena` says, where that is known already: it takes longest, and no device changes it.
+    """
     state = NetworkState() if state is None else state
     if format is None and device is not None:
         format = own_format(device, graph, state)
@@ -68,7 +76,7 @@ def figures_of(
         size_bytes=size,
         file_bytes=None if format is None else file_bytes(graph, state, format),
         flash_bytes=flash,
-        ram_bytes=arena(graph, state).size,
+        ram_bytes=arena(graph, state).size if ram_bytes is None else ram_bytes,
         latency_ms=latency,
         energy_mj=None if device is None else energy_mj(latency, device),
         latency_band=band,

@@ -8,15 +8,19 @@ A part saves what the network would take more if the plan did everything else: t
 ()
 """
 
+import contextlib
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
 
 from penjing.devices.profiles import Device
 from penjing.errors import UserError
-from penjing.estimation.exact import figures
-from penjing.estimation.state import FLOAT_BITS
+from penjing.estimation.arena import arena
+from penjing.estimation.exact import figures_of
+from penjing.estimation.prediction import predict
+from penjing.estimation.state import FLOAT_BITS, NetworkState
 from penjing.estimation.tables import Tables
 from penjing.layer_graph import LayerGraph
 from penjing.plan import Plan, Settings
@@ -46,6 +50,33 @@ class Saving(msgspec.Struct, frozen=True, kw_only=True):
     """What it does not save, and why."""
 
 
+@dataclass(frozen=True)
+class Side:
+    """A network as it would be, and its arena, which no device changes."""
+
+    graph: LayerGraph
+    state: NetworkState
+    ram_bytes: int
+
+    def figures(self, device: Device) -> Figures:
+        """Its figures on a device; the bytes of files are left out."""
+        return figures_of(self.graph, self.state, device=device, format="", ram_bytes=self.ram_bytes)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A plan, and the same plan without each of its parts."""
+
+    plan: Side
+    without: Mapping[Part, tuple[Side, tuple[Settings, ...]]]
+    """With the settings of the layers that the part concerns."""
+
+    def on(self, device: Device) -> tuple[Saving, ...]:
+        """What each part saves on one device."""
+        now = self.plan.figures(device)
+        return tuple(_saving(part, now, side, settings, device) for part, (side, settings) in self.without.items())
+
+
 def savings(
     graph: LayerGraph, plan: Plan, tables: Tables, device: Device, *, layers: Collection[str] | None = None
 ) -> tuple[Saving, ...]:
@@ -55,30 +86,39 @@ def savings(
         KeyError: The tables lack a score that `tables.wanted` names.
         UserError: What the plan asks for cannot be done to this network.
     """
+    return parts(graph, plan, tables, layers=layers).on(device)
+
+
+def parts(graph: LayerGraph, plan: Plan, tables: Tables, *, layers: Collection[str] | None = None) -> Parts:
+    """The plan and its parts, counted once for any number of devices; raises as `savings`."""
     names = [layer.name for layer in graph.compressible if layers is None or layer.name in layers]
-    now: Figures | None = None
-    found = []
+    without: dict[Part, tuple[Side, tuple[Settings, ...]]] = {}
     for part, neutral in NEUTRAL.items():
         concerned = [name for name in names if _sets(plan.settings(name), neutral)]
         if not concerned:
             continue
-        now = figures(graph, plan, tables=tables, device=device, format="") if now is None else now
-        try:
-            other = figures(graph, _without(plan, concerned, neutral), tables=tables, device=device, format="")
-        except UserError:  # for example a removed layer that only the filter cut makes possible
-            continue
-        settings = [plan.settings(name) for name in concerned]
-        time = None if now.latency_ms is None or other.latency_ms is None else other.latency_ms - now.latency_ms
-        found.append(
-            Saving(
-                part=part,
-                flash_bytes=_constants(other) - _constants(now),
-                ram_bytes=(other.ram_bytes or 0) - (now.ram_bytes or 0),
-                latency_ms=time,
-                notes=tuple(_notes(part, settings, device, timed=time is not None)),
-            )
-        )
-    return tuple(found)
+        # Without a part, another may not be possible: a layer that only a cut makes removable.
+        with contextlib.suppress(UserError):
+            side = _side(graph, _without(plan, concerned, neutral), tables)
+            without[part] = side, tuple(plan.settings(name) for name in concerned)
+    return Parts(_side(graph, plan, tables), without)
+
+
+def _side(graph: LayerGraph, plan: Plan, tables: Tables) -> Side:
+    found = predict(graph, plan, tables)
+    return Side(found.graph, found.state, arena(found.graph, found.state).size)
+
+
+def _saving(part: Part, now: Figures, side: Side, settings: tuple[Settings, ...], device: Device) -> Saving:
+    other = side.figures(device)
+    time = None if now.latency_ms is None or other.latency_ms is None else other.latency_ms - now.latency_ms
+    return Saving(
+        part=part,
+        flash_bytes=_constants(other) - _constants(now),
+        ram_bytes=(other.ram_bytes or 0) - (now.ram_bytes or 0),
+        latency_ms=time,
+        notes=tuple(_notes(part, settings, device, timed=time is not None)),
+    )
 
 
 def _sets(settings: Settings, neutral: Mapping[str, Any]) -> bool:
