@@ -13,7 +13,7 @@ import msgspec
 from penjing.devices.profiles import Device
 from penjing.estimation.arena import arena
 from penjing.estimation.exact import figures_of
-from penjing.estimation.savings import Saving, parts
+from penjing.estimation.savings import Parts, Saving, parts
 from penjing.estimation.state import NetworkState
 from penjing.estimation.tables import Tables
 from penjing.layer_graph import LayerGraph
@@ -45,8 +45,13 @@ def compare(graph: LayerGraph, plan: Plan, tables: Tables, devices: Sequence[Dev
         KeyError: The tables lack a score that `tables.wanted` names.
         UserError: What `predict` refuses.
     """
-    found, counted = [], parts(graph, plan, tables)
-    before = arena(graph, NetworkState()).size
+    return compare_parts(graph, parts(graph, plan, tables), devices)
+
+
+def compare_parts(before: LayerGraph, counted: Parts, devices: Sequence[Device]) -> tuple[Compared, ...]:
+    """The same from a plan's parts (`savings.parts`, `savings.finished_parts`); `before` is the network as loaded."""
+    found = []
+    room = arena(before, NetworkState()).size
     for device in devices:
         figures = counted.plan.figures(device)
         free = _left(device.flash_bytes, figures.flash_bytes), _left(device.ram_bytes, figures.ram_bytes)
@@ -58,7 +63,7 @@ def compare(graph: LayerGraph, plan: Plan, tables: Tables, devices: Sequence[Dev
                 fits=_fits(free if device.kind == "microcontroller" else free[1:]),
                 flash_free=free[0],
                 ram_free=free[1],
-                baseline=figures_of(graph, device=device, format="", ram_bytes=before),
+                baseline=figures_of(before, device=device, format="", ram_bytes=room),
                 figures=figures,
                 savings=counted.on(device),
             )

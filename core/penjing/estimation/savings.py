@@ -19,10 +19,11 @@ from penjing.devices.profiles import Device
 from penjing.errors import UserError
 from penjing.estimation.arena import arena
 from penjing.estimation.exact import figures_of
-from penjing.estimation.prediction import predict
-from penjing.estimation.state import FLOAT_BITS, NetworkState
+from penjing.estimation.prediction import predict, weight_state
+from penjing.estimation.state import FLOAT_BITS, NetworkState, WeightState
 from penjing.estimation.tables import Tables
-from penjing.layer_graph import LayerGraph
+from penjing.estimation.tensors import tensor_bits
+from penjing.layer_graph import Layer, LayerGraph
 from penjing.plan import Plan, Settings
 from penjing.results import Figures, Note
 
@@ -104,9 +105,50 @@ def parts(graph: LayerGraph, plan: Plan, tables: Tables, *, layers: Collection[s
     return Parts(_side(graph, plan, tables), without)
 
 
+def finished_parts(before: LayerGraph, after: LayerGraph, state: NetworkState, plan: Plan) -> Parts:
+    """The same of a network that has gone through the plan: `after` in its `state`, made of `before`.
+
+    Without its filter cut it would keep the same share of each layer's weights.
+    """
+    layers = [layer.name for layer in before.compressible]
+    weights = {layer.name: state.weight(layer) for layer in after.compressible}
+    bits = tensor_bits(before, plan) if state.tensor_bits else {}
+    uncut = {layer.name: _uncut(layer, after.by_name.get(layer.name), state, plan) for layer in before.compressible}
+    dense = {
+        layer.name: msgspec.structs.replace(weights[layer.name], kept=layer.weights) for layer in after.compressible
+    }
+    as_float = {name: WeightState(kept=weight.kept) for name, weight in weights.items()}
+    others: dict[Part, tuple[LayerGraph, NetworkState]] = {
+        "filters": (before, msgspec.structs.replace(state, weights=uncut, tensor_bits=bits)),
+        "zeros": (after, msgspec.structs.replace(state, weights=dense)),
+        "weight_bits": (after, msgspec.structs.replace(state, weights=as_float)),
+        "activation_bits": (after, msgspec.structs.replace(state, tensor_bits={})),
+    }
+    without: dict[Part, tuple[Side, tuple[Settings, ...]]] = {}
+    for part, (graph, other) in others.items():
+        settings = tuple(plan.settings(name) for name in layers if _sets(plan.settings(name), NEUTRAL[part]))
+        if settings:
+            without[part] = _counted(graph, other), settings
+    return Parts(_counted(after, state), without)
+
+
+def _uncut(layer: Layer, now: Layer | None, state: NetworkState, plan: Plan) -> WeightState:
+    if now is None:  # the plan removed it
+        return weight_state(layer, plan.settings(layer.name), kept=layer.weights)
+    weight = state.weight(now)
+    kept = round(layer.weights * weight.kept / max(now.weights, 1))
+    filters = layer.weight_shape[0] if layer.weight_shape else 1
+    scales = filters if weight.scales > 1 else weight.scales
+    return msgspec.structs.replace(weight, kept=kept, scales=scales, zeros=scales if weight.zeros else 0)
+
+
 def _side(graph: LayerGraph, plan: Plan, tables: Tables) -> Side:
     found = predict(graph, plan, tables)
-    return Side(found.graph, found.state, arena(found.graph, found.state).size)
+    return _counted(found.graph, found.state)
+
+
+def _counted(graph: LayerGraph, state: NetworkState) -> Side:
+    return Side(graph, state, arena(graph, state).size)
 
 
 def _saving(part: Part, now: Figures, side: Side, settings: tuple[Settings, ...], device: Device) -> Saving:

@@ -11,9 +11,11 @@ import jinja2
 import numpy as np
 
 from penjing import assets
-from penjing.devices.profiles import Device
+from penjing.devices.profiles import Device, devices
+from penjing.estimation.comparison import compare_parts
 from penjing.estimation.deployed import stored_layers, stored_size
 from penjing.estimation.finished import state_of
+from penjing.estimation.savings import finished_parts
 from penjing.estimation.state import NetworkState
 from penjing.inspection.distribution import histogram, sorted_values
 from penjing.layer_graph import LayerGraph
@@ -21,6 +23,7 @@ from penjing.model.model import Model
 from penjing.plan import Plan
 from penjing.report import words
 from penjing.report.command import command_line
+from penjing.report.devices import device_rows, saving_rows
 from penjing.results import Accuracy, Figures, RunResult, StepResult
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
@@ -102,6 +105,8 @@ def write_report(
     def text(code: str, **values: object) -> str:
         return assets.text(f"report.{code}", language=language, **values)
 
+    known = devices() if device is None or device in devices() else (device, *devices())
+    compared = compare_parts(before, finished_parts(before, after, state_of(model, after), plan), known)
     page = _environment().from_string(TEMPLATE.read_text(encoding="utf-8"))
     content = page.render(
         text=text,
@@ -111,6 +116,8 @@ def write_report(
         model_source=words.shown(Path(model_source).name if "/" in model_source else model_source),
         data_source=None if data_source is None else words.shown(Path(data_source).name),
         device=device,
+        savings=saving_rows(compared, device, text, language),
+        matrix=device_rows(compared, device),
         device_facts=() if device is None else tuple(_device_facts(device, text, language)),
         figures=tuple(_figure_rows(result.baseline, result.compressed, device, text, language)),
         layers=tuple(_layer_rows(before, after, model, device)),
@@ -163,11 +170,11 @@ def _figure_rows(
         yield FigureRow(
             title=_title(name, language), before=show(old), after=show(new), change=_ratio(old, new), kind=kind
         )
-    for name, unit in (("latency_ms", "ms"), ("energy_mj", "mJ")):
+    for name, unit, width in (("latency_ms", "ms", after.latency_band), ("energy_mj", "mJ", after.energy_band)):
         old, new = getattr(before, name), getattr(after, name)
         if device is None:
             continue
-        band = text("predicted_band", band=f"{100 * after.latency_band:.0f}") if after.latency_band else text("unknown")
+        band = text("predicted_band", band=f"{100 * width:.0f}") if width else text("unknown")
         yield FigureRow(
             title=_title(name, language),
             before=_measure(old, unit),

@@ -5,10 +5,12 @@ import pytest
 
 from penjing.devices.profiles import device
 from penjing.estimation.comparison import compare, variants
+from penjing.estimation.finished import state_of
 from penjing.estimation.gathering import tables_for
-from penjing.estimation.savings import Saving, savings
+from penjing.estimation.savings import Saving, finished_parts, savings
 from penjing.estimation.tables import Tables
 from penjing.inspection.graph import layer_graph
+from penjing.pipeline.run import run_plan
 from penjing.plan import Plan
 from tests.support.networks import NETWORKS
 
@@ -107,3 +109,19 @@ def test_that_a_plan_is_compared_on_every_device_and_library() -> None:
     assert None not in times and len(set(times)) == 4
     assert [one.fits for one in found] == [True, True, True, True, False, None, None]
     assert found[4].ram_free == 100 - (found[4].figures.ram_bytes or 0)
+
+
+@pytest.mark.parametrize("name", ["plain", "residual", "depthwise"])
+def test_that_a_finished_network_tells_the_savings_that_its_plan_foretold(name: str) -> None:
+    model = NETWORKS[name](0)
+    graph = layer_graph(model)
+    plan = Plan().with_defaults(filters=0.25, sparsity=0.5, weight_bits=4, activation_bits=8)
+    finished = run_plan(model, plan, None, graph=graph, training=False, measuring=False)
+    state = state_of(finished.model, finished.graph)
+    told = finished_parts(graph, finished.graph, state, plan).on(PI)
+    foretold = savings(graph, plan, tables_for(model, graph, plan), PI)
+    assert [(one.part, one.flash_bytes, one.ram_bytes) for one in told] == [
+        (one.part, one.flash_bytes, one.ram_bytes) for one in foretold
+    ]
+    for one, other in zip(told, foretold, strict=True):
+        assert one.latency_ms == pytest.approx(other.latency_ms) and one.notes == other.notes

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from penjing.compression.quantize import quantize
-from penjing.devices.profiles import device
+from penjing.devices.profiles import device, devices
 from penjing.estimation.exact import figures_of
 from penjing.estimation.finished import state_of
 from penjing.exporting.export import export_model
@@ -151,3 +151,14 @@ def test_that_every_text_has_a_translation(tmp_path: Path, language: str) -> Non
     text = Page(write(tmp_path, language=language)).text
     assert "report." not in text and "figure." not in text and "verify." not in text
     assert ("压缩前后" in text) is (language == "zh_CN")
+
+
+def test_that_the_report_says_what_each_part_saves_and_what_other_devices_would_take(tmp_path: Path) -> None:
+    page = Page(write(tmp_path))
+    assert "What each part of the plan saves on Nordic nRF52840" in page.text
+    assert "Weights below 8 bits are unpacked" in page.text
+    assert "How long Nordic nRF52840 takes in float is not known" in page.text
+    for known in devices():
+        assert known.title in page.text
+    chinese = Page(write(tmp_path, language="zh_CN"))
+    assert "闪存减少，时间不变" in chinese.text and "同一网络在其他设备上" in chinese.text
