@@ -39,6 +39,7 @@ class Actions(QObject):
         session.before_changed.connect(self.before.setChecked)
         self.measure = self._make(self.tr("&Measure All"), "F5")
         self.fit = self._make(self.tr("&Fit to Device"), "Ctrl+Shift+F")
+        self.devices = self._make(self.tr("Compare &Devices…"), "Ctrl+Shift+D")
         self.cancel = self._make(self.tr("&Cancel"), "Esc")
         self.help = self._make(self.tr("&Learn"), Key.HelpContents)
         self.shortcuts = self._make(self.tr("&Keyboard Shortcuts"), "Ctrl+F1")
@@ -80,6 +81,7 @@ class Actions(QObject):
             self.reset_plan,
             self.filter,
             self.before,
+            self.devices,
             *self.tabs,
         ):
             action.setEnabled(session.is_open)

@@ -129,6 +129,12 @@ class Commands(QObject):
 
         Preferences(self._window.settings, self._window).open()
 
+    def compare_devices(self) -> None:
+        """The plan on every device, and what the person measured on one."""
+        from penjing_gui.dialogs.devices import DevicesDialog
+
+        DevicesDialog(self._session, self._window).open()
+
     def shortcuts(self) -> None:
         """Every key that does something."""
         from penjing_gui.dialogs.shortcuts import Shortcuts

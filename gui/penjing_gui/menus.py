@@ -34,6 +34,7 @@ def fill_menus(window: "MainWindow") -> None:
         does.filter: window.docks.focus_filter,
         does.measure: window.session.measure_all,
         does.fit: window.session.fit,
+        does.devices: do.compare_devices,
         does.cancel: do.cancel,
         does.help: lambda: window.show_tab(window.workbench.LEARN),
         does.about: do.about,
@@ -65,7 +66,7 @@ def fill_menus(window: "MainWindow") -> None:
     _add(view, None, does.reset_layout, does.to_notice, None)
     _add_themes(window, view.addMenu(window.tr("&Theme")))
     _add_languages(window, view.addMenu(window.tr("&Language")))
-    _add(bar.addMenu(window.tr("&Run")), does.measure, does.fit, None, does.cancel)
+    _add(bar.addMenu(window.tr("&Run")), does.measure, does.fit, does.devices, None, does.cancel)
     _add(bar.addMenu(window.tr("&Help")), does.help, does.shortcuts, None, does.about)
 
 

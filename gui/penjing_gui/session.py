@@ -54,6 +54,8 @@ class Session(SessionState):
     tables_changed = Signal()
     selection_changed = Signal()
     device_changed = Signal()
+    devices_changed = Signal()
+    """The person added a device or changed one."""
     budgets_changed = Signal()
     runs_changed = Signal()
     job_changed = Signal(object)

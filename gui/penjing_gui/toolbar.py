@@ -1,10 +1,12 @@
 """The tool bar: the one device selector, undo and redo, fit, measure."""
 
-from PySide6.QtCore import QSize, Qt
+from collections.abc import Sequence
+
+from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QComboBox, QLabel, QSizePolicy, QToolBar, QToolButton, QWidget
 
-from penjing.devices.profiles import devices
+from penjing.devices.profiles import collection
 from penjing.devices.units import size_text
 from penjing.errors import UserError
 from penjing_gui import icons
@@ -42,6 +44,7 @@ class ToolBar(QToolBar):
         self._add(actions.measure, "run.measureAll", "gauge", words=True)
         self._devices.activated.connect(self._choose)
         session.device_changed.connect(self._show)
+        session.devices_changed.connect(self._refill)
         session.opened.connect(self._show)
         self._show()
 
@@ -56,15 +59,24 @@ class ToolBar(QToolBar):
         self.addWidget(button)
 
     def _fill(self) -> None:
+        self._devices.clear()
         self._devices.addItem(self.tr("No device"), None)
-        try:
-            known = devices()
-        except UserError as error:
-            self._session.noticed.emit(self._session.texts.error(error, key="device"))
-            return
-        for one in known:
+        known = collection()
+        for one in known.devices:
             room = [size_text(size) for size in (one.flash_bytes, one.ram_bytes) if size]
-            self._devices.addItem(f"{one.title} · {' / '.join(room)}" if room else one.title, one.name)
+            title = f"{one.title} *" if one.name in known.files else one.title
+            self._devices.addItem(f"{title} · {' / '.join(room)}" if room else title, one.name)
+        self._devices.setToolTip(self.tr("* marks a device of your own"))
+        # When the window is there to show it.
+        QTimer.singleShot(0, self, lambda: self._complain(known.problems))
+
+    def _complain(self, problems: Sequence[UserError]) -> None:
+        for problem in problems:
+            self._session.noticed.emit(self._session.texts.error(problem, key=f"device {problem.values['path']}"))
+
+    def _refill(self) -> None:
+        self._fill()
+        self._show()
 
     def _choose(self, index: int) -> None:
         name = self._devices.itemData(index)
