@@ -50,6 +50,8 @@ class Actions(QObject):
         self.tabs = [self._make(self.tr("Tab {number}").format(number=n + 1), f"Ctrl+{n + 1}") for n in range(TABS)]
         self.measure.setToolTip(self.tr("Measure on all validation samples (F5)"))
         self.fit.setToolTip(self.tr("Find the plan that fits the device at the least loss"))
+        self.devices.setToolTip(self.tr("What the plan takes and saves on every device"))
+        self.devices.setIconText(self.tr("Compare devices"))
         self.measure.setIconText(self.tr("Measure all"))
         self.fit.setIconText(self.tr("Fit to device"))
         session.opened.connect(self._update)

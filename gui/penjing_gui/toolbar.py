@@ -33,6 +33,7 @@ class ToolBar(QToolBar):
         self._fill()
         self.addWidget(label)
         self.addWidget(self._devices)
+        self._add(actions.devices, "fit.compareDevices", "cpu")
         self.addSeparator()
         self._add(actions.undo, "edit.undo", "undo-2")
         self._add(actions.redo, "edit.redo", "redo-2")
