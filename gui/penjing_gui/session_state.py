@@ -29,6 +29,10 @@ Values = Mapping[str, NDArray[np.float32]]
 class SessionState(QObject):
     """What is open; `Session` changes it and says so."""
 
+    _problems: tuple[Problem, ...]
+    _problems_of: tuple[object, ...]
+    """What the last problems were found in; nothing at first."""
+
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._generation = 0
@@ -174,7 +178,12 @@ class SessionState(QObject):
     @property
     def problems(self) -> tuple[Problem, ...]:
         """What is wrong or useless in the plan."""
-        return () if self.graph is None else check(self._plan, self.graph, device=self._device)
+        graph = self.graph
+        of = (self._plan, graph, self._device, self._tables)
+        if len(of) != len(self._problems_of) or any(a is not b for a, b in zip(of, self._problems_of, strict=True)):
+            self._problems_of = of
+            self._problems = () if graph is None else check(self._plan, graph, device=self._device, tables=self._tables)
+        return self._problems
 
     def _reset(self) -> None:
         self._opened: wire.Opened | None = None
@@ -184,6 +193,7 @@ class SessionState(QObject):
         self._tables = Tables()
         self._values: Values = {}
         self._exact: ExactFigures | None = None
+        self._problems, self._problems_of = (), ()
         self._original_plan = Plan()
         self._figures: Figures | None = None
         self._figures_current = False

@@ -1,11 +1,11 @@
 """The line at the bottom: the last word, the network as loaded, the network now, what the engine is at."""
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QStatusBar, QWidget
+from PySide6.QtWidgets import QStatusBar, QWidget
 
 from penjing.worker.messages import OpenProgress
 from penjing_gui import words
 from penjing_gui.controls.identity import identify
+from penjing_gui.controls.readout import Readout
 from penjing_gui.notices import Notice
 from penjing_gui.session import Session
 
@@ -17,7 +17,7 @@ class StatusBar(QStatusBar):
         super().__init__(parent)
         self._session = session
         self.setSizeGripEnabled(False)
-        self._message = self._label("status.message")
+        self._message = self._label("status.message", grows=False)
         self._baseline = self._label("status.baseline")
         self._now = self._label("status.now")
         self._engine = self._label("engine.state")
@@ -41,15 +41,13 @@ class StatusBar(QStatusBar):
     def _ready(self) -> None:
         self.say(self.tr("Ready"))
 
-    def _label(self, identifier: str) -> QLabel:
-        label = identify(QLabel(), identifier)
-        label.setTextFormat(Qt.TextFormat.PlainText)
+    def _label(self, identifier: str, *, grows: bool = True) -> Readout:
+        label = identify(Readout(grows=grows), identifier)
         label.setContentsMargins(8, 2, 8, 2)
         return label
 
-    def _put(self, label: QLabel, text: str) -> None:
-        label.setText(text)
-        label.setAccessibleName(text)
+    def _put(self, label: Readout, text: str) -> None:
+        label.say(text, text)
 
     def _show(self) -> None:
         session = self._session

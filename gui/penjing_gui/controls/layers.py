@@ -4,11 +4,11 @@ from pathlib import Path
 
 from PySide6.QtCore import QItemSelection, QItemSelectionModel, QPoint, QSortFilterProxyModel, Qt
 from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLabel, QLineEdit, QMenu, QTableView, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QMenu, QTableView, QVBoxLayout, QWidget
 
 from penjing_gui import words
-from penjing_gui.controls.fit import numbers
 from penjing_gui.controls.identity import identify
+from penjing_gui.controls.readout import Readout
 from penjing_gui.dialogs import files
 from penjing_gui.item_models.delegates import BarDelegate, BitsDelegate
 from penjing_gui.item_models.layers import SORT_ROLE, Column, LayersModel
@@ -51,7 +51,7 @@ class LayersPanel(QWidget):
         self.filter.textChanged.connect(self.proxy.setFilterFixedString)
         self.table = identify(QTableView(), "layers.table", self.tr("Layers"))
         self._set_up_table()
-        self._totals = numbers(identify(QLabel(), "layers.totals"))
+        self._totals = identify(Readout(), "layers.totals")
         self._totals.setContentsMargins(8, 4, 8, 6)
         self._totals.setToolTip(self.tr("Weights and bytes of all layers, before and now"))
         layout = QVBoxLayout(self)
@@ -136,8 +136,7 @@ class LayersPanel(QWidget):
         text = self.tr("Σ {before} → {now} · {old} → {new}").format(
             before=words.count(before), now=words.count(now), old=words.size(before_bytes), new=words.size(now_bytes)
         )
-        self._totals.setText(text)
-        self._totals.setAccessibleName(text)
+        self._totals.say(text, text)
 
     def _header_menu(self, at: QPoint) -> None:
         header = self.table.horizontalHeader()

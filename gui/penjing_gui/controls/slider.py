@@ -92,14 +92,15 @@ class ValueSlider(QObject):
         with QSignalBlocker(self.slider), QSignalBlocker(self.box):
             if not self.slider.isSliderDown():
                 self.slider.setValue(round(self._scale.to_position(value) * self._scale.steps))
-            self.box.setValue(value * self._scale.factor)
+            self._put(value)
         font = self.box.font()
         if font.italic() != mixed:
             font.setItalic(mixed)
             self.box.setFont(font)
         tip = self.tr("The selected layers differ; this is the first one's.") if mixed else ""
-        self.box.setToolTip(tip)
-        self.slider.setToolTip(tip)
+        for widget in (self.box, self.slider):
+            if widget.toolTip() != tip:
+                widget.setToolTip(tip)
 
     def set_enabled(self, enabled: bool) -> None:
         """Slider and spin box."""
@@ -109,8 +110,14 @@ class ValueSlider(QObject):
     def _slid(self, position: int) -> None:
         value = self._scale.to_value(position / self._scale.steps)
         with QSignalBlocker(self.box):
-            self.box.setValue(value * self._scale.factor)
+            self._put(value)
         self.moved.emit(value)
+
+    def _put(self, value: float) -> None:
+        """Setting what is there already would draw the box again."""
+        shown = round(value * self._scale.factor, self._scale.decimals)
+        if shown != self.box.value():
+            self.box.setValue(shown)
 
     def _typed(self, shown: float) -> None:
         self.moved.emit(shown / self._scale.factor)

@@ -8,8 +8,9 @@ from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QApplication
 
 from penjing.errors import UserError
+from penjing.estimation.tables import Tables
 from penjing.layer_graph import Layer
-from penjing.plan import WEIGHT_BITS
+from penjing.plan import WEIGHT_BITS, Settings
 from penjing_gui import icons, words
 from penjing_gui.session import Session
 
@@ -54,6 +55,9 @@ class LayersModel(QAbstractTableModel):
         self._layers: tuple[Layer, ...] = ()
         self._before: Mapping[str, LayerShare] = {}
         self._now: Mapping[str, LayerShare] = {}
+        self._settings: dict[str, Settings] = {}
+        self._set_apart: frozenset[str] = frozenset()
+        self._sensitivity: Mapping[str, float] = {}
         session.opened.connect(self._reset)
         session.plan_changed.connect(self._update)
         session.tables_changed.connect(self._update)
@@ -218,15 +222,9 @@ class LayersModel(QAbstractTableModel):
             case Column.BITS:
                 return settings.weight_bits
             case Column.SENSITIVITY:
-                return self._sensitivity(layer.name)
+                return self._sensitivity.get(layer.name)
             case Column.LOCKED:
                 return settings.locked
-
-    def _sensitivity(self, name: str) -> float | None:
-        errors = self._session.tables.bit_errors
-        largest = max((one.get(SENSITIVITY_BITS, 0.0) for one in errors.values()), default=0.0)
-        own = errors.get(name, {}).get(SENSITIVITY_BITS)
-        return None if own is None or largest <= 0 else own / largest
 
     def _text(self, layer: Layer, column: Column) -> str | None:
         value = self._value(layer, column)
@@ -252,14 +250,35 @@ class LayersModel(QAbstractTableModel):
         self.endResetModel()
 
     def _update(self) -> None:
+        """Sliders move many times a second: only rows that show something else are drawn again."""
+        before = [self._shown(layer) for layer in self._layers]
         self._read()
-        if self._layers:
-            self.dataChanged.emit(self.index(0, 0), self.index(len(self._layers) - 1, len(Column) - 1))
+        last = len(Column) - 1
+        for row, layer in enumerate(self._layers):
+            if self._shown(layer) != before[row]:
+                self.dataChanged.emit(self.index(row, 0), self.index(row, last))
+
+    def _shown(self, layer: Layer) -> tuple[object, ...]:
+        """All that the cells of a row depend on and a plan, tables or a device can change."""
+        name = layer.name
+        own = (self._now.get(name), self._before.get(name), self._sensitivity.get(name))
+        return (*own, self._settings.get(name), name in self._set_apart)
 
     def _read(self) -> None:
         session = self._session
+        plan = session.plan
         self._before = session.layer_shares_before
-        self._now = session.layer_shares(session.plan) or self._now
+        self._now = session.layer_shares(plan) or self._now
+        self._settings = {layer.name: plan.settings(layer.name) for layer in self._layers}
+        self._set_apart = frozenset(plan.layers)
+        self._sensitivity = _shares_of_largest(session.tables)
+
+
+def _shares_of_largest(tables: Tables) -> dict[str, float]:
+    """By layer, the energy that rounding loses there beside the layer that loses most."""
+    errors = {name: one[SENSITIVITY_BITS] for name, one in tables.bit_errors.items() if SENSITIVITY_BITS in one}
+    largest = max(errors.values(), default=0.0)
+    return {name: error / largest for name, error in errors.items()} if largest > 0 else {}
 
 
 def _quoted(value: object) -> str:

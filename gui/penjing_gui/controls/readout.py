@@ -1,0 +1,87 @@
+"""A line of text that changes with every move of a slider: a new text paints this widget and lays nothing out."""
+
+from typing import Literal
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent
+from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
+
+from penjing_gui import theme
+
+Tone = Literal["plain", "muted", "alarming"]
+
+
+class Readout(QLabel):
+    """One line in digits of equal widths; what is too long ends in an ellipsis.
+
+    A `QLabel` asks for a new layout with every text, and the whole window is laid out and painted for one digit. This
+    one keeps its place: as wide as its layout makes it, or with `grows` as wide as its widest text so far.
+    """
+
+    def __init__(self, text: str = "", parent: QWidget | None = None, *, grows: bool = False) -> None:
+        super().__init__(parent)
+        self._text, self._grows, self._widest = "", grows, 0
+        self._tone: Tone = "plain"
+        font = self.font()
+        font.setFeature(QFont.Tag("tnum"), 1)
+        self.setFont(font)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        width = QSizePolicy.Policy.Minimum if grows else QSizePolicy.Policy.Ignored
+        self.setSizePolicy(width, QSizePolicy.Policy.Fixed)
+        self.setText(text)
+
+    def text(self) -> str:
+        """What is shown."""
+        return self._text
+
+    def setText(self, text: str) -> None:
+        """Show a text; the same one costs nothing."""
+        if text == self._text:
+            return
+        self._text = text
+        self.update()
+        if self._grows:
+            width = self.fontMetrics().horizontalAdvance(text)
+            if width > self._widest:
+                self._widest = width
+                self.updateGeometry()
+
+    def say(self, text: str, accessible: str, tone: Tone = "plain") -> None:
+        """Show a text in a tone; assistive tools hear `accessible`."""
+        self.setText(text)
+        if tone != self._tone:
+            self._tone = tone
+            self.update()
+        if accessible != self.accessibleName():
+            self.setAccessibleName(accessible)
+
+    @property
+    def tone(self) -> Tone:
+        """How the text is meant."""
+        return self._tone
+
+    def sizeHint(self) -> QSize:
+        """A line high."""
+        margins = self.contentsMargins()
+        width = self._widest + margins.left() + margins.right()
+        return QSize(width, self.fontMetrics().height() + margins.top() + margins.bottom())
+
+    def minimumSizeHint(self) -> QSize:
+        """The same."""
+        return self.sizeHint()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """The text alone."""
+        found = theme.colors(self.palette())
+        muted = self._tone == "muted" or bool(self.property("muted"))
+        ink = found.error if self._tone == "alarming" else found.muted if muted else found.text
+        painter = QPainter(self)
+        if self._tone == "alarming":
+            font = self.font()
+            font.setWeight(QFont.Weight.DemiBold)
+            painter.setFont(font)
+        painter.setPen(QColor(ink))
+        place = self.contentsRect()
+        shown = painter.fontMetrics().elidedText(self._text, Qt.TextElideMode.ElideRight, place.width())
+        painter.drawText(place, self.alignment() | Qt.TextFlag.TextSingleLine, shown)
+        painter.end()
