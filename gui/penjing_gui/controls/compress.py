@@ -8,6 +8,7 @@ from penjing_gui import icons, theme, words
 from penjing_gui.controls.choices import ChoiceControl, LockControl, MethodControl
 from penjing_gui.controls.identity import identify
 from penjing_gui.controls.numbers import BitsControl, FiltersControl, SparsityControl, ThresholdControl
+from penjing_gui.controls.savings import SavingsPanel
 from penjing_gui.session import Session
 
 _MOST_PROBLEMS = 3
@@ -44,6 +45,7 @@ class CompressPanel(QScrollArea):
             FiltersControl(session),
             BitsControl(session, "weight_bits", "compress.weightBits", self.tr("Weight bits")),
             BitsControl(session, "activation_bits", "compress.activationBits", self.tr("Act. bits")),
+            SavingsPanel(session),
             MethodControl(session, "scheme", "compress.scheme", self.tr("Scheme"), "scheme"),
             MethodControl(session, "granularity", "compress.granularity", self.tr("Scales"), "granularity"),
             MethodControl(session, "calibrator", "compress.calibrator", self.tr("Ranges"), "calibrator"),
@@ -121,5 +123,7 @@ class CompressPanel(QScrollArea):
         self._problems.setAccessibleName(text)
         colors = theme.colors(self.palette())
         worst = colors.error if found and found[0].level == "error" else colors.warning
-        self._problems.setStyleSheet(f"color: {worst};")
+        style = f"color: {worst};"
+        if self._problems.styleSheet() != style:
+            self._problems.setStyleSheet(style)
         self._problems.setVisible(bool(text))
