@@ -2,12 +2,14 @@
 
 from html import escape
 
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QTextBrowser, QWidget
 
 from penjing.catalogue.methods import METHODS, Kind, Method
 from penjing_gui import theme
 from penjing_gui.controls.identity import identify
+
+_ROW = 28
 
 
 class LearnPage(QWidget):
@@ -28,6 +30,7 @@ class LearnPage(QWidget):
         for kind, title in self._titles().items():
             item = QListWidgetItem(title)
             item.setData(Qt.ItemDataRole.UserRole, kind)
+            item.setSizeHint(QSize(0, _ROW))
             self._list.addItem(item)
         self._list.currentItemChanged.connect(self._show)
         self._list.setCurrentRow(0)
