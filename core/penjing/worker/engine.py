@@ -45,7 +45,7 @@ from penjing.worker.messages import (
 from penjing.worker.opening import Open, open_source
 from penjing.worker.sampling import logits, samples
 from penjing.worker.snapshot import write_snapshot
-from penjing.worker.watched import watched
+from penjing.worker.watched import watched, watched_modules
 
 if TYPE_CHECKING:
     from penjing.model.model import Model
@@ -178,29 +178,29 @@ class Engine:
         if data is None:
             raise UserError("worker.no_data")
         on_batch()
-        finished = run_plan(
-            opened.model,
-            message.plan,
-            data,
-            graph=opened.graph,
-            training=False,
-            measuring=False,
-            on_progress=on_batch,
-        )
+        with watched_modules(on_batch):
+            finished = run_plan(
+                opened.model,
+                message.plan,
+                data,
+                graph=opened.graph,
+                training=False,
+                measuring=False,
+                on_progress=on_batch,
+            )
         self._measured = message.generation, finished.model
         evaluator = opened.evaluator(message.split)
         baseline = opened.baselines.get(message.split)
         if baseline is None:
-            outputs = evaluator.outputs(opened.model)
+            outputs = evaluator.outputs(opened.model, on_part=on_batch)
             for found in progressive.measure_baseline(outputs, evaluator.data, message.split):
-                on_batch()
                 if isinstance(found, progressive.Baseline):
                     baseline = opened.baselines[message.split] = found
         assert baseline is not None
         if finished.model is opened.model:
             standings: Iterator[progressive.Standing] = iter([progressive.unchanged(baseline, data)])
         else:
-            outputs = evaluator.outputs(finished.model)
+            outputs = evaluator.outputs(finished.model, on_part=on_batch)
             standings = progressive.measure_change(outputs, evaluator.data, baseline, full=message.full)
         for standing in standings:
             on_batch()

@@ -1,12 +1,14 @@
-"""A data set that looks up before every batch: so whatever looks at samples can be stopped or paused there."""
+"""Lets whatever looks at samples be stopped or paused: before every batch, and before every module that runs."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_pre_hook
 
 from penjing.loading.dataset import Dataset, Split
 
@@ -29,3 +31,20 @@ def watched(data: Dataset | None, on_batch: Callable[[], None]) -> WatchedDatase
         return None
     given = {field.name: getattr(data, field.name) for field in dataclasses.fields(Dataset)}
     return WatchedDataset(**given, on_batch=on_batch)
+
+
+@contextmanager
+def watched_modules(on_module: Callable[[], None]) -> Iterator[None]:
+    """While the block runs, `on_module` is called before each module of any network; it may raise `errors.Cancelled`.
+
+    A large network takes long for one batch; every single module of it does not.
+    """
+
+    def look(module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        on_module()
+
+    handle = register_module_forward_pre_hook(look)
+    try:
+        yield
+    finally:
+        handle.remove()

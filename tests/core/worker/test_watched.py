@@ -1,0 +1,29 @@
+"""Work on samples can be stopped between two modules of a network, and only while somebody watches."""
+
+import pytest
+import torch
+from torch import nn
+
+from penjing.errors import Cancelled
+from penjing.worker.watched import watched_modules
+
+
+def test_that_a_run_stops_between_two_modules_and_later_runs_are_left_alone() -> None:
+    ran: list[str] = []
+    network = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 2))
+    for name, module in network.named_children():
+        module.register_forward_hook(lambda *_, name=name: ran.append(name))
+    looks = 0
+
+    def look() -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 3:  # the sequence itself, its first part, its second
+            raise Cancelled
+
+    with pytest.raises(Cancelled), watched_modules(look):
+        network(torch.zeros(1, 2))
+    assert ran == ["0"]
+    network(torch.zeros(1, 2))
+    assert looks == 3
+    assert ran == ["0", "0", "1", "2"]
