@@ -45,4 +45,4 @@ class _Shared(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (gradient,) = gradients
-        return gradient if ctx.mask is None else gradient * ctx.mask, None, None
+        return gradient if ctx.mask is None else gradient * ctx.mask.view(torch.uint8), None, None
