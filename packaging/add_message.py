@@ -12,7 +12,7 @@ import re
 import string
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None, *, folder: Path = FOLDER) -> int:
         print(f"add_message: {reason}", file=sys.stderr)
         return 2
     folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder):
+    with locked(folder):
         add(folder / "en.json", given.code, given.en)
         add(folder / "zh_CN.json", given.code, given.zh)
     return 0
@@ -61,10 +61,14 @@ def placeholders(text: str) -> set[str]:
 
 
 def add(file: Path, code: str, text: str) -> None:
-    """Puts one text into a language's file, which stays sorted and is replaced in one step."""
+    """Puts one text into a language's file."""
     messages = json.loads(file.read_text("utf-8")) if file.exists() else {}
-    messages[code] = text
-    content = json.dumps(messages, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
+    write(file, {**messages, code: text})
+
+
+def write(file: Path, texts: Mapping[str, str]) -> None:
+    """Replaces a language's file in one step; it is sorted."""
+    content = json.dumps(texts, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
     with tempfile.NamedTemporaryFile(
         "w", encoding="utf-8", dir=file.parent, prefix=f".{file.name}.", delete=False
     ) as new:
@@ -74,7 +78,8 @@ def add(file: Path, code: str, text: str) -> None:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
+    """Holds the folder of the texts for oneself."""
     # The folder itself is locked: a lock file would be one more file to ignore, and the JSON files are replaced.
     handle = os.open(folder, os.O_RDONLY)
     try:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from PySide6.QtCore import QCoreApplication
 
 from penjing.catalogue.methods import methods
 from penjing.devices.units import size_text
@@ -109,21 +110,24 @@ def levels(settings: Settings, *, largest: float) -> NDArray[np.float64]:
 
 def filter_words(found: LayerView, scores: NDArray[np.float32] | None, *, keep: str, cut: str) -> Sequence[str]:
     """By filter, what is said of it: `filter 12 · ℓ₁ .83 · keep`."""
-    title = methods("filter_criterion")[found.settings.filter_criterion].title
+    title = _tr(methods("filter_criterion")[found.settings.filter_criterion].title)
+    name = _tr("filter {number}")
     protected, brushed = set(found.settings.keep), set(found.settings.cut)
     said = []
     for index, goes in enumerate(found.cut.tolist()):
         score = "" if scores is None or index >= len(scores) else f" · {title} {scores[index]:.3g}"
         hand = " ✓" if index in protected else " ✗" if index in brushed else ""
-        said.append(f"filter {index}{score} · {cut if goes else keep}{hand}")
+        said.append(f"{name.format(number=index)}{score} · {cut if goes else keep}{hand}")
     return said
 
 
 def facts(layer: Layer) -> str:
     """Shape and costs of a layer in one line."""
     shape = " × ".join(str(extent) for extent in layer.weight_shape or ())
-    parts = [layer.type, shape, f"{layer.params:,} parameters", f"{layer.macs:,} MACs"]
-    parts.append(f"output {size_text(layer.activation_bytes)} in float32")
+    parts = [layer.type, shape]
+    parts.append(_tr("{count} parameters").format(count=f"{layer.params:,}"))
+    parts.append(_tr("{count} MACs").format(count=f"{layer.macs:,}"))
+    parts.append(_tr("output {size} in float32").format(size=size_text(layer.activation_bytes)))
     return "  ·  ".join(part for part in parts if part)
 
 
@@ -186,3 +190,7 @@ def _threshold(settings: Settings, share: float, ordered: NDArray[np.float32] | 
         return float(np.nextafter(ordered[-1], np.float32(np.inf)))
     # Between the last that goes and the first that stays.
     return float((np.float64(ordered[place - 1]) + np.float64(ordered[place])) / 2)
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("layer", text)
