@@ -1,5 +1,7 @@
 """Networks that benchmarks measure on: the samples, two trained here on the digits, and a large untrained one."""
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -112,15 +114,19 @@ def trained(network: nn.Module, data: Dataset, *, epochs: int = EPOCHS) -> Model
     return from_module(network.eval(), images[:2])
 
 
-def subjects() -> dict[str, tuple[Model, Dataset]]:
-    """Four trained networks with their data, by name."""
-    found = {}
-    for name in ("watch", "digits"):
-        model = open_model(f"sample:{name}")
-        found[name] = model, open_data(f"sample:{name}", model=model)
-    digits = found["digits"][1]
-    for name, network in (("resnet20", residual_network()), ("depthwise", depthwise_network())):
-        found[name] = trained(network, digits), digits
+NAMES = ("watch", "digits", "resnet20", "depthwise")
+
+
+def subjects(names: Sequence[str] | None = None) -> dict[str, tuple[Model, Dataset]]:
+    """Four trained networks with their data, by name; or some of them."""
+    wanted = NAMES if names is None else names
+    networks = {"resnet20": residual_network, "depthwise": depthwise_network}
+    found: dict[str, tuple[Model, Dataset]] = {}
+    for name in wanted:
+        sample = "digits" if name in networks else name
+        model = open_model(f"sample:{sample}")
+        data = open_data(f"sample:{sample}", model=model)
+        found[name] = (trained(networks[name](), data) if name in networks else model), data
     return found
 
 

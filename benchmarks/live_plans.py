@@ -1,0 +1,66 @@
+"""Random plans to try estimates on, and networks as subjects: all seeded."""
+
+import dataclasses
+
+import numpy as np
+
+from benchmarks.networks import subjects
+from penjing.inspection.graph import layer_graph
+from penjing.layer_graph import LayerGraph
+from penjing.loading.dataset import Dataset, Split
+from penjing.model.model import Model
+from penjing.pipeline.run import run_plan
+from penjing.plan import Override, Plan
+
+QUICK = ("watch", "digits")
+
+
+def networks(quick: bool) -> dict[str, tuple[Model, Dataset, LayerGraph]]:
+    """The trained networks with their data and graphs; the two samples alone if it is to be quick."""
+    found = subjects(QUICK if quick else None)
+    return {name: (model, data, layer_graph(model)) for name, (model, data) in found.items()}
+
+
+def random_plan(graph: LayerGraph, random: np.random.Generator) -> Plan:
+    """Each layer by itself a little or a lot, all of them more or less: drops from nothing to most of the accuracy."""
+    strength = random.uniform(0.1, 1.0)
+    widths = np.array([8, 8, 6, 5, 4, 4, 3, 3])
+    prunes, cuts, rounds = random.random(3) < (0.8, 0.6, 0.8)
+    layers = {}
+    for layer in graph.compressible:
+        bits = int(widths[min(int(random.uniform(0, 8 * strength)), 7)]) if rounds else 32
+        layers[layer.name] = Override(
+            sparsity=round(float(random.uniform(0, 0.9) * strength), 3) if prunes else 0.0,
+            filters=round(float(random.uniform(0, 0.5) * strength), 3) if cuts and random.random() < 0.5 else 0.0,
+            weight_bits=bits,
+            activation_bits=8 if rounds else 32,
+        )
+    return Plan(layers=layers)
+
+
+def applied(model: Model, plan: Plan, data: Dataset, graph: LayerGraph) -> Model:
+    """The network that an estimate measures."""
+    return run_plan(model, plan, data, graph=graph, training=False, measuring=False).model
+
+
+def everything(data: Dataset) -> Dataset:
+    """All samples as validation data; the training split stays what steps look at."""
+    return dataclasses.replace(data, val=_joined(data.val, data.test, data.train))
+
+
+def _joined(*splits: Split) -> Split:
+    labels = [split.y for split in splits if split.y is not None]
+    groups = None
+    if splits[0].groups is not None:
+        first, parts = 0, []
+        for split in splits:
+            assert split.groups is not None
+            parts.append(split.groups - split.groups.min() + first)
+            first = int(parts[-1].max()) + 1
+        groups = np.concatenate(parts)
+    return dataclasses.replace(
+        splits[0],
+        x=np.concatenate([np.asarray(split.x) for split in splits]),
+        y=np.concatenate(labels) if labels else None,
+        groups=groups,
+    )
