@@ -43,7 +43,7 @@ class Saving(msgspec.Struct, frozen=True, kw_only=True):
 
     part: Part
     flash_bytes: int
-    """Of constants; negative where the part costs more than it saves."""
+    """Of constants, with the code that only they need; negative where the part costs more than it saves."""
     ram_bytes: int
     latency_ms: float | None
     """None where the time with or without the part is not known."""
@@ -92,8 +92,17 @@ def savings(
 
 def parts(graph: LayerGraph, plan: Plan, tables: Tables, *, layers: Collection[str] | None = None) -> Parts:
     """The plan and its parts, counted once for any number of devices; raises as `savings`."""
+    *_, found = growing_parts(graph, plan, tables, layers=layers)
+    return found
+
+
+def growing_parts(
+    graph: LayerGraph, plan: Plan, tables: Tables, *, layers: Collection[str] | None = None
+) -> Iterator[Parts]:
+    """What `parts` gives, one part more in every value: for a window that has other things to do between them."""
     names = [layer.name for layer in graph.compressible if layers is None or layer.name in layers]
-    without: dict[Part, tuple[Side, tuple[Settings, ...]]] = {}
+    found = Parts(_side(graph, plan, tables), {})
+    yield found
     for part, neutral in NEUTRAL.items():
         concerned = [name for name in names if _sets(plan.settings(name), neutral)]
         if not concerned:
@@ -101,8 +110,9 @@ def parts(graph: LayerGraph, plan: Plan, tables: Tables, *, layers: Collection[s
         # Without a part, another may not be possible: a layer that only a cut makes removable.
         with contextlib.suppress(UserError):
             side = _side(graph, _without(plan, concerned, neutral), tables)
-            without[part] = side, tuple(plan.settings(name) for name in concerned)
-    return Parts(_side(graph, plan, tables), without)
+            settings = tuple(plan.settings(name) for name in concerned)
+            found = Parts(found.plan, {**found.without, part: (side, settings)})
+            yield found
 
 
 def finished_parts(before: LayerGraph, after: LayerGraph, state: NetworkState, plan: Plan) -> Parts:

@@ -20,7 +20,7 @@ from penjing.worker.messages import (
 
 PATIENCE = 2.0
 """Seconds that the work gets to clean up when the window is gone."""
-INTERVAL = 0.05
+INTERVAL = 0.1
 """Seconds between two reports of progress, if nothing special happened."""
 _EARLIEST = 0.5
 """Seconds after which the time left is worth telling."""

@@ -62,7 +62,7 @@ class Cancel(Message, frozen=True, kw_only=True):
 
 
 class JobProgress(Message, frozen=True, kw_only=True):
-    """How far it is, at most some 20 times a second; `progress.values` are numbers for live curves.
+    """How far it is, at most some ten times a second; `progress.values` are numbers for live curves.
 
     The stages `finetune`, `qat` and `distill` tell `loss`, each term of it, `lr` and `epoch`.
     """

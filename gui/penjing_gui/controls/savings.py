@@ -7,7 +7,7 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QWidget
 
 from penjing.errors import UserError
-from penjing.estimation.savings import NEUTRAL, Part, Saving, savings
+from penjing.estimation.savings import NEUTRAL, Part, Parts, Saving, growing_parts
 from penjing_gui import words
 from penjing_gui.controls.identity import identify
 from penjing_gui.controls.readout import Readout
@@ -16,6 +16,9 @@ from penjing_gui.session import Session
 from penjing_gui.theme import SPACE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from penjing.devices.profiles import Device
     from penjing.plan import Plan
 
 _SOONEST = 40
@@ -36,8 +39,16 @@ class SavingsPanel(QWidget):
         self._edited: Part = "filters"
         """What the person changed last: its reasons are told."""
         self._found: dict[Part, Saving] = {}
+        self._counting: tuple[Device, Iterator[Parts]] | None = None
+        self._again = False
+        """Whether something changed while it was counted."""
+        self._counted: Parts | None = None
+        self._spent = 0.0
         self._soon = QTimer(self, singleShot=True, interval=_SOONEST)
-        self._soon.timeout.connect(self._count)
+        self._soon.timeout.connect(self._begin)
+        # Counting all parts at once would be felt in the hand that moves a slider.
+        self._piece = QTimer(self, interval=0)
+        self._piece.timeout.connect(self._count_piece)
         self._head = Readout()
         self._head.setProperty("muted", True)
         self._cells = {part: tuple(Readout(words.UNKNOWN) for _ in range(3)) for part in NEUTRAL}
@@ -51,7 +62,7 @@ class SavingsPanel(QWidget):
         ):
             changed.connect(self._changed)
         session.opened.connect(self._changed)
-        self._count()
+        self._begin()
 
     def add_to(self, grid: QGridLayout) -> None:
         """Lie under the sliders, as wide as they are."""
@@ -82,10 +93,12 @@ class SavingsPanel(QWidget):
         grid.addWidget(self._note, len(self._cells) + 1, 0, 1, 4)
 
     def _changed(self) -> None:
-        if not self._soon.isActive():
+        if self._piece.isActive():
+            self._again = True
+        elif not self._soon.isActive():
             self._soon.start()
 
-    def _count(self) -> None:
+    def _begin(self) -> None:
         session = self._session
         device = session.device
         self._notice_edit()
@@ -94,16 +107,36 @@ class SavingsPanel(QWidget):
         self._head.setToolTip("" if device is None else device.title)
         if session.graph is None or device is None:
             self._found = {}
-        else:
-            started = time.perf_counter()
-            try:
-                found = savings(session.graph, session.plan, session.tables, device, layers=session.selection or None)
-                self._found = {saving.part: saving for saving in found}
-            except (KeyError, UserError):  # scores on their way, or a plan that is told of elsewhere
-                return
-            took = 1e3 * (time.perf_counter() - started)
-            self._soon.setInterval(max(_SOONEST, round(_SHARE * took)))
+            self._show()
+            return
+        pieces = growing_parts(session.graph, session.plan, session.tables, layers=session.selection or None)
+        self._counting, self._counted, self._spent, self._again = (device, pieces), None, 0.0, False
+        self._piece.start()
+
+    def _count_piece(self) -> None:
+        """One part; after the last one what they save is shown."""
+        assert self._counting is not None
+        device, pieces = self._counting
+        started = time.perf_counter()
+        try:
+            found = next(pieces, None)
+            if found is None and self._counted is not None:
+                self._found = {saving.part: saving for saving in self._counted.on(device)}
+        except (KeyError, UserError):  # scores on their way, or a plan that is told of elsewhere
+            self._end()
+            return
+        self._spent += 1e3 * (time.perf_counter() - started)
+        if found is not None:
+            self._counted = found
+            return
         self._show()
+        self._end()
+
+    def _end(self) -> None:
+        self._piece.stop()
+        self._soon.setInterval(max(_SOONEST, round(_SHARE * self._spent)))
+        if self._again:
+            self._soon.start()
 
     def _notice_edit(self) -> None:
         """Remember which part was changed since the last look."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer
 
 from penjing.planning.fit import Budgets
 from penjing.results import Accuracy, Figures
@@ -17,6 +17,8 @@ AS_LOADED, NOW = "loaded", "now"
 """Ids of the rows that are no runs: the original, and what the sliders show."""
 KINDS = (AS_LOADED, NOW, "distill", "finetune", "qat", "fit", "kept")
 """In the order of the colours and symbols of the scatter plot."""
+_FRAME = 100
+"""Milliseconds in which the figures of rows that stay are told once: a table lays out all of itself for them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,8 @@ class RunsModel(QAbstractTableModel):
         super().__init__(parent)
         self._session = session
         self.rows: tuple[Row, ...] = ()
+        self._soon = QTimer(self, singleShot=True, interval=_FRAME)
+        self._soon.timeout.connect(self._tell)
         for changed in (
             session.runs_changed,
             session.figures_changed,
@@ -58,13 +62,17 @@ class RunsModel(QAbstractTableModel):
         """Take over what the session says."""
         rows = _rows(self._session, self.tr("as loaded"), self.tr("now"))
         if [row.id for row in rows] == [row.id for row in self.rows]:
+            if rows != self.rows and not self._soon.isActive():
+                self._soon.start()
             self.rows = rows
-            if rows:
-                self.dataChanged.emit(self.index(0, 0), self.index(len(rows) - 1, self.COLUMNS - 1))
             return
         self.beginResetModel()
         self.rows = rows
         self.endResetModel()
+
+    def _tell(self) -> None:
+        if self.rows:
+            self.dataChanged.emit(self.index(0, 0), self.index(len(self.rows) - 1, self.COLUMNS - 1))
 
     def rowCount(self, parent: Index | None = None) -> int:
         """No row has rows of its own."""

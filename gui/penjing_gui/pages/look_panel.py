@@ -34,9 +34,9 @@ class LookPanel(Panel):
         self.sample = identify(QSpinBox(minimum=0, maximum=0), "look.sample", self.tr("Example"))
         self.method = identify(QComboBox(), "look.method", self.tr("Method"))
         for id_, one in methods("input_saliency").items():
-            self.method.addItem(one.title, id_)
+            self.method.addItem(self.tr(one.title), id_)
             self.method.setItemData(
-                self.method.count() - 1, f"{one.formula}\n{one.source}", Qt.ItemDataRole.ToolTipRole
+                self.method.count() - 1, f"{self.tr(one.formula)}\n{one.source}", Qt.ItemDataRole.ToolTipRole
             )
         self.said = _plain()
         self.said.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
@@ -91,7 +91,7 @@ class LookPanel(Panel):
         session = self.session
         for changed in (session.opened, session.closed, session.accuracy_changed):
             changed.connect(self.refresh)
-        session.plan_changed.connect(self._draw)
+        session.plan_changed.connect(self._say_again)
         session.look_received.connect(self._hear)
         self.sample.valueChanged.connect(self.refresh)
         self.method.activated.connect(self.refresh)
@@ -111,7 +111,12 @@ class LookPanel(Panel):
             self._look, self._arrays = told, arrays
             self._draw()
 
-    def _draw(self, _: object = None) -> None:
+    def _say_again(self) -> None:
+        """Whether what is shown is of the present plan changes with the plan; what is shown does not."""
+        if self.isVisible():
+            self._draw()
+
+    def _draw(self) -> None:
         told, data = self._look, self.session.data
         if told is None or told.refused is not None or told.before is None:
             empty = np.zeros(0, np.float32)

@@ -40,6 +40,7 @@ class PipelineEditor(QWidget):
     def __init__(self, session: "Session", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
+        self._shown: tuple[Step, ...] | None = None
         self.list = identify(_Steps(), "train.steps", self.tr("Steps of the plan"))
         self.add = self._button("train.steps.add", "plus", self.tr("Add a step"))
         self.add.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
@@ -143,6 +144,9 @@ class PipelineEditor(QWidget):
 
     def _show(self) -> None:
         steps = self._session.plan.steps
+        if steps == self._shown == self.steps:
+            return  # most plans differ in how layers are compressed
+        self._shown = steps
         if steps != self.steps or not steps:
             row = max(self.list.currentRow(), 0)
             with QSignalBlocker(self.list):

@@ -44,6 +44,7 @@ class TrainingForm(QWidget):
         super().__init__(parent)
         self._session = session
         self._gesture: tuple[str, int] | None = None
+        self._shown: object = None
         self.teacher = _choice("train.teacher")
         self.student = _choice("train.student")
         self.pairs = identify(QPushButton(), "train.pairs", self.tr("Layer pairs"))
@@ -65,13 +66,19 @@ class TrainingForm(QWidget):
         self.teacher.activated.connect(lambda: self._choose_network("teacher", self.teacher))
         self.student.activated.connect(lambda: self._choose_network("student", self.student))
         self.pairs.clicked.connect(self._choose_pairs)
-        session.plan_changed.connect(self.show_plan)
+        session.plan_changed.connect(self._follow)
         session.opened.connect(self.show_plan)
         self.show_plan()
+
+    def _follow(self) -> None:
+        # Most plans differ in how layers are compressed.
+        if (self._session.plan.distillation, self._session.plan.steps) != self._shown:
+            self.show_plan()
 
     def show_plan(self) -> None:
         """Read the plan."""
         options, steps = self._session.plan.distillation, {step.step for step in self._session.plan.steps}
+        self._shown = self._session.plan.distillation, self._session.plan.steps
         self._show_network(self.teacher, {"original": self.tr("the original network")}, options.teacher)
         self._show_network(
             self.student,

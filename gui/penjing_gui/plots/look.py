@@ -47,6 +47,8 @@ class LookPlot(Canvas):
             values: [height, width], [length] or [features]; empty: the example alone.
             axis: What runs along the bottom of traces and bars.
         """
+        if example is self._example and values is self._map:
+            return
         self._example, self._map = example, values
         self._largest = float(np.abs(values).max(initial=0.0)) or 1.0  # where a network looks, not how strongly
         pictured = example.ndim == 3
