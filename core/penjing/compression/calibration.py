@@ -123,7 +123,7 @@ def _entropy(observed: Observed, bits: int) -> Range:
     # The zeros of a ReLU are exact whatever the range: they would drown all that the range decides about.
     zero = min(int(np.searchsorted(edges, 0.0, side="right")) - 1, BINS - 1)
     counts[zero] = counts[zero - 1 if zero == BINS - 1 else zero + 1]
-    least = (1 << bits) / BINS  # fewer bins than codes lose nothing and say nothing
+    least = min((1 << bits) / BINS, 1.0)  # fewer bins than codes lose nothing and say nothing
 
     def inside(share: float) -> NDArray[np.bool_]:
         return (edges[1:] > low * share) & (edges[:-1] < high * share)

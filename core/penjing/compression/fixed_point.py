@@ -11,6 +11,9 @@ Rounding = Literal["single", "double"]
 
 EXACT_BITS = 53
 """Products of this many bits are exact in float64, so that the simulation rounds what the integers round."""
+SUM_BITS = 31
+"""Sums of more bits than this leave int32: they are int64, and so are their products."""
+PRODUCT_BITS = 62
 MANTISSA_BITS = 31
 LARGEST_SHIFT = 62
 
@@ -18,13 +21,16 @@ LARGEST_SHIFT = 62
 def fixed_point(factors: FloatArray, *, bound: int) -> tuple[IntArray, IntArray]:
     """(multiplier, shift) of positive factors that will multiply integers up to `bound` in size.
 
-    Multipliers are Q31 mantissas in [2^30, 2^31), with so few bits in use that the product is exact in float64.
+    Multipliers are Q31 mantissas in [2^30, 2^31), with so few bits in use that the product is exact in float64. Where
+    the integers themselves leave int32 they are narrower, so that int64 holds the product.
     """
-    used = min(MANTISSA_BITS, EXACT_BITS - max(bound, 1).bit_length())
+    bits = max(bound, 1).bit_length()
+    width = MANTISSA_BITS if bits <= SUM_BITS else PRODUCT_BITS - bits
+    used = min(width, EXACT_BITS - bits) if bits <= SUM_BITS else width
     mantissa, exponent = np.frexp(factors)
-    multiplier = np.rint(np.ldexp(mantissa, used)).astype(np.int64) << (MANTISSA_BITS - used)
-    carried = multiplier >> MANTISSA_BITS  # a mantissa that was rounded up to 1
-    multiplier, shift = multiplier >> carried, MANTISSA_BITS - exponent.astype(np.int64) - carried
+    multiplier = np.rint(np.ldexp(mantissa, used)).astype(np.int64) << (width - used)
+    carried = multiplier >> width  # a mantissa that was rounded up to 1
+    multiplier, shift = multiplier >> carried, width - exponent.astype(np.int64) - carried
     # A factor this small makes 0 of everything; one this large saturates everything.
     tiny = np.clip(shift - LARGEST_SHIFT, 0, MANTISSA_BITS)
     return multiplier >> tiny, np.clip(shift, 1, LARGEST_SHIFT)

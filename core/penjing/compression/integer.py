@@ -59,8 +59,9 @@ def _run_integer(node: IntegerNode, tensors: Mapping[str, IntArray], rounding: R
         shape[kernel.channel_axis] = -1
         sums = sums + node.bias.reshape(shape)
     if node.multiplier is not None and node.shift is not None:
-        # Sums of rescaled inputs have no second rounding anywhere: only products are rounded twice by gemmlowp.
-        how = "single" if node.input_multipliers else rounding
+        # Sums of rescaled inputs have no second rounding anywhere, nor have sums in int64: only products in int32 are
+        # rounded twice by gemmlowp.
+        how = "single" if node.input_multipliers or node.is_wide else rounding
         sums = rescale(sums, node.multiplier, node.shift, rounding=how)
     return np.clip(sums, node.low, node.high)
 

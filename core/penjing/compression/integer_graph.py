@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from penjing.compression.fixed_point import SUM_BITS
 from penjing.layer_graph import NetworkInput, NetworkOutput
 from penjing.model.operators.integer_reference import Attributes, IntArray
 
@@ -80,7 +81,7 @@ class IntegerNode:
     attributes: Attributes = field(default_factory=dict)
     weight: Weight | None = None
     bias: IntArray | None = None
-    """[out], int32 values in units of S_in · S_w."""
+    """[out], in units of S_in · S_w: int32 values, or more where codes of 16 bits meet."""
     input_multipliers: tuple[int, ...] = ()
     """m₁, m₂ … where inputs of different scales are summed or joined; empty: all 1."""
     multiplier: IntArray | None = None
@@ -90,6 +91,11 @@ class IntegerNode:
     """Results by centred input code, from the smallest up; for softmax exp(-S d) · 2^23 by d."""
     bound: int = 0
     """No partial sum of the kernel is larger in size."""
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether its sums leave int32, as those of 16-bit codes do: they are summed and rescaled in int64."""
+        return not self.input_multipliers and self.bound.bit_length() > SUM_BITS
 
 
 @dataclass(frozen=True, kw_only=True)

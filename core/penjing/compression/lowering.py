@@ -14,7 +14,7 @@ from torch import Tensor
 from penjing.compression.fixed_point import common_fixed_point, fixed_point
 from penjing.compression.integer_graph import Codes, FloatNode, IntegerGraph, IntegerNode, Weight
 from penjing.compression.placement import fusible, nodes_of
-from penjing.compression.quantizers import LARGEST_BIAS, SMALLEST_SCALE
+from penjing.compression.quantizers import NARROW, SMALLEST_SCALE, largest_bias
 from penjing.loading.build import layer_shapes
 from penjing.model.model import Model, Quantizer
 from penjing.model.operators.integer_kernels import EXPONENTIAL_BITS, IntegerKernel
@@ -23,15 +23,19 @@ from penjing.model.operators.table import operators
 from penjing.model.spec import NodeSpec, spec_of
 
 LARGEST_ACCUMULATOR = (1 << 31) - 1
+LARGEST_WIDE_ACCUMULATOR = (1 << 44) - 1
+"""Of int64 sums, so that 18 bits are left for the multiplier."""
 CHANNEL_BITS = 28
-"""A single weight a channel and the codes it meets have this many bits together, so that int32 holds the product."""
+WIDE_CHANNEL_BITS = 40
+"""A single weight a channel and the codes it meets have this many bits together, so that a sum holds the product."""
 
 
 def lower(model: Model) -> IntegerGraph:
     """The network as integer nodes where it is quantized and float nodes where it is not.
 
     A layer is an integer node when its inputs and its result have quantizers, its weight has one, the operator has an
-    integer kernel, and no sum can leave int32. Everything else stays float between decoded and encoded tensors.
+    integer kernel, and no sum can leave int32 (where 16-bit codes meet: 2^44, in int64). Everything else stays float
+    between decoded and encoded tensors.
     """
     spec, shapes = spec_of(model), layer_shapes(model)
     codes = {name: _codes(quantizer) for name, quantizer in model.activation_quantizers.items()}
@@ -130,12 +134,14 @@ def _with_weights(
         bits=quantizer.bits,
     )
     unit = np.broadcast_to(source.scale * weight.scale, (len(real),))  # float32, as onnxruntime has it
+    narrow = source.bits <= NARROW and (kernel.lossless or weight.bits <= NARROW)
+    largest = LARGEST_ACCUMULATOR if narrow else LARGEST_WIDE_ACCUMULATOR
     bias = None
     if real_bias is not None:
         codes = np.rint(real_bias.numpy().astype(np.float64) / unit)
-        bias = np.clip(codes, -LARGEST_ACCUMULATOR, LARGEST_ACCUMULATOR).astype(np.int64)
+        bias = np.clip(codes, -largest, largest).astype(np.int64)
     bound = _bound(weight.centred, bias, source)
-    if bound > LARGEST_ACCUMULATOR:
+    if bound > largest:
         return None
     channels = [1] * rank
     channels[kernel.channel_axis] = -1
@@ -145,11 +151,11 @@ def _with_weights(
 
 
 def _channel_quantizer(weight: Tensor, bias: Tensor | None, source: Codes) -> Quantizer:
-    """A scale of its own for the one weight of each channel: precise, and coarse enough for the bias to fit int32."""
-    bits = CHANNEL_BITS - source.bits
+    """A scale of its own for the one weight of each channel: precise, and coarse enough for the bias to fit."""
+    bits = (CHANNEL_BITS if source.bits <= NARROW else WIDE_CHANNEL_BITS) - source.bits
     scale = weight.abs() / ((1 << (bits - 1)) - 1)
     if bias is not None:
-        scale = torch.maximum(scale, bias.abs() / (float(source.scale) * LARGEST_BIAS))
+        scale = torch.maximum(scale, bias.abs() / (float(source.scale) * largest_bias(source.bits)))
     scale = torch.where(scale > SMALLEST_SCALE, scale, torch.ones_like(scale))  # weight and bias are 0
     return Quantizer(bits=bits, scale=scale, zero_point=torch.zeros_like(scale, dtype=torch.int32), axis=0)
 

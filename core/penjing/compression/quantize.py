@@ -22,7 +22,7 @@ from penjing.compression.gptq import GPTQ
 from penjing.compression.layerwise import change_layers
 from penjing.compression.moments import moments_of
 from penjing.compression.placement import UNQUANTIZED, Placement, nodes_of, place
-from penjing.compression.quantizers import LARGEST_BIAS, activation_quantizer
+from penjing.compression.quantizers import activation_quantizer, largest_bias
 from penjing.compression.rounding import NEAREST, RoundingMethod, Task
 from penjing.compression.sharing import coarse_bias, importance_of, share, still_shared
 from penjing.errors import UserError
@@ -50,8 +50,7 @@ def quantize(model: Model, plan: Plan, data: Dataset | None, *, on_progress: OnP
     samples; without data on 64 seeded random inputs, which the result's warnings tell.
 
     Raises:
-        UserError: `quantize.float16_bits`, `quantize.activation_bits`, `quantize.not_finite` where a
-            network computes NaN or infinity.
+        UserError: `quantize.float16_bits`, `quantize.not_finite` where a network computes NaN or infinity.
     """
     wanted = {name: plan.settings(name) for name, node in nodes_of(model).items() if node.has_weights}
     if not any(settings.quantizes for settings in wanted.values()):
@@ -108,8 +107,6 @@ class _Watcher(fx.Interpreter):
 def _check(layer: str, settings: Settings) -> None:
     if settings.scheme == "float16" and settings.weight_bits not in {16, UNQUANTIZED}:
         raise UserError("quantize.float16_bits", layer=layer, bits=settings.weight_bits)
-    if 8 < settings.activation_bits < UNQUANTIZED:
-        raise UserError("quantize.activation_bits", layer=layer, bits=settings.activation_bits)
 
 
 def _quantize_weights(
@@ -234,14 +231,14 @@ def _probability_quantizer(bits: int) -> Quantizer:
 
 
 def _with_room_for_bias(model: Model, wanted: Mapping[str, Settings]) -> Model:
-    """Widens weight scales that are too small for the bias, which is stored in units of S_in · S_w as int32."""
+    """Widens weight scales that are too small for the bias, which is stored in units of S_in · S_w as an integer."""
     quantizers, codebooks, modules = dict(model.weight_quantizers), dict(model.codebooks), {}
     for name, module, feeds in model.layers():
         bias, quantizer = getattr(module, "bias", None), quantizers.get(name)
         source = model.activation_quantizers.get(feeds[0])
         if name not in wanted or quantizer is None or quantizer.float16 or bias is None or source is None:
             continue
-        least = bias.detach().abs() / (source.scale * LARGEST_BIAS)
+        least = bias.detach().abs() / (source.scale * largest_bias(source.bits, quantizer.bits))
         if bool((quantizer.scale >= least).all()):
             continue
         scale = torch.maximum(quantizer.scale, least if quantizer.axis == 0 else least.max())

@@ -12,8 +12,12 @@ from penjing.model.model import Quantizer
 
 SMALLEST_SCALE = 2.0**-100
 """Scales below it are raised to it: their products with other scales would leave float32."""
+NARROW = 8
+"""Codes of at most so many bits are summed in int32; wider ones, of 16 bits, in int64."""
 LARGEST_BIAS = 2.0**30
-"""Codes of a bias stay below it, so that int32 holds the sum of bias and products."""
+"""Codes of a bias stay below it, so that int32 holds the sum of bias and products …"""
+LARGEST_WIDE_BIAS = 2.0**42
+"""… and int64 the product of that sum with its multiplier, where inputs or weights have 16 bits."""
 
 Scheme = Callable[[Tensor, Tensor, int], Quantizer]
 """(smallest values, largest values, bits) → a quantizer without axis; ranges already contain 0."""
@@ -75,6 +79,11 @@ def weight_quantizer(weight: Tensor, *, bits: int, scheme: str, granularity: str
         return made
     scale = made.scale.clamp(min=SMALLEST_SCALE)
     return Quantizer(bits=bits, scale=scale, zero_point=made.zero_point, axis=axis, symmetric=made.symmetric)
+
+
+def largest_bias(*bits: int) -> float:
+    """The largest code of a bias beside inputs and weights of these bits."""
+    return LARGEST_BIAS if max(bits) <= NARROW else LARGEST_WIDE_BIAS
 
 
 def activation_quantizer(low: float, high: float, *, bits: int) -> Quantizer:

@@ -1,7 +1,8 @@
 """Runs a quantized network fast in torch, bit for bit what the integer reference computes.
 
 Centred codes are held in float tensors; every sum is exact because the lowering knows its bound: float32 below 2^24,
-else float64. Rescaling multiplies in float64, where the product is exact, and rounds half to even.
+else float64. Rescaling multiplies in float64, where the product is exact, and rounds half to even; sums that leave
+int32, as those of 16-bit codes do, are rescaled in int64.
 
 >>> from penjing.compression.simulation import simulate
 >>> predict = simulate(quantized)  # doctest: +SKIP
@@ -89,9 +90,12 @@ def _integer_step(node: IntegerNode) -> Step:
     kind = torch.float32 if node.bound < _EXACT[torch.float32] else torch.float64
     factors = [float(factor) for factor in node.input_multipliers]
     run = _bound_kernel(kernel, node, kind)
-    scale = None
+    scale: Tensor | None = None
+    wide: tuple[Tensor, ...] = ()
     if node.multiplier is not None and node.shift is not None:
         scale = torch.from_numpy(np.asarray(np.ldexp(node.multiplier.astype(np.float64), -node.shift)))
+        if node.is_wide:
+            wide = (torch.from_numpy(np.asarray(node.multiplier)), torch.from_numpy(np.asarray(node.shift)))
 
     def step(tensors: dict[str, Tensor]) -> Tensor:
         values = [tensors[name].to(kind) for name in inputs]
@@ -100,9 +104,17 @@ def _integer_step(node: IntegerNode) -> Step:
         sums = run(values)
         if scale is None:
             return sums.clamp(low, high).float()
+        if wide:
+            return _rescaled(sums.long(), *wide).clamp(low, high).float()
         return sums.double().mul_(scale).round_().clamp_(low, high).float()
 
     return step
+
+
+def _rescaled(sums: Tensor, multiplier: Tensor, shift: Tensor) -> Tensor:
+    """As `fixed_point.rescale`, half to even, in int64: such products are too long for float64."""
+    product = sums * multiplier
+    return (product + ((1 << (shift - 1)) - 1 + ((product >> shift) & 1))) >> shift
 
 
 def _bound_kernel(kernel: IntegerKernel, node: IntegerNode, kind: torch.dtype) -> Callable[[list[Tensor]], Tensor]:

@@ -135,7 +135,7 @@ class _Writer:
         self._graph, self._state = graph, state
         self._inner = inner_tensors(graph) if is_quantized(state) else frozenset()
         tensors = [*(entry.name for entry in graph.inputs), *(layer.name for layer in graph.layers)]
-        self._codes = {name for name in tensors if state.bits(name) <= 8 and name not in self._inner}
+        self._codes = {name for name in tensors if state.bits(name) < FLOAT_BITS and name not in self._inner}
         self._public = {entry.name: entry.source_name for entry in graph.inputs}
         self._public |= {output.layer: output.source_name for output in graph.outputs}
         titles = Counter(layer.source_name for layer in graph.layers)
@@ -210,7 +210,7 @@ class _Writer:
             zeros = -(-weight.scales * bits // 8) if self._codes else 0
             found.append(self._decoded(f"{name}.weight", codes, weight.scales, zeros=zeros))
         if layer.bias:
-            integer = self._state.is_integer(layer) and weight.scales > 0
+            integer = weight.scales > 0 and all(self._state.bits(feed) < FLOAT_BITS for feed in layer.inputs)
             integer = integer and (name in self._codes or name in self._inner)
             if integer:
                 codes = self._constant(f"{name}.bias/q", (layer.bias,), 4 * layer.bias)
@@ -227,7 +227,8 @@ class _Writer:
         return self._node("DequantizeLinear", f"{name}/DequantizeLinear", name, parts, _number("axis"))
 
     def _through_codes(self, name: str, real: str, value: str) -> None:
-        scale, zero = self._constant(f"{name}/scale", (), 4), self._constant(f"{name}/zero", (), 1)
+        width = -(-max(self._state.bits(name), 8) // 8)
+        scale, zero = self._constant(f"{name}/scale", (), 4), self._constant(f"{name}/zero", (), width)
         codes = self._node("QuantizeLinear", f"{name}/q/QuantizeLinear", f"{name}/q", [real, scale, zero])
         if self._state.bits(name) < 8:
             bounds = [self._constant(f"{name}/{part}", (), 1) for part in ("least", "most")]

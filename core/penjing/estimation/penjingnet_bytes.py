@@ -11,7 +11,7 @@ from penjing.estimation.tensors import inner_tensors
 from penjing.layer_graph import Layer, LayerGraph
 from penjing.model.penjingnet_container import packed_bytes
 
-_SCALE, _ZERO = 4, 1
+_SCALE = 4
 _USUAL_BITS = 8
 
 _ATTRIBUTES: Mapping[str, Mapping[str, Any]] = {
@@ -33,7 +33,9 @@ def penjingnet_bytes(graph: LayerGraph, state: NetworkState) -> int:
     inner = inner_tensors(graph) if is_quantized(state) else frozenset()
     coded = [entry.name for entry in graph.inputs] + [layer.name for layer in graph.layers if layer.name not in inner]
     codes = {name: state.bits(name) for name in coded if state.bits(name) < FLOAT_BITS}
-    weights = (_SCALE + _ZERO) * len(codes) + sum(_tensor_bytes(layer, state) for layer in graph.layers)
+    weights = sum(_SCALE + _zero_bytes(bits) for bits in codes.values()) + sum(
+        _tensor_bytes(layer, state) for layer in graph.layers
+    )
     text = json.dumps(_network(graph, state, codes), separators=(",", ":"), ensure_ascii=False)
     return weights + packed_bytes(text.encode(errors="replace"))
 
@@ -136,4 +138,8 @@ def _quantizer(key: str, tensor: str, codes: Mapping[str, int]) -> dict[str, Any
     if tensor not in codes:
         return {}
     bits = {} if codes[tensor] == _USUAL_BITS else {"bits": codes[tensor]}
-    return {key: bits | {"symmetric": False, "zeros": "i1"}}
+    return {key: bits | {"symmetric": False, "zeros": f"i{_zero_bytes(codes[tensor])}"}}
+
+
+def _zero_bytes(bits: int) -> int:
+    return -(-bits // _USUAL_BITS)

@@ -1,7 +1,8 @@
 """ONNX with integers (QDQ): QuantizeLinear and DequantizeLinear exactly where the lowered network has codes.
 
 A layer's value is the dequantized tensor with the layer's name: `conv1/real` is what its operator makes, `conv1/q`
-its codes. A quantized weight is stored as packed codes and a scale per channel, a bias as int32 in S_in · S_w. A
+its codes. A quantized weight is stored as packed codes and a scale per channel, a bias as int32 in S_in · S_w. Between
+16-bit codes runtimes compute in float: there S_in · S_w may be too fine for int32 and the bias takes a coarser unit. A
 network without quantized activations becomes a float network whose weights alone are stored as codes.
 """
 
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from penjing.compression.integer_graph import IntegerNode
 from penjing.compression.lowering import lower
+from penjing.compression.quantizers import NARROW
 from penjing.errors import UserError
 from penjing.exporting.export import Request, register
 from penjing.exporting.onnx_network import OLDEST_OPSET, USUAL_OPSET, model_proto, write_layers
@@ -45,6 +47,8 @@ STORAGES = (
     Storage(bits=16, dtype=np.dtype(np.int16), opset=21),
 )
 """Ascending; codes go into the first that holds them and that the device's runtime reads."""
+BIAS_BITS = 31
+"""Of a bias without its sign."""
 NEWEST_OPSET = max(storage.opset for storage in STORAGES)
 
 
@@ -61,7 +65,8 @@ def qdq_proto(model: Model, *, newest_opset: int | None = None) -> onnx.ModelPro
     """The quantized network as an ONNX file, in the oldest opset that stores its codes.
 
     Raises:
-        UserError: `export.opset_too_old` where the device's runtime cannot store a layer's codes at all.
+        UserError: `export.opset_too_old` where the device's runtime cannot store a layer's codes at all, those of its
+            weight or of its result.
     """
     newest = NEWEST_OPSET if newest_opset is None else max(OLDEST_OPSET, newest_opset)
     return _Writer(model, newest).proto()
@@ -118,10 +123,11 @@ class _Writer:
     def _through_codes(self, name: str, real: str, value: str) -> None:
         """QuantizeLinear and DequantizeLinear of an activation, with a clamp between where it has fewer than 8 bits."""
         codes = self._lowered.codes[name]
+        storage = self._storage(name, max(codes.bits, NARROW), weights_alone=False)
         scale = self._graph.constant(f"{name}/scale", np.asarray(codes.scale, np.float32))
-        zero_point = self._graph.constant(f"{name}/zero", np.asarray(codes.zero_point, np.int8))
+        zero_point = self._graph.constant(f"{name}/zero", np.asarray(codes.zero_point, storage.dtype))
         quantized = self._node("QuantizeLinear", f"{name}/q", real, scale, zero_point)
-        if codes.bits < 8:
+        if codes.bits < NARROW:
             lowest, highest = codes.low + codes.zero_point, codes.high + codes.zero_point
             bounds = (
                 self._graph.constant(f"{name}/least", np.asarray(lowest, np.int8)),
@@ -141,7 +147,7 @@ class _Writer:
             name, values = f"{node.name}.{key}", tensor.numpy().astype(np.float32)
             quantizer = self._model.weight_quantizers.get(node.name) if key == "weight" else None
             if quantizer is not None:
-                return self._weight(name, tensor, quantizer, transposed)
+                return self._weight(name, tensor, quantizer, transposed, narrow=self._is_narrow(node.inputs[0]))
             if key == "bias" and integer is not None and integer.weight is not None and not _is_lossless(node):
                 assert integer.bias is not None
                 source = self._lowered.codes[node.inputs[0]]
@@ -150,18 +156,19 @@ class _Writer:
 
         return stored
 
-    def _weight(self, name: str, weight: Tensor, quantizer: Quantizer, transposed: bool) -> str:
+    def _is_narrow(self, tensor: str) -> bool:
+        """Whether runtimes read it as integers: between wider codes, as between none, they compute in float."""
+        return tensor in self._lowered.codes and self._lowered.codes[tensor].bits <= NARROW
+
+    def _weight(self, name: str, weight: Tensor, quantizer: Quantizer, transposed: bool, *, narrow: bool) -> str:
         if quantizer.float16:
             half = weight.numpy().astype(np.float16)
             return self._node(
                 "Cast", name, self._graph.constant(f"{name}/half", half.T if transposed else half), to=FLOAT
             )
-        storage = storage_for(quantizer.bits, newest_opset=self._newest, weights_alone=not self._lowered.codes)
-        if storage is None:
-            raise UserError("export.opset_too_old", layer=name, bits=quantizer.bits, opset=self._newest)
-        self._opset = max(self._opset, storage.opset)
+        storage = self._storage(name, quantizer.bits, weights_alone=not self._lowered.codes)
         codes = quantizer.encode(weight).numpy()
-        turned = transposed and bool(self._lowered.codes)
+        turned = transposed and narrow
         parts = [
             self._graph.constant(f"{name}/q", (codes.T if turned else codes).astype(storage.dtype)),
             self._graph.constant(f"{name}/scale", quantizer.scale.numpy().astype(np.float32)),
@@ -170,17 +177,26 @@ class _Writer:
             # Between integers even zero points of 0 are written: without them onnxruntime computes in float.
             parts.append(self._graph.constant(f"{name}/zero", quantizer.zero_point.numpy().astype(storage.dtype)))
         axis = 0 if quantizer.axis is None else quantizer.axis % weight.dim()
-        if transposed and not self._lowered.codes:
+        if transposed and not narrow:
             # A DequantizeLinear right before a MatMul makes onnxruntime quantize the activations behind our back.
             return self._node(
                 "Transpose", f"{name}/transposed", self._node("DequantizeLinear", name, *parts, axis=axis)
             )
         return self._node("DequantizeLinear", name, *parts, axis=weight.dim() - 1 - axis if transposed else axis)
 
+    def _storage(self, name: str, bits: int, *, weights_alone: bool) -> Storage:
+        storage = storage_for(bits, newest_opset=self._newest, weights_alone=weights_alone)
+        if storage is None:
+            raise UserError("export.opset_too_old", layer=name, bits=bits, opset=self._newest)
+        self._opset = max(self._opset, storage.opset)
+        return storage
+
     def _bias(self, name: str, codes: NDArray[np.int64], scale: NDArray[np.float32]) -> str:
+        # Never a plain float bias: onnxruntime would bring it to S_in · S_w itself, and wrap what int32 does not hold.
+        coarser = max(0, int(np.abs(codes).max(initial=0)).bit_length() - BIAS_BITS)
         parts = (
-            self._graph.constant(f"{name}/q", codes.astype(np.int32)),
-            self._graph.constant(f"{name}/scale", np.asarray(scale, np.float32)),
+            self._graph.constant(f"{name}/q", np.rint(np.ldexp(codes, -coarser)).astype(np.int32)),
+            self._graph.constant(f"{name}/scale", np.ldexp(np.asarray(scale, np.float32), coarser)),
         )
         return self._node("DequantizeLinear", name, *parts, axis=0)
 

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from penjing.compression.quantizers import NARROW
 from penjing.compression.simulation import simulate
 from penjing.model.model import Model
 
@@ -45,11 +46,20 @@ def write_samples(folder: Path, model: Model, inputs: Sequence[Tensor]) -> Path:
     taken = [tensor[:COUNT] for tensor in inputs]
     arrays = _numbered("input", taken)
     arrays |= _numbered("output", _tuple(simulate(model)(*taken))) | _numbered("float", _tuple(model(*taken)))
-    steps = [model.activation_quantizers.get(output.layer) for output in model.outputs]
-    arrays |= _numbered("step", [torch.tensor(float("nan")) if step is None else step.scale for step in steps])
+    steps = [float("nan") if step is None else step for step in steps_of(model)]
+    arrays |= _numbered("step", [torch.tensor(step) for step in steps])
     path = folder / FILE
     np.savez_compressed(path, allow_pickle=False, **arrays)
     return path
+
+
+def steps_of(model: Model) -> tuple[float | None, ...]:
+    """By output: the step of the grid that its values lie on; None where it is float, or as good as float.
+
+    Between 16-bit codes runtimes compute in float32, whose own error reaches a step or two of a grid that fine.
+    """
+    quantizers = [model.activation_quantizers.get(output.layer) for output in model.outputs]
+    return tuple(None if one is None or one.bits > NARROW else float(one.scale) for one in quantizers)
 
 
 def read_samples(folder: Path) -> Samples:

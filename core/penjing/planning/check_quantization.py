@@ -10,6 +10,8 @@ from penjing.plan import Plan, Settings
 from penjing.planning.problem import Problem, of_layer
 
 UNQUANTIZED = 32
+NARROW = 8
+"""Bits of the widest codes that C99 computes with."""
 
 
 def of_quantization(plan: Plan, graph: LayerGraph, device: Device | None) -> Iterator[Problem]:
@@ -42,6 +44,9 @@ def _activations(
     bits = settings.activation_bits
     if bits >= UNQUANTIZED:
         return
+    if bits > NARROW:
+        in_c = device is not None and device.default_format == "c99"
+        yield of_layer("warning" if in_c else "note", layer, "check.not_in_c", bits=bits)
     if device is not None and bits not in device.activation_bits:
         yield of_layer("warning", layer, "check.activation_bits", bits=bits, device=device.name)
     if settings.weight_bits >= UNQUANTIZED or settings.scheme == "float16":

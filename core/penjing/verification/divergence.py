@@ -9,6 +9,7 @@ import onnx
 import torch
 from torch import Tensor, fx
 
+from penjing.compression.quantizers import NARROW
 from penjing.compression.simulation import trace
 from penjing.model.model import Model, Quantizer
 from penjing.verification.comparison import ABSOLUTE, MOST_TIES, RELATIVE
@@ -94,7 +95,7 @@ def _same(file: Tensor, screen: Tensor, grid: Quantizer | None) -> bool:
     if file.shape != screen.shape or not bool(torch.isfinite(file).all()):
         return False
     difference = (file.double() - screen.double()).abs()
-    if grid is None:
+    if grid is None or grid.bits > NARROW:
         return bool(difference.max() <= RELATIVE * screen.abs().max() + ABSOLUTE)
     apart = torch.round(difference / grid.scale)
     return bool(apart.max() <= 1) and float((apart > 0).double().mean()) <= MOST_TIES

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from penjing.compression.simulation import simulate
 from penjing.estimation.measured import classes_of
-from penjing.exporting.samples import Samples, random_inputs
+from penjing.exporting.samples import Samples, random_inputs, steps_of
 from penjing.loading.dataset import Dataset
 from penjing.model.model import Model
 from penjing.verification.runtimes import Promise, running
@@ -63,10 +63,8 @@ def truth_of_model(model: Model, data: Dataset | None, *, baseline: Model | None
         for inputs, labels in data.batches(data.test, BATCH):
             yield batch((inputs,), labels.numpy() if labelled and labels is not None else None)
 
-    quantizers = [model.activation_quantizers.get(output.layer) for output in model.outputs]
-    steps = tuple(None if quantizer is None else float(quantizer.scale) for quantizer in quantizers)
     total = RANDOM_SAMPLES if data is None else len(data.test)
-    return Truth(batches=batches, total=total, steps=steps, model=model, data=data)
+    return Truth(batches=batches, total=total, steps=steps_of(model), model=model, data=data)
 
 
 def truth_of_samples(samples: Samples) -> Truth:

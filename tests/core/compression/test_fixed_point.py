@@ -26,6 +26,17 @@ def test_that_a_factor_becomes_a_q31_mantissa_within_its_precision(factor: float
     assert multiplier * bound % (1 << (31 - used)) == 0  # the product fits 53 bits: exact in float64
 
 
+@given(factor=factors, bits=st.integers(32, 44), value=st.integers(-(2**44), 2**44))
+def test_that_sums_beyond_int32_leave_room_for_their_products_in_int64(factor: float, bits: int, value: int) -> None:
+    bound = (1 << bits) - 1
+    multiplier, shift = one(factor, bound)
+    assert abs(Fraction(multiplier, 2**shift) / Fraction(factor) - 1) <= Fraction(1, 2 ** (62 - bits))
+    assert multiplier * bound + (1 << (shift - 1)) < 2**63
+    value = max(-bound, min(value, bound))
+    found = rescale(np.array([value]), np.array([multiplier]), np.array([shift]))
+    assert int(found[0]) == round(Fraction(value) * multiplier / 2**shift)
+
+
 def test_that_one_half_is_2_to_the_30_over_2_to_the_31() -> None:
     assert one(0.5, 1000) == (2**30, 31)
     assert one(1.0, 1000) == (2**30, 30)

@@ -1,5 +1,7 @@
 """The integer reference against onnxruntime, and the simulation against the reference."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -70,11 +72,12 @@ def test_that_onnxruntime_computes_the_same_codes_but_for_rare_ties(name: str) -
         assert (difference > 0).mean() <= 1e-3, tensor
 
 
-@pytest.mark.parametrize("bits", [8, 4])
+@pytest.mark.parametrize(("bits", "activation_bits"), [(8, 8), (4, 8), (8, 16), (16, 16), (16, 8)])
 @pytest.mark.parametrize("name", EVERY)
-def test_that_the_simulation_is_the_reference_bit_for_bit(name: str, bits: int) -> None:
+def test_that_the_simulation_is_the_reference_bit_for_bit(name: str, bits: int, activation_bits: int) -> None:
     for seed in range(2):
-        model = quantized(EVERY[name](seed), weight_bits=bits, scheme=("symmetric", "affine")[seed % 2])
+        scheme = ("symmetric", "affine")[seed % 2]
+        model = quantized(EVERY[name](seed), weight_bits=bits, activation_bits=activation_bits, scheme=scheme)
         graph, inputs = lower(model), sample_input(model, count=COUNT, seed=seed)
         found = simulate(model)(inputs)
         assert isinstance(found, Tensor)
@@ -95,6 +98,31 @@ def test_that_activations_of_four_bits_agree_and_stay_within_sixteen_codes(name:
     found = simulate(model)(inputs)
     assert isinstance(found, Tensor)
     assert np.array_equal(array(found), run(graph, array(inputs))[0])
+
+
+@pytest.mark.parametrize("weight_bits", [8, 16])
+@pytest.mark.parametrize("name", EVERY)
+def test_that_codes_of_sixteen_bits_are_those_that_float64_gives(name: str, weight_bits: int) -> None:
+    # torch's own layers in float64, each on the real values of the codes that the integers gave it
+    model = quantized(EVERY[name](0), weight_bits=weight_bits, activation_bits=16)
+    graph = lower(model)
+    tensors = run_all(graph, array(sample_input(model, count=COUNT)))
+    assert any(np.abs(tensors[name]).max() > 255 for name in graph.codes)
+
+    def real(name: str) -> Tensor:
+        codes = graph.codes[name]
+        return torch.from_numpy((tensors[name] - codes.zero_point) * np.float64(codes.scale))
+
+    for node in graph.nodes:
+        if not isinstance(node, IntegerNode):
+            continue
+        values = [real(feed) for feed in node.inputs]
+        for layer in node.layers:
+            values = [copy.deepcopy(model.layer(layer)).double()(*values)]
+        wanted = np.rint(values[0].numpy() / np.float64(node.output.scale)) + node.output.zero_point
+        codes = np.clip(wanted, -(2**15), 2**15 - 1)
+        apart = np.abs(codes - tensors[node.name])
+        assert apart.max() <= 1 and (apart > 0).mean() <= 0.02, node.name
 
 
 def test_that_mixed_networks_agree_where_they_are_quantized_and_where_they_are_not() -> None:

@@ -144,10 +144,16 @@ def test_that_a_layer_with_float_weights_or_float_inputs_is_float() -> None:
     assert "x" not in graph.codes and "relu2" in graph.codes
 
 
-def test_that_sums_beyond_int32_keep_a_layer_float() -> None:
+def test_that_sums_beyond_int32_are_int64_where_codes_have_16_bits_and_float_beyond_2_to_the_44() -> None:
     model = network((4000,), [("fc", nn.Linear(4000, 2), "")])
-    assert isinstance(lower(quantized(model, weight_bits=16)).by_layer["fc"], FloatNode)
-    assert isinstance(lower(quantized(model)).by_layer["fc"], IntegerNode)
+    wide, narrow = lower(quantized(model, weight_bits=16)).by_layer["fc"], lower(quantized(model)).by_layer["fc"]
+    assert isinstance(wide, IntegerNode) and wide.is_wide and wide.bound > 2**31
+    assert isinstance(narrow, IntegerNode) and not narrow.is_wide
+    huge = network((40_000,), [("fc", nn.Linear(40_000, 1), "")])
+    huge.layer("fc").weight.data.fill_(1.0)  # type: ignore[operator, union-attr]
+    # 40 000 products of 2^15 - 1 and codes of which the larger side has at least 2^15 - 1 steps
+    both = quantized(huge, weight_bits=16, activation_bits=16)
+    assert isinstance(lower(both).by_layer["fc"], FloatNode)
 
 
 def test_that_a_network_without_quantizers_is_float_nodes() -> None:

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from penjing.catalogue.methods import methods
+from penjing.compression.calibration import CALIBRATORS
 from penjing.compression.quantize import ROUNDINGS, quantize
 from penjing.compression.quantizers import weight_quantizer
 from penjing.errors import Cancelled, UserError
@@ -168,11 +169,15 @@ def test_that_a_bias_far_larger_than_its_weights_still_fits_int32() -> None:
     assert 1.0 / unit <= 2**30 * 1.0001
 
 
-def test_that_what_cannot_be_done_yet_is_refused() -> None:
+@pytest.mark.parametrize("calibrator", CALIBRATORS)
+def test_that_sixteen_bits_come_256_times_nearer_than_eight_whatever_sets_the_range(calibrator: str) -> None:
     model = NETWORKS["plain"](0)
-    with pytest.raises(UserError) as error:
-        quantize(model, Plan().with_defaults(activation_bits=16), None)
-    assert error.value.code == "quantize.activation_bits"
+    wide, narrow = (quantized(model, activation_bits=bits, calibrator=calibrator) for bits in (16, 8))
+    assert wide.activation_quantizers.keys() == narrow.activation_quantizers.keys()
+    for name, quantizer in wide.activation_quantizers.items():
+        assert quantizer.bits == 16 and quantizer.q_max - quantizer.q_min == 65535
+        ratio = float(narrow.activation_quantizers[name].scale / quantizer.scale)
+        assert ratio >= 0.5 * 65535 / 255  # a range may be wider where codes are many, never narrower by half
 
 
 def test_that_progress_is_told_and_cancelling_stops() -> None:

@@ -11,6 +11,7 @@ import torch
 from onnx import TensorProto, numpy_helper
 
 from penjing.compression.integer import run
+from penjing.compression.integer_graph import IntegerNode
 from penjing.compression.lowering import lower
 from penjing.compression.quantize import quantize
 from penjing.errors import UserError
@@ -54,6 +55,44 @@ def test_that_onnxruntime_computes_the_integers_of_the_reference(
         for one, other, output in zip(got, wanted, model.outputs, strict=True):
             step = float(model.activation_quantizers[output.layer].scale)
             assert np.abs(one - other).max() < 1e-3 * step  # 0 steps apart
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("weight_bits", [8, 16])
+def test_that_codes_of_sixteen_bits_are_int16_and_runtimes_come_within_the_parity_of_floats(
+    name: str, weight_bits: int
+) -> None:
+    model = quantized(name, weight_bits, 16)
+    proto = qdq_proto(model)
+    onnx.checker.check_model(proto, full_check=True)
+    assert proto.opset_import[0].version >= 21
+    assert {stored(proto)[f"{tensor}/zero"].data_type for tensor in lower(model).codes} == {TensorProto.INT16}
+    values = batch(model, 32)
+    wanted = run(lower(model), values.numpy())
+    for optimised in (False, True):
+        for one, other in zip(answers(proto, values, optimised=optimised), wanted, strict=True):
+            assert np.abs(one - other).max() <= 1e-4 * np.abs(other).max() + 1e-6
+
+
+@pytest.mark.parametrize("optimised", [False, True])
+def test_that_a_bias_too_large_for_int32_in_fine_units_is_stored_in_coarser_ones(optimised: bool) -> None:
+    model = NETWORKS["residual"]()
+    for _, module, _ in model.layers():
+        if getattr(module, "bias", None) is not None:
+            module.bias.data.mul_(100)  # type: ignore[operator, union-attr]
+    model = quantize(model, Plan().with_defaults(weight_bits=16, activation_bits=16), None)
+    biases = [node.bias for node in lower(model).nodes if isinstance(node, IntegerNode) and node.bias is not None]
+    assert max(np.abs(bias).max() for bias in biases) > 2**31
+    values = batch(model, 32)
+    (wanted,) = run(lower(model), values.numpy())
+    (got,) = answers(qdq_proto(model), values, optimised=optimised)
+    assert np.abs(got - wanted).max() <= 1e-4 * np.abs(wanted).max() + 1e-6
+
+
+def test_that_a_runtime_of_an_older_opset_refuses_codes_of_sixteen_bits() -> None:
+    with pytest.raises(UserError) as caught:
+        qdq_proto(quantized("residual", 8, 16), newest_opset=20)
+    assert caught.value.code == "export.opset_too_old" and caught.value.values["bits"] == 16
 
 
 @pytest.mark.parametrize("name", ["residual", "one_dimensional", "perceptron"])

@@ -101,6 +101,14 @@ def test_that_layers_without_an_integer_form_are_noted() -> None:
     assert not {node.name for node in lower(quantized(model)).nodes if isinstance(node, IntegerNode)} & {"prelu"}
 
 
+def test_that_activations_of_sixteen_bits_say_which_files_carry_them() -> None:
+    plan = Plan().with_defaults(weight_bits=8).with_layer("conv1", activation_bits=16)
+    (found,) = [one for one in check(plan, PLAIN) if one.code == "check.not_in_c"]
+    assert (found.level, found.layer, found.values["bits"]) == ("note", "conv1", 16)
+    levels = {one.code: one.level for one in check(plan, PLAIN, device=device("nrf52840"))}
+    assert levels["check.not_in_c"] == levels["check.activation_bits"] == "warning"
+
+
 def test_that_a_layer_that_stays_float_though_it_has_bits_is_found() -> None:
     eight = {"weight_bits": 8, "activation_bits": 8}
     assert codes(check(Plan().with_defaults(activation_bits=8), PLAIN)) == [
