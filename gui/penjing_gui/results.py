@@ -34,6 +34,9 @@ class Results(QObject):
     def __init__(self, session: "Session") -> None:
         super().__init__(session)
         self.exported: RunResult | None = None
+        self.folder = ""
+        """Where the last export went, or goes; `plan` is what the sliders showed then."""
+        self.plan: Plan | None = None
         self._session = session
         self._kind: RunKind = "distill"
         self._parent: str | None = None
@@ -82,6 +85,7 @@ class Results(QObject):
     def export(self, formats: tuple[str, ...], folder: str) -> None:
         """Write the applied run, or the plan without training."""
         session = self._session
+        self.folder, self.plan = folder, session.plan
         run = session.run
         trained = run if run is not None and run.has_network else None
         message = RunJob(

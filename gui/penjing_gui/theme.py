@@ -1,10 +1,12 @@
 """Light and dark: palettes of our own, because the system's answer is often no answer; and the colours of plots."""
 
+import gc
 from dataclasses import dataclass
+from typing import Literal
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QPalette
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
 from penjing import assets
 from penjing_gui.settings import ThemeChoice
@@ -13,6 +15,8 @@ SPACE = 8
 """Pixels of the grid on which everything lies."""
 BODY, HEADING, TITLE = 12, 14, 20
 """Sizes of type in pixels."""
+Tone = Literal["", "muted", "good", "warning", "error"]
+"""How a label's text is meant; its colour follows the theme by itself."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +82,27 @@ def colors(palette: QPalette) -> Colors:
 def apply(app: QApplication, choice: ThemeChoice) -> None:
     """Give the application the palette that was chosen, or the one that the system asks for."""
     chosen = DARK if choice == "dark" or (choice == "system" and _system_is_dark(app)) else LIGHT
-    app.setStyle("Fusion")
-    app.setPalette(palette(chosen))
-    app.setStyleSheet(_style_sheet(chosen))
+    collects = gc.isenabled()
+    # Qt goes through all widgets by their addresses and tells each, also those of ours that wait for the collector:
+    # one that is collected in between, in a handler of another, would be a crash.
+    gc.disable()
+    try:
+        if not app.styleSheet():
+            app.setStyle("Fusion")
+        app.setPalette(palette(chosen))
+        app.setStyleSheet(_style_sheet(chosen))
+    finally:
+        if collects:
+            gc.enable()
+
+
+def set_tone(widget: QWidget, tone: Tone) -> None:
+    """Say how a label is meant; a change of the theme needs no handler."""
+    if widget.property("tone") != tone:
+        widget.setProperty("tone", tone)
+        style = widget.style()
+        style.unpolish(widget)
+        style.polish(widget)
 
 
 def palette(chosen: Colors) -> QPalette:
@@ -164,5 +186,10 @@ QCheckBox::indicator:checked, QTableView::indicator:checked, QListView::indicato
 QCheckBox::indicator:indeterminate {{ background: {chosen.border}; }}
 QCheckBox::indicator:focus {{ border-color: {chosen.accent}; }}
 QCheckBox::indicator:disabled {{ border-color: {chosen.border}; }}
-QLabel[muted="true"] {{ color: {chosen.muted}; }}
+QLabel[muted="true"], QLabel[tone="muted"] {{ color: {chosen.muted}; }}
+QLabel[tone="good"] {{ color: {chosen.good}; }}
+QLabel[tone="warning"] {{ color: {chosen.warning}; }}
+QLabel[tone="error"] {{ color: {chosen.error}; }}
+QLabel[step="true"] {{
+  border: 1px solid {chosen.accent}; border-radius: 10px; color: {chosen.accent}; font-weight: 600; }}
 """

@@ -121,9 +121,5 @@ class CompressPanel(QScrollArea):
         )
         self._problems.setText(text)
         self._problems.setAccessibleName(text)
-        colors = theme.colors(self.palette())
-        worst = colors.error if found and found[0].level == "error" else colors.warning
-        style = f"color: {worst};"
-        if self._problems.styleSheet() != style:
-            self._problems.setStyleSheet(style)
+        theme.set_tone(self._problems, "error" if found and found[0].level == "error" else "warning")
         self._problems.setVisible(bool(text))

@@ -1,9 +1,10 @@
 """A line of text that changes with every move of a slider: a new text paints this widget and lays nothing out."""
 
+import math
 from typing import Literal
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from penjing_gui import theme
@@ -41,7 +42,8 @@ class Readout(QLabel):
         self._text = text
         self.update()
         if self._grows:
-            width = self.fontMetrics().horizontalAdvance(text)
+            # Rounded down, a text would not fit into its own width.
+            width = math.ceil(QFontMetricsF(self.font()).horizontalAdvance(text))
             if width > self._widest:
                 self._widest = width
                 self.updateGeometry()

@@ -7,14 +7,16 @@ from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
 from penjing_gui import words
-from penjing_gui.theme import SPACE, colors
+from penjing_gui.theme import SPACE, Tone, set_tone
 
 if TYPE_CHECKING:
+    from penjing.results import Verdict
     from penjing_gui.session import Session
 
 State = Literal["good", "warning", "error", "open"]
 MARKS: dict[State, str] = {"good": "✓", "warning": "▲", "error": "✕", "open": "○"}
 """Never colour alone."""
+_TONES: dict[State, Tone] = {"good": "good", "warning": "warning", "error": "error", "open": "muted"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +51,6 @@ class Checklist(QWidget):
             for column, label in enumerate(labels):
                 self._grid.addWidget(label, len(self._labels), column, Qt.AlignmentFlag.AlignTop)
             self._labels.append((labels[0], labels[1], labels[2]))
-        look = colors(self.palette())
-        inks = {"good": look.good, "warning": look.warning, "error": look.error, "open": look.muted}
         for number, (mark, name, text) in enumerate(self._labels):
             shown = number < len(found)
             for label in (mark, name, text):
@@ -58,14 +58,14 @@ class Checklist(QWidget):
             if shown:
                 check = found[number]
                 mark.setText(MARKS[check.state])
-                mark.setStyleSheet(f"color: {inks[check.state]}; font-weight: 600;")
+                set_tone(mark, _TONES[check.state])
                 name.setText(check.name)
                 text.setText(check.text)
         self.setAccessibleDescription("; ".join(f"{one.name}: {one.text}" for one in found))
 
 
-def checks(session: "Session") -> tuple[Check, ...]:
-    """The lines for what is open."""
+def checks(session: "Session", *, verdict: "Verdict | None" = None) -> tuple[Check, ...]:
+    """The lines for what is open; `verdict` is that of an export of the plan as it is now."""
     figures, graph = session.figures, session.graph
     if figures is None or graph is None:
         return ()
@@ -90,8 +90,17 @@ def checks(session: "Session") -> tuple[Check, ...]:
         _room(_tr("RAM"), figures.ram_bytes, budgets.ram_bytes),
         _accuracy(session),
         _problems(session),
-        Check(state="open", name=_tr("Proof"), text=_tr("comes with the export: every file is run again and compared")),
+        _proof(verdict),
     )
+
+
+def _proof(verdict: "Verdict | None") -> Check:
+    name = _tr("Proof")
+    if verdict is None:
+        return Check(state="open", name=name, text=_tr("comes with the export: every file is run again and compared"))
+    if verdict.passed:
+        return Check(state="good", name=name, text=_tr("the files compute what was on screen"))
+    return Check(state="error", name=name, text=_tr("the files do not compute what was on screen"))
 
 
 def _room(name: str, value: int | None, limit: int | None) -> Check:
@@ -133,7 +142,9 @@ def _problems(session: "Session") -> Check:
         said = session.texts.of(errors[0].code, **errors[0].values)
         return Check(state="error", name=_tr("Plan"), text=said)
     if found:
-        text = _tr("{n} hints; the Explore page tells them layer by layer").format(n=len(found))
+        one = _tr("1 hint; the Compress panel of the Explore page tells it")
+        more = _tr("{n} hints; the Compress panel of the Explore page tells them").format(n=len(found))
+        text = one if len(found) == 1 else more
         return Check(state="warning", name=_tr("Plan"), text=text)
     return Check(state="good", name=_tr("Plan"), text=_tr("nothing to object to"))
 

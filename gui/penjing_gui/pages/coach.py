@@ -1,6 +1,6 @@
 """Four steps in one line for whoever is here for the first time; it goes with one click and stays away."""
 
-from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
 
 from penjing_gui import icons, theme
@@ -25,12 +25,11 @@ class CoachStrip(QFrame):
             self.tr("Train, to win accuracy back"),
             self.tr("Export, with the proof that it holds"),
         )
-        self._signs: list[QLabel] = []
         for number, step in enumerate(steps, start=1):
             sign = QLabel(str(number))
             sign.setAlignment(Qt.AlignmentFlag.AlignCenter)
             sign.setFixedSize(20, 20)
-            self._signs.append(sign)
+            sign.setProperty("step", True)
             text = QLabel(step)
             text.setWordWrap(True)
             layout.addWidget(sign)
@@ -40,15 +39,3 @@ class CoachStrip(QFrame):
         icons.set_icon(close, "x")
         close.clicked.connect(self.dismissed)
         layout.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
-        self._style()
-
-    def changeEvent(self, event: QEvent) -> None:
-        """The numbers follow the palette."""
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "_signs"):
-            self._style()
-
-    def _style(self) -> None:
-        accent = theme.colors(self.palette()).accent
-        for sign in self._signs:
-            sign.setStyleSheet(f"border: 1px solid {accent}; border-radius: 10px; color: {accent}; font-weight: 600;")

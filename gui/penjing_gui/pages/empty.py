@@ -41,3 +41,12 @@ class Page(QStackedWidget):
         """The words of the empty state."""
         self.empty.text.setText(text)
         self.empty.hint.setText(hint)
+
+
+def heading(text: str) -> QLabel:
+    """A quiet title within a page."""
+    label = QLabel(text)
+    font = label.font()
+    font.setWeight(font.Weight.DemiBold)
+    label.setFont(font)
+    return label

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QStandardPaths, Qt, QUrl
+from PySide6.QtCore import QSignalBlocker, QStandardPaths, Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QShowEvent
 from PySide6.QtWidgets import (
     QComboBox,
@@ -21,16 +21,16 @@ from PySide6.QtWidgets import (
 )
 
 from penjing.catalogue.methods import methods
-from penjing_gui import words
+from penjing_gui.controls.choices import QuietComboBox
 from penjing_gui.controls.identity import identify
 from penjing_gui.jobs import Job
 from penjing_gui.pages.checklist import Checklist, checks
-from penjing_gui.pages.empty import Page
-from penjing_gui.pages.verdict import VerdictView, report
+from penjing_gui.pages.device_cards import DeviceCards
+from penjing_gui.pages.empty import Page, heading
+from penjing_gui.pages.verdict import VerdictView
 from penjing_gui.theme import SPACE
 
 if TYPE_CHECKING:
-    from penjing.plan import Plan
     from penjing.results import RunResult
     from penjing_gui.session import Session
 
@@ -44,11 +44,10 @@ class ExportPage(Page):
     def __init__(self, session: "Session", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._folder: str | None = None
-        self._plan: Plan | None = None
-        self.device = QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True)
+        self.devices = DeviceCards(session)
         self.network = QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True)
-        self.format = identify(QComboBox(), "export.format")
+        self.format = identify(QuietComboBox(), "export.format")
+        self.format_says = QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True)
         self.folder = identify(QLineEdit(), "export.folder", self.tr("Folder"))
         self.browse = identify(QPushButton(self.tr("Browse…")), "export.browse")
         self.run = identify(QPushButton(self.tr("Export…")), "export.run", self.tr("Export"))
@@ -57,7 +56,7 @@ class ExportPage(Page):
         self.progress = identify(QProgressBar(), "export.progress", self.tr("Export progress"))
         self.status = identify(QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True), "export.status")
         self.checklist = identify(Checklist(), "export.checklist", self.tr("Checklist"))
-        self.verdict = VerdictView()
+        self.verdict = VerdictView(session.texts)
         self.open_folder = identify(QPushButton(self.tr("Open folder")), "export.openFolder")
         self.copy_report = identify(QPushButton(self.tr("Copy report")), "export.copyReport")
         self._lay_out()
@@ -65,12 +64,48 @@ class ExportPage(Page):
         self._opened()
 
     def _lay_out(self) -> None:
+        left = QVBoxLayout()
+        left.addLayout(self._form())
+        left.addSpacing(SPACE)
+        left.addWidget(heading(self.tr("Before you export")))
+        left.addWidget(self.checklist)
+        left.addStretch()
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.run, 1)
+        buttons.addWidget(self.cancel)
+        left.addLayout(buttons)
+        left.addWidget(self.progress)
+        left.addWidget(self.status)
+        # Two lines at any time, so that nothing moves while they change.
+        self.status.setMinimumHeight(2 * self.status.fontMetrics().lineSpacing())
+        self.status.setAlignment(Qt.AlignmentFlag.AlignTop)
+        card = QFrame()
+        card.setProperty("card", True)
+        right = QVBoxLayout(card)
+        right.setContentsMargins(2 * SPACE, 2 * SPACE, SPACE, SPACE)
+        right.addWidget(self.verdict, 1)
+        after = QHBoxLayout()
+        after.addStretch()
+        after.addWidget(self.open_folder)
+        after.addWidget(self.copy_report)
+        right.addLayout(after)
+        below = QHBoxLayout()
+        below.setSpacing(2 * SPACE)
+        below.addLayout(left, 1)
+        below.addWidget(card, 1)
+        layout = QVBoxLayout(self.content)
+        layout.setContentsMargins(2 * SPACE, 2 * SPACE, SPACE, SPACE)
+        layout.setSpacing(SPACE)
+        layout.addWidget(self.devices)
+        layout.addLayout(below, 1)
+
+    def _form(self) -> QFormLayout:
         form = QFormLayout()
         form.setVerticalSpacing(SPACE)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.addRow(self.tr("Device"), self.device)
         form.addRow(self.tr("Network"), self.network)
         form.addRow(self.tr("For&mat"), self.format)
+        form.addRow("", self.format_says)
         where = QHBoxLayout()
         where.addWidget(self.folder, 1)
         where.addWidget(self.browse)
@@ -79,34 +114,10 @@ class ExportPage(Page):
         if isinstance(label, QLabel):
             label.setBuddy(self.folder)
         self.format.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        left = QVBoxLayout()
-        left.addLayout(form)
-        left.addSpacing(SPACE)
-        left.addWidget(_heading(self.tr("Before you export")))
-        left.addWidget(self.checklist)
-        left.addSpacing(SPACE)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.run, 1)
-        buttons.addWidget(self.cancel)
-        left.addLayout(buttons)
-        left.addWidget(self.progress)
-        left.addWidget(self.status)
-        left.addStretch()
-        card = QFrame()
-        card.setProperty("card", True)
-        right = QVBoxLayout(card)
-        right.setContentsMargins(2 * SPACE, 2 * SPACE, 2 * SPACE, SPACE)
-        right.addWidget(self.verdict, 1)
-        after = QHBoxLayout()
-        after.addStretch()
-        after.addWidget(self.open_folder)
-        after.addWidget(self.copy_report)
-        right.addLayout(after)
-        layout = QHBoxLayout(self.content)
-        layout.setContentsMargins(2 * SPACE, 2 * SPACE, SPACE, SPACE)
-        layout.setSpacing(2 * SPACE)
-        layout.addLayout(left, 1)
-        layout.addWidget(card, 1)
+        self.format_says.setProperty("muted", True)
+        self.format_says.setMinimumHeight(2 * self.format_says.fontMetrics().lineSpacing())
+        self.format_says.setAlignment(Qt.AlignmentFlag.AlignTop)
+        return form
 
     def _connect(self) -> None:
         session = self._session
@@ -125,6 +136,7 @@ class ExportPage(Page):
         self.run.clicked.connect(self._run)
         self.cancel.clicked.connect(session.cancel_job)
         self.browse.clicked.connect(self._browse)
+        self.format.currentIndexChanged.connect(self._say_format)
         self.folder.textChanged.connect(self._say)
         self.open_folder.clicked.connect(self._show_folder)
         self.copy_report.clicked.connect(self._copy)
@@ -138,37 +150,45 @@ class ExportPage(Page):
                 self.tr("No network is open."), self.tr("Open a model or try a sample; then export it here.")
             )
         self.show_content(session.is_open)
-        self._folder, self._plan = None, None
         if session.is_open:
             self.folder.setText(_default_folder(session.source or "", session.title))
         self._device_changed()
-        self._show_result(None)
+        self._show_result(session.export_result)
 
     def _device_changed(self) -> None:
-        session, found = self._session, self._session.device
-        if found is None:
-            self.device.setText(self.tr("none chosen; choose one in the tool bar"))
-        else:
-            room = self.tr("{flash} flash, {ram} RAM").format(
-                flash=words.size(found.flash_bytes), ram=words.size(found.ram_bytes)
-            )
-            self.device.setText(f"{found.title}\n{found.core}, {found.clock_mhz:g} MHz · {room}")
         self._fill_formats()
-        if session.is_open:
-            self._say()
+        self._say()
 
     def _fill_formats(self) -> None:
-        chosen, found = self.format.currentData(), self._session.device
-        known = methods("format")
-        own = None if found is None else known.get(found.default_format)
-        names = [known[name].title for name in ("onnx", "penjingnet")]
-        if own is not None and own.title not in names:
-            names.insert(0, own.title)
-        self.format.clear()
-        self.format.addItem(self.tr("Recommended: {names}").format(names=", ".join(names)), RECOMMENDED)
-        for id, method in known.items():
-            self.format.addItem(method.title, id)
-        self.format.setCurrentIndex(max(self.format.findData(chosen), 0))
+        chosen = self.format.currentData()
+        with QSignalBlocker(self.format):
+            self.format.clear()
+            device = self._session.device
+            recommended = self.tr("Recommended") if device is None else self.tr("Recommended for this device")
+            self.format.addItem(recommended, RECOMMENDED)
+            for id, method in methods("format").items():
+                self.format.addItem(self.tr(method.title), id)
+            self.format.setCurrentIndex(max(self.format.findData(chosen), 0))
+        self._say_format()
+
+    def _say_format(self) -> None:
+        chosen, device, known = self.format.currentData(), self._session.device, methods("format")
+        if chosen == RECOMMENDED:
+            own = [] if device is None else [device.default_format]
+            names = dict.fromkeys(self.tr(known[id].title) for id in (*own, "onnx", "penjingnet"))
+            text = self.tr("Writes {names}.").format(names=", ".join(names))
+        else:
+            text = self._purposes().get(chosen, "")
+        self.format_says.setText(text)
+
+    def _purposes(self) -> dict[str, str]:
+        return {
+            "onnx": self.tr("For every ONNX runtime, in float32; rounded weights stand in it as the floats they mean."),
+            "onnx-int8": self.tr("For ONNX Runtime on boards with Linux: integers with their scales."),
+            "c99": self.tr("For microcontrollers: source code of its own, without libraries or malloc."),
+            "pt2": self.tr("For PyTorch and what builds on it."),
+            "penjingnet": self.tr("Penjing's own: every weight as it is stored; can be opened here again."),
+        }
 
     def showEvent(self, event: QShowEvent) -> None:
         """What changed while another tab was in front."""
@@ -188,14 +208,16 @@ class ExportPage(Page):
             if trained
             else self.tr("the plan as the sliders show it, without training")
         )
-        self.checklist.show_checks(checks(session))
+        stale = session.results.plan != session.plan
+        result = None if stale else session.export_result
+        self.checklist.show_checks(checks(session, verdict=None if result is None else result.verdict))
         job = session.job
         busy = job is not None and job.active
         exporting = job is not None and busy and job.kind == "export"
         self.run.setEnabled(not busy and bool(self.folder.text().strip()))
         self.cancel.setEnabled(exporting)
         self._say_progress(job, exporting)
-        self.verdict.set_stale(self._plan is not None and self._plan != session.plan)
+        self.verdict.set_stale(stale)
 
     def _say_progress(self, job: Job | None, exporting: bool) -> None:
         if exporting and job is not None:
@@ -214,7 +236,7 @@ class ExportPage(Page):
             said = self.tr("Another job is running: {title}.").format(title=job.title)
         elif job is not None and job.kind == "export":
             ends = {
-                "done": self.tr("Written to {folder}").format(folder=self._folder),
+                "done": self.tr("Written to {folder}").format(folder=self._session.results.folder),
                 "cancelled": self.tr("Cancelled; nothing was written."),
                 "failed": self.tr("The export failed; nothing was written."),
             }
@@ -224,16 +246,16 @@ class ExportPage(Page):
     # ------------------------------------------------------------------------------------------------------- actions
 
     def _run(self) -> None:
-        chosen = self.format.currentData()
-        self._folder, self._plan = str(Path(self.folder.text().strip()).expanduser()), self._session.plan
+        chosen, folder = self.format.currentData(), Path(self.folder.text().strip()).expanduser()
         self._show_result(None)
-        self._session.export(() if chosen == RECOMMENDED else (chosen,), self._folder)
+        self._session.export(() if chosen == RECOMMENDED else (chosen,), str(folder))
 
     def _job_changed(self, job: Job) -> None:
         self._say()
 
     def _exported(self, result: "RunResult") -> None:
         self._show_result(result)
+        self._say()
 
     def _show_result(self, result: "RunResult | None") -> None:
         self.verdict.show_result(result)
@@ -249,13 +271,11 @@ class ExportPage(Page):
         dialog.open()
 
     def _show_folder(self) -> None:
-        if self._folder is not None:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(self._folder))
+        QDesktopServices.openUrl(QUrl.fromLocalFile(self._session.results.folder))
 
     def _copy(self) -> None:
-        result = self._session.export_result
-        if result is not None:
-            QGuiApplication.clipboard().setText(report(result, self._session.title, self._folder or ""))
+        text = self.verdict.report(self._session.title, self._session.results.folder)
+        QGuiApplication.clipboard().setText(text)
 
 
 def _default_folder(source: str, title: str) -> str:
@@ -267,11 +287,3 @@ def _default_folder(source: str, title: str) -> str:
     documents = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DocumentsLocation)
     name = source.removeprefix("sample:") or "network"
     return str(Path(home or documents) / "Penjing" / f"{name}-export")
-
-
-def _heading(text: str) -> QLabel:
-    label = QLabel(text)
-    font = label.font()
-    font.setWeight(font.Weight.DemiBold)
-    label.setFont(font)
-    return label

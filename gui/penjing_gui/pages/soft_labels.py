@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSpinBox, QVBoxLayout, QWidget
 
 from penjing_gui.controls.identity import identify
 from penjing_gui.controls.slider import Scale, ValueSlider
@@ -66,6 +66,10 @@ class SoftLabels(QWidget):
         self.bars = identify(Bars(), "plot.softLabels", self.tr("Soft labels"))
         self.said = QLabel(textFormat=Qt.TextFormat.PlainText)
         self.said.setProperty("muted", True)
+        self.said.setToolTip(
+            self.tr("The entropy of the teacher's answer at this temperature: a hard label tells 0 bits")
+        )
+        self.said.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._lay_out()
         self._connect()
         self._opened()
@@ -169,7 +173,7 @@ class SoftLabels(QWidget):
         told, data = self._logits, self._session.data
         if told is None or data is None:
             self.bars.show_shares((), (), ())
-            self.said.setText(self.tr("outline: original network; bars: plan as it is now"))
+            self.said.setText(self.tr("outline: original network; bars: plan now"))
             return
         heat = self._session.plan.distillation.temperature
         teacher = softened(np.array(told.original[0]), heat)
@@ -182,9 +186,9 @@ class SoftLabels(QWidget):
     def _caption(self, told: "Logits", names: tuple[str, ...], teacher: NDArray[np.float64], *, known: bool) -> str:
         parts = [self.tr("outline: original network")]
         if known:
-            parts.append(self.tr("bars: plan as it is now"))
+            parts.append(self.tr("bars: plan now"))
         if told.labels is not None:
             parts.append(self.tr("label: {name}").format(name=names[told.labels[0]]))
         entropy = float(-(teacher * np.log(np.maximum(teacher, 1e-30))).sum() / np.log(2))
-        parts.append(self.tr("the teacher's answer holds {bits:.2f} bits").format(bits=entropy))
+        parts.append(self.tr("the teacher tells {bits:.2f} bits").format(bits=entropy))
         return "  ·  ".join(parts)

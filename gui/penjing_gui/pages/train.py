@@ -10,7 +10,7 @@ from penjing.catalogue.methods import methods
 from penjing_gui import words
 from penjing_gui.controls.identity import identify
 from penjing_gui.jobs import Job
-from penjing_gui.pages.empty import Page
+from penjing_gui.pages.empty import Page, heading
 from penjing_gui.pages.pipeline_editor import PipelineEditor
 from penjing_gui.pages.soft_labels import SoftLabels
 from penjing_gui.pages.training_form import TrainingForm
@@ -234,7 +234,7 @@ class TrainPage(Page):
             for one in job.result.trained.steps
             if one.accuracy is not None and one.step in titles
         ]
-        return "\n".join([*said, self.tr("Accuracy after each step: {steps}").format(steps=" → ".join(steps))])
+        return "\n".join([*said, " → ".join(steps)])
 
     def _running(self, job: Job) -> str:
         stage = self._session.texts.of(f"stage.{job.stage}") if job.stage else self.tr("Starting")
@@ -245,12 +245,3 @@ class TrainPage(Page):
         if job.eta_seconds is not None:
             parts.append(self.tr("{time} left").format(time=words.time(job.eta_seconds)))
         return " · ".join(parts)
-
-
-def heading(text: str) -> QLabel:
-    """A quiet title within a page."""
-    label = QLabel(text)
-    font = label.font()
-    font.setWeight(font.Weight.DemiBold)
-    label.setFont(font)
-    return label

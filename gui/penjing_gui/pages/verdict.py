@@ -1,63 +1,48 @@
-"""The verdict of an export: a badge, the real bytes of every file, and each proof with what it found."""
+"""The verdict of an export: a badge, what it came to in a few sentences, the files and the proofs."""
 
-from PySide6.QtCore import QCoreApplication, QEvent, Qt
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QHeaderView,
-    QLabel,
-    QSizePolicy,
-    QTreeWidget,
-    QTreeWidgetItem,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from penjing.results import Rung, RunResult
+from penjing.report.words import rung_name
+from penjing.results import RunResult
 from penjing_gui import words
 from penjing_gui.controls.identity import identify
-from penjing_gui.theme import SPACE, TITLE, colors
-
-_MARKS = {True: "✓", False: "✕", None: "○"}
+from penjing_gui.pages.proofs import MARKS, Proofs
+from penjing_gui.texts import Texts
+from penjing_gui.theme import SPACE, TITLE, set_tone
 
 
 class VerdictView(QWidget):
     """What an export came to; before it, what will stand here."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, texts: Texts, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._texts = texts
         self._result: RunResult | None = None
         self._stale = False
         self.badge = identify(QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True), "export.verdict")
         self.summary = QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True)
         self.stale = QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True)
-        self.tree = identify(QTreeWidget(), "export.proofs", self.tr("Files and proofs"))
-        self.tree.setHeaderHidden(True)
-        self.tree.setColumnCount(2)
-        self.tree.setRootIsDecorated(False)
-        self.tree.setIndentation(0)
-        self.tree.setWordWrap(True)
-        self.tree.setUniformRowHeights(False)
-        self.tree.setFrameShape(QTreeWidget.Shape.NoFrame)
-        self.tree.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        self.tree.setTabKeyNavigation(False)
-        self.tree.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.tree.header().setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
-        self.tree.header().setStretchLastSection(True)
+        font = self.badge.font()
+        font.setPixelSize(TITLE)
+        font.setWeight(font.Weight.DemiBold)
+        self.badge.setFont(font)
+        set_tone(self.stale, "warning")
+        self.proofs = Proofs(texts)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACE)
         for widget in (self.badge, self.summary, self.stale):
             widget.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
             layout.addWidget(widget)
-        layout.addWidget(self.tree, 1)
-        # Without a result nothing below takes the room, and the words stay on top.
-        layout.addStretch(0)
+        layout.addWidget(self.proofs, 1)
         self.show_result(None)
 
     def show_result(self, result: RunResult | None) -> None:
         """Show an export, or what one would tell."""
         self._result = result
-        self.tree.clear()
+        self.proofs.show_result(result)
+        set_tone(self.badge, "muted" if result is None else "good" if result.verdict.passed else "error")
         if result is None:
             self.badge.setText(self.tr("No verdict yet"))
             self.badge.setAccessibleName(self.tr("Verdict: none yet"))
@@ -68,15 +53,11 @@ class VerdictView(QWidget):
                 )
             )
         else:
-            verdict = result.verdict
-            said = self.tr("passed") if verdict.passed else self.tr("failed")
-            self.badge.setText(self.tr("✓ Passed") if verdict.passed else self.tr("✕ Failed"))
-            self.badge.setAccessibleName(self.tr("Verdict: {said}").format(said=said))
-            self.summary.setText(summary(result))
-            self._fill(result)
-        self.tree.setVisible(result is not None)
+            passed = result.verdict.passed
+            self.badge.setText(self.tr("✓ Passed") if passed else self.tr("✕ Failed"))
+            self.badge.setAccessibleName(self.tr("Verdict: passed") if passed else self.tr("Verdict: failed"))
+            self.summary.setText(self._summary(result))
         self.set_stale(False)
-        self._style()
 
     def set_stale(self, stale: bool) -> None:
         """Say that the plan has changed since."""
@@ -84,68 +65,42 @@ class VerdictView(QWidget):
         self.stale.setText(self.tr("▲ The plan has changed since this export.") if self._stale else "")
         self.stale.setVisible(self._stale)
 
-    def changeEvent(self, event: QEvent) -> None:
-        """The badge follows the palette."""
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "badge"):
-            self._style()
+    def report(self, title: str, folder: str) -> str:
+        """The verdict as plain text, to be pasted into a message; empty before there is one."""
+        result = self._result
+        if result is None:
+            return ""
+        word = self.tr("passed") if result.verdict.passed else self.tr("failed")
+        lines = [f"Penjing · {title} · {word}", folder, "", self._summary(result), ""]
+        bytes_ = self.tr("{count} bytes")
+        lines += [f"{file.path}: {bytes_.format(count=f'{file.bytes:,}')} ({file.format})" for file in result.files]
+        rungs = [
+            f"{MARKS[one.passed]} {rung_name(one.name, self._texts.language)}: {one.detail}"
+            for one in result.verdict.rungs
+        ]
+        lines += ["", *rungs, "", self.tr("plan {hash}").format(hash=result.plan_hash)]
+        return "\n".join(lines) + "\n"
 
-    def _fill(self, result: RunResult) -> None:
-        for file in result.files:
-            self.tree.addTopLevelItem(QTreeWidgetItem([file.path, f"{words.size(file.bytes)}  ({file.bytes:,} bytes)"]))
-        for rung in result.verdict.rungs:
-            item = QTreeWidgetItem([f"{_MARKS[rung.passed]} {rung.name}", rung.detail])
-            item.setTextAlignment(0, Qt.AlignmentFlag.AlignTop)
-            item.setTextAlignment(1, Qt.AlignmentFlag.AlignTop)
-            item.setToolTip(1, "")
-            self.tree.addTopLevelItem(item)
-
-    def _style(self) -> None:
-        look = colors(self.palette())
-        color = look.muted
-        if self._result is not None:
-            color = look.good if self._result.verdict.passed else look.error
-        self.badge.setStyleSheet(f"color: {color}; font-size: {TITLE}px; font-weight: 600;")
-        self.stale.setStyleSheet(f"color: {look.warning};")
-
-
-def summary(result: RunResult) -> str:
-    """What the export came to, in a few sentences."""
-    verdict, before, after = result.verdict, result.baseline, result.compressed
-    said = []
-    if verdict.passed:
-        said.append(_tr("The files compute what was on screen."))
-    else:
-        wrong = [rung.name for rung in verdict.rungs if rung.passed is False]
-        said.append(_tr("Not proven: {names}.").format(names=", ".join(wrong)))
-    if verdict.agreement is not None:
-        said.append(
-            _tr("They choose the same class on {share}.").format(share=words.percent(verdict.agreement, digits=2))
+    def _summary(self, result: RunResult) -> str:
+        """What the export came to, in a few sentences."""
+        verdict, before, after = result.verdict, result.baseline, result.compressed
+        said = []
+        if verdict.passed:
+            said.append(self.tr("The files compute what was on screen."))
+        else:
+            wrong = [rung_name(rung.name, self._texts.language) for rung in verdict.rungs if rung.passed is False]
+            said.append(self.tr("Not proven: {names}.").format(names=", ".join(wrong)))
+        if verdict.agreement is not None:
+            text = self.tr("They choose the same class on {share}.")
+            said.append(text.format(share=words.percent(verdict.agreement, digits=2)))
+        if verdict.accuracy is not None:
+            text = self.tr("Test accuracy {value} (n = {n}).")
+            said.append(text.format(value=words.accuracy(verdict.accuracy), n=verdict.accuracy.n))
+        sizes = self.tr("Weights {before} → {after}").format(
+            before=words.size(before.size_bytes), after=words.size(after.size_bytes)
         )
-    if verdict.accuracy is not None:
-        told = _tr("Test accuracy {value} (n = {n}).")
-        said.append(told.format(value=words.accuracy(verdict.accuracy), n=verdict.accuracy.n))
-    sizes = _tr("Weights {before} → {after}").format(
-        before=words.size(before.size_bytes), after=words.size(after.size_bytes)
-    )
-    said.append(f"{sizes} ({words.ratio(before.size_bytes, after.size_bytes)}).")
-    if verdict.first_divergent_layer is not None:
-        said.append(_tr("The first layer that differs is {layer}.").format(layer=verdict.first_divergent_layer))
-    return " ".join(said)
-
-
-def report(result: RunResult, title: str, folder: str) -> str:
-    """The verdict as plain text, to be pasted into a message."""
-    word = _tr("passed") if result.verdict.passed else _tr("failed")
-    lines = [f"Penjing · {title} · {word}", folder, "", summary(result), ""]
-    lines += [f"{file.path}: {file.bytes:,} bytes ({file.format})" for file in result.files]
-    lines += ["", *(_line(rung) for rung in result.verdict.rungs), "", f"plan {result.plan_hash}"]
-    return "\n".join(lines) + "\n"
-
-
-def _line(rung: Rung) -> str:
-    return f"{_MARKS[rung.passed]} {rung.name}: {rung.detail}"
-
-
-def _tr(text: str) -> str:
-    return QCoreApplication.translate("VerdictView", text)
+        said.append(f"{sizes} ({words.ratio(before.size_bytes, after.size_bytes)}).")
+        if verdict.first_divergent_layer is not None:
+            text = self.tr("The first layer that differs is {layer}.")
+            said.append(text.format(layer=verdict.first_divergent_layer))
+        return " ".join(said)

@@ -1,9 +1,12 @@
 """Both themes can be read."""
 
 import itertools
+import subprocess
+import sys
 
 import pytest
 from PySide6.QtGui import QColor, QPalette
+from PySide6.QtWidgets import QApplication, QLabel
 
 from penjing_gui import theme
 
@@ -34,3 +37,48 @@ def test_that_the_palette_tells_which_theme_it_is(chosen: theme.Colors) -> None:
     palette = theme.palette(chosen)
     assert theme.colors(palette) is chosen
     assert palette.color(QPalette.ColorRole.Base) == QColor(chosen.surface)
+
+
+def test_that_a_label_keeps_its_tone_through_a_change_of_theme(qapp: QApplication) -> None:
+    label = QLabel("✕")
+    for choice, chosen in (("light", theme.LIGHT), ("dark", theme.DARK), ("light", theme.LIGHT)):
+        theme.apply(qapp, choice)
+        for tone in ("error", "good"):
+            theme.set_tone(label, tone)
+            assert label.palette().color(QPalette.ColorRole.WindowText) == QColor(getattr(chosen, tone))
+
+
+def test_that_a_change_of_theme_survives_widgets_that_wait_for_the_collector() -> None:
+    program = """
+import gc
+from PySide6.QtCore import QEvent
+from PySide6.QtWidgets import QApplication, QWidget
+from penjing_gui import theme
+
+class Forgotten(QWidget):
+    def __init__(self):
+        super().__init__()
+        self.itself = self
+        self.ensurePolished()
+
+class Listener(QWidget):
+    def changeEvent(self, event):
+        super().changeEvent(event)
+        self.made = [[number] for number in range(2000)]  # enough for the collector to come
+
+app = QApplication([])
+theme.apply(app, "light")
+listeners = [Listener() for _ in range(20)]
+for listener in listeners:
+    listener.show()
+for number in range(6):
+    gc.disable()
+    for _ in range(20):
+        Forgotten()
+    gc.enable()
+    theme.apply(app, "light" if number % 2 else "dark")
+assert gc.isenabled()
+print(gc.collect() > 0)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr[-1000:]
