@@ -93,7 +93,7 @@ def fit(
         raise UserError("fit.max_drop_needs_data", max_drop=budgets.max_drop)
     baseline = figures(graph, device=device, format="onnx")
     least = figures(graph, start, tables=tables, device=device)
-    if not _over(least, budgets, unknown_is_over=True):
+    if not over(least, budgets, unknown_is_over=True):
         return _result(start, least, baseline, budgets, measure)
     known: list[tuple[Plan, Figures]] = []
     for plan in _candidates(graph, tables, device, budgets, rounding="nearest" if measure is None else "gptq"):
@@ -102,8 +102,8 @@ def fit(
             _require_known(known[0][1], budgets, device)
         if measure is None:
             break  # nothing could tell the candidates apart
-    nearest = min(_excess(found, budgets) for _, found in known)
-    known = [(plan, found) for plan, found in known if _excess(found, budgets) <= nearest]
+    nearest = min(excess(found, budgets) for _, found in known)
+    known = [(plan, found) for plan, found in known if excess(found, budgets) <= nearest]
     if measure is None or (len(known) == 1 and budgets.max_drop is None):
         plan, found = known[0]
         return _result(plan, found, baseline, budgets, measure)
@@ -152,10 +152,9 @@ def _corrected(search: Search, graph: LayerGraph, tables: Tables, device: Device
     plan = search.plan(flash=target.flash_bytes, ram=target.ram_bytes, latency=_time_limit(target, device))
     for _ in range(MOST_CORRECTIONS):
         found = figures(graph, plan, tables=tables, device=device)
-        over = {key: getattr(found, key) - limit for key, limit in _given(budgets).items() if key in _EXACT}
-        over = {key: by for key, by in over.items() if by > 0}
-        lower = {key: getattr(target, key) - by for key, by in over.items()}
-        if not over or any(value <= 0 for value in lower.values()):
+        missed = {key: value - limit for key, (limit, value) in over(found, budgets).items() if key in _EXACT}
+        lower = {key: getattr(target, key) - by for key, by in missed.items()}
+        if not missed or any(value <= 0 for value in lower.values()):
             break
         target = msgspec.structs.replace(target, **lower)
         tighter = search.plan(flash=target.flash_bytes, ram=target.ram_bytes, latency=_time_limit(target, device))
@@ -181,8 +180,8 @@ def _given(budgets: Budgets) -> dict[str, float]:
     return {name: limit for name in names if (limit := getattr(budgets, name)) is not None}
 
 
-def _over(found: Figures, budgets: Budgets, *, unknown_is_over: bool = False) -> dict[str, tuple[float, float]]:
-    """(limit, value) of every budget that is not met."""
+def over(found: Figures, budgets: Budgets, *, unknown_is_over: bool = False) -> dict[str, tuple[float, float]]:
+    """(limit, value) of every budget that is not met; with `unknown_is_over` infinity for what is unknown."""
     values = {name: (limit, getattr(found, name)) for name, limit in _given(budgets).items()}
     return {
         name: (limit, math.inf if value is None else value)
@@ -191,8 +190,9 @@ def _over(found: Figures, budgets: Budgets, *, unknown_is_over: bool = False) ->
     }
 
 
-def _excess(found: Figures, budgets: Budgets) -> float:
-    return sum(value / limit - 1 for limit, value in _over(found, budgets).values())
+def excess(found: Figures, budgets: Budgets) -> float:
+    """How far over all budgets together, relative to them; what is unknown counts as within."""
+    return sum(value / limit - 1 for limit, value in over(found, budgets).values())
 
 
 def _value(found: Figures) -> float:
@@ -207,11 +207,11 @@ def _result(plan: Plan, found: Figures, baseline: Figures, budgets: Budgets, mea
         found = msgspec.structs.replace(found, accuracy=after)
     blocking = [
         Blocking(budget=name, limit=limit, best=value, over=value - limit)
-        for name, (limit, value) in _over(found, budgets).items()
+        for name, (limit, value) in over(found, budgets).items()
     ]
     if budgets.max_drop is not None and baseline.accuracy is not None and found.accuracy is not None:
         drop = 100 * (baseline.accuracy.value - found.accuracy.value)
         if drop > budgets.max_drop:
-            over = drop - budgets.max_drop
-            blocking.append(Blocking(budget="max_drop", limit=budgets.max_drop, best=drop, over=over))
+            by = drop - budgets.max_drop
+            blocking.append(Blocking(budget="max_drop", limit=budgets.max_drop, best=drop, over=by))
     return FitResult(feasible=not blocking, plan=plan, baseline=baseline, compressed=found, blocking=tuple(blocking))
