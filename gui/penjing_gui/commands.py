@@ -86,7 +86,7 @@ class Commands(QObject):
         """Ask where the plan goes, as the command line reads it."""
         path = Path(self._folder()) / "plan.json"
         title = self.tr("Save the plan")
-        files.choose_new_file(self._window, title, "Plan (*.json)", str(path), "json", self._write_plan)
+        files.choose_new_file(self._window, title, self.tr("Plan") + " (*.json)", str(path), "json", self._write_plan)
 
     def reset_plan(self) -> None:
         """Back to the network as loaded, undoably."""

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QCoreApplication, QObject, Signal
 
 from penjing_gui.notices import Notice
 from penjing_gui.session import Session
@@ -39,7 +39,7 @@ class Journal(QObject):
             self._write(f"{said}\n{notice.details}" if "\n" in notice.details else said)
 
     def _engine_changed(self, state: str) -> None:
-        self._write(self.tr("engine: {state}").format(state=state))
+        self._write(engine_words(state))
 
     def _opened(self) -> None:
         self._write(self.tr("opened: {source}").format(source=self._session.source))
@@ -49,3 +49,20 @@ class Journal(QObject):
         self._entries.append(entry)
         del self._entries[:-MOST_LINES]
         self.added.emit(entry)
+
+
+def engine_words(state: str) -> str:
+    """What the engine is at, as people read it."""
+    texts = {
+        "starting": _tr("engine starting"),
+        "idle": _tr("engine idle"),
+        "opening": _tr("engine opening"),
+        "measuring": _tr("engine measuring"),
+        "working": _tr("engine working"),
+        "stopped": _tr("engine stopped"),
+    }
+    return texts.get(state, state)
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("engine", text)

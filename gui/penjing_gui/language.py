@@ -1,6 +1,6 @@
 """The language of the window: its phrases by their English, Qt's own texts by Qt's files, `Texts` for those of core."""
 
-from PySide6.QtCore import QLibraryInfo, QLocale, QTranslator
+from PySide6.QtCore import QCoreApplication, QLibraryInfo, QLocale, QTranslator
 from PySide6.QtWidgets import QApplication
 
 from penjing import assets
@@ -37,6 +37,11 @@ def resolved(choice: str) -> str:
             if (ours.language(), ours.script()) == (locale.language(), locale.script()):
                 return language
     return "en"
+
+
+def title_of(source: str, title: str) -> str:
+    """A sample's title in the language of the window; what a person's own file is called is left alone."""
+    return QCoreApplication.translate("sample", title) if source.startswith("sample:") else title
 
 
 def apply(app: QApplication, language: str, texts: Texts) -> None:

@@ -11,7 +11,7 @@ from PySide6.QtCore import QByteArray, QEvent, QObject, QRect, Qt, QTimer, Signa
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QKeyEvent, QPaintEvent
 from PySide6.QtWidgets import QApplication, QMainWindow, QMenuBar, QStackedWidget, QVBoxLayout, QWidget
 
-from penjing_gui import icons
+from penjing_gui import icons, language
 from penjing_gui.actions import Actions
 from penjing_gui.commands import Commands
 from penjing_gui.docks import Docks
@@ -287,7 +287,7 @@ class MainWindow(QMainWindow):
     def _entitle(self) -> None:
         session = self.session
         path: Path | None = session.projects.path
-        name = session.title if path is None else path.name
+        name = language.title_of(session.source or "", session.title) if path is None else path.name
         self.setWindowTitle(f"{name}[*] – Penjing" if name else "Penjing")
         self.setWindowModified(bool(name) and session.unsaved)
 

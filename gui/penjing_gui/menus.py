@@ -81,7 +81,7 @@ def _add(menu: QMenu, *actions: QAction | None) -> None:
 def _fill_recent(window: "MainWindow", menu: QMenu) -> None:
     menu.clear()
     for recent in window.settings.value.recents:
-        action = menu.addAction((recent.title or recent.path).replace("&", "&&"))
+        action = menu.addAction((language.title_of(recent.path, recent.title) or recent.path).replace("&", "&&"))
         action.setToolTip(recent.path)
         action.triggered.connect(lambda _=False, one=recent: window.commands.open(one.path, one.data))
     menu.setEnabled(True)

@@ -6,6 +6,7 @@ from penjing.worker.messages import OpenProgress
 from penjing_gui import words
 from penjing_gui.controls.identity import identify
 from penjing_gui.controls.readout import Readout
+from penjing_gui.journal import engine_words
 from penjing_gui.notices import Notice
 from penjing_gui.session import Session
 
@@ -67,15 +68,7 @@ class StatusBar(QStatusBar):
         self._put(self._now, self.tr("now {figures}").format(figures=text))
 
     def _show_engine(self, state: str) -> None:
-        texts = {
-            "starting": self.tr("engine starting"),
-            "idle": self.tr("engine idle"),
-            "opening": self.tr("engine opening"),
-            "measuring": self.tr("engine measuring"),
-            "working": self.tr("engine working"),
-            "stopped": self.tr("engine stopped"),
-        }
-        self._put(self._engine, texts.get(state, state))
+        self._put(self._engine, engine_words(state))
 
     def _show_opening(self, progress: OpenProgress | None) -> None:
         if progress is None:

@@ -59,9 +59,11 @@ class MethodControl(ChoiceControl):
 
     def __init__(self, session: Session, field: str, identifier: str, name: str, kind: Kind) -> None:
         self._methods: Mapping[str, Method] = methods(kind)
-        super().__init__(session, field, identifier, name, {id: one.title for id, one in self._methods.items()})
+        super().__init__(
+            session, field, identifier, name, {id: session.tr(one.title) for id, one in self._methods.items()}
+        )
         for index, method in enumerate(self._methods.values()):
-            tip = "\n".join(part for part in (method.formula, method.source) if part)
+            tip = "\n".join(session.tr(part) for part in (method.formula, method.source) if part)
             self.box.setItemData(index, tip, Qt.ItemDataRole.ToolTipRole)
         session.opened.connect(self._enable)
         self._enable()

@@ -13,7 +13,7 @@ from penjing.devices.writing import save_device
 from penjing.errors import UserError
 from penjing.estimation.latency import work
 from penjing.estimation.prediction import predict
-from penjing_gui import words
+from penjing_gui import language, words
 from penjing_gui.controls.identity import identify
 from penjing_gui.theme import SPACE
 
@@ -65,7 +65,9 @@ class MeasuredTime(QDialog):
         self._fit()
 
     def _network(self) -> str:
-        return self.tr("{title}, the plan as it is now").format(title=self._session.title)
+        return self.tr("{title}, the plan as it is now").format(
+            title=language.title_of(self._session.source or "", self._session.title)
+        )
 
     def _fit(self) -> None:
         """Fit to what stands in the fields, and say what comes of it or what is wrong."""

@@ -60,14 +60,14 @@ class LearnPage(QWidget):
             return
         kind = item.data(Qt.ItemDataRole.UserRole)
         found = theme.colors(self.palette())
-        parts = [_entry(method, found) for method in METHODS if method.kind == kind]
+        parts = [self._entry(method, found) for method in METHODS if method.kind == kind]
         head = f"<p style='font-size: {theme.TITLE}px'>{escape(item.text())}</p>"
         self._page.setHtml(f"<div style='margin: 16px'>{head}{''.join(parts)}</div>")
 
-
-def _entry(method: Method, found: theme.Colors) -> str:
-    formula = (
-        f"<p style='font-family: monospace; font-size: 13px'>{escape(method.formula)}</p>" if method.formula else ""
-    )
-    source = f"<p style='color: {found.muted}'>{escape(method.source)}</p>" if method.source else ""
-    return f"<p style='font-size: {theme.HEADING}px'><b>{escape(method.title)}</b></p>{formula}{source}"
+    def _entry(self, method: Method, found: theme.Colors) -> str:
+        title, formula, source = (
+            escape(self.tr(text)) if text else "" for text in (method.title, method.formula, method.source)
+        )
+        head = f"<p style='font-size: {theme.HEADING}px'><b>{title}</b></p>"
+        formula = f"<p style='font-family: monospace; font-size: 13px'>{formula}</p>" if formula else ""
+        return f"{head}{formula}<p style='color: {found.muted}'>{source}</p>" if source else f"{head}{formula}"

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushBut
 from penjing.devices.profiles import device
 from penjing.errors import UserError
 from penjing.loading.samples import Sample, samples
-from penjing_gui import icons, theme, words
+from penjing_gui import icons, language, theme, words
 from penjing_gui.controls.identity import identify
 from penjing_gui.pages.coach import CoachStrip
 from penjing_gui.settings import Recent, SettingsFile
@@ -84,8 +84,8 @@ class StartPage(QWidget):
         card.setProperty("card", True)
         layout = QVBoxLayout(card)
         layout.setContentsMargins(16, 14, 16, 14)
-        layout.addWidget(_label(sample.title, theme.HEADING, bold=True))
-        text = _label(sample.description, theme.BODY)
+        layout.addWidget(_label(self.tr(sample.title), theme.HEADING, bold=True))
+        text = _label(self.tr(sample.description), theme.BODY)
         text.setWordWrap(True)
         layout.addWidget(text)
         aim = self.tr("To fit: {device}, {flash} flash, {ram} RAM").format(
@@ -97,7 +97,8 @@ class StartPage(QWidget):
         layout.addWidget(muted)
         layout.addStretch(1)
         button = QPushButton(self.tr("Try the sample") if self.first is None else self.tr("Try this one"))
-        identify(button, f"start.sample.{sample.name}", self.tr("Try the sample: {title}").format(title=sample.title))
+        name = self.tr("Try the sample: {title}").format(title=self.tr(sample.title))
+        identify(button, f"start.sample.{sample.name}", name)
         button.clicked.connect(lambda: self.open_wanted.emit(f"sample:{sample.name}", None))
         button.setAutoDefault(True)
         if self.first is None:
@@ -149,7 +150,7 @@ class StartPage(QWidget):
         self._recent.setColumnStretch(0, 1)
 
     def _recent_button(self, recent: Recent, row: int) -> QPushButton:
-        name = recent.title or Path(recent.path).name
+        name = language.title_of(recent.path, recent.title) or Path(recent.path).name
         # A name may hold an ampersand, which a button would take for a shortcut.
         button = QPushButton(name.replace("&", "&&"))
         identify(button, f"start.recent.{row}", self.tr("Open again: {name}").format(name=name))
