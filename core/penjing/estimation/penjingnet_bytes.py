@@ -1,8 +1,9 @@
 """Predicted bytes of a `.penjingnet` file: packed weights, and a graph in JSON that is much like the real one."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
+
+import msgspec
 
 from penjing.estimation.deployed import fold, is_quantized
 from penjing.estimation.state import FILTERED, FLOAT_BITS, NetworkState
@@ -36,8 +37,7 @@ def penjingnet_bytes(graph: LayerGraph, state: NetworkState) -> int:
     weights = sum(_SCALE + _zero_bytes(bits) for bits in codes.values()) + sum(
         _tensor_bytes(layer, state) for layer in graph.layers
     )
-    text = json.dumps(_network(graph, state, codes), separators=(",", ":"), ensure_ascii=False)
-    return weights + packed_bytes(text.encode(errors="replace"))
+    return weights + packed_bytes(msgspec.json.encode(_network(graph, state, codes)))
 
 
 def _tensor_bytes(layer: Layer, state: NetworkState) -> int:
@@ -58,15 +58,19 @@ def _network(graph: LayerGraph, state: NetworkState, codes: Mapping[str, int]) -
     return {
         "schema_version": 2,
         "inputs": [
-            {"name": one.name, "source_name": one.source_name, "shape": one.shape}
+            {"name": one.name, "source_name": _encodable(one.source_name), "shape": one.shape}
             | _quantizer("quantizer", one.name, codes)
             for one in graph.inputs
         ],
         "nodes": [_node(layer, _source(layer, graph), state, codes) for layer in graph.layers],
-        "outputs": [{"source_name": output.source_name, "layer": output.layer} for output in graph.outputs],
+        "outputs": [{"source_name": _encodable(output.source_name), "layer": output.layer} for output in graph.outputs],
         **({"opset": graph.opset} if graph.opset else {}),
         **({"warnings": state.warnings} if state.warnings else {}),
     }
+
+
+def _encodable(name: str) -> str:
+    return name.encode(errors="replace").decode()
 
 
 def _source(layer: Layer, graph: LayerGraph) -> tuple[int, ...]:
@@ -79,7 +83,7 @@ def _source(layer: Layer, graph: LayerGraph) -> tuple[int, ...]:
 def _node(layer: Layer, source: tuple[int, ...], state: NetworkState, codes: Mapping[str, int]) -> dict[str, Any]:
     node: dict[str, Any] = {"name": layer.name, "kind": layer.kind, "inputs": layer.inputs}
     if layer.source_name != layer.name:
-        node["source_name"] = layer.source_name
+        node["source_name"] = _encodable(layer.source_name)
     if attributes := _attributes(layer, source):
         node["attributes"] = attributes
     if layer.weight_kind in FILTERED and (bits := state.weight(layer).bits) < FLOAT_BITS:

@@ -4,6 +4,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -34,7 +35,8 @@ class BatchNorm(Operator):
             raise node.unsupported("batch norm in training mode: export the network in evaluation mode")
         names = ("weight", "bias", "running_mean", "running_var")
         arrays = {name: node.needed(index) for index, name in enumerate(names, start=1)}
-        eps, momentum = node.number("epsilon", None, 1e-5), 1 - node.number("momentum", None, 0.9)
+        eps = float(str(np.float32(node.number("epsilon", None, 1e-5))))  # the decimal that is meant
+        momentum = round(1 - node.number("momentum", None, 0.9), 7)
         return self._norm(node, node.activation(0), arrays, (eps, momentum), node.origin(1))
 
     def read_aten(self, node: AtenNode) -> Reading:
