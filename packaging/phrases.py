@@ -107,7 +107,7 @@ def inconsistency(english: str, translated: str) -> str | None:
 def spoken() -> dict[str, list[str]]:
     """Every phrase, and where it stands."""
     found: dict[str, list[str]] = {}
-    for phrase, place in [*_in_window(), *_in_catalogue(), *_in_files(), *_in_proofs()]:
+    for phrase, place in [*_in_window(), *_in_catalogue(), *_in_files(), *_in_proofs(), *_in_details()]:
         found.setdefault(phrase, []).append(place)
     return found
 
@@ -197,6 +197,15 @@ def _in_proofs() -> Iterator[tuple[str, str]]:
                     for text in _literals([argument.value]):
                         yield from ((text, place), (f"parity {text}", place))
     yield from ((word, "verification/trial.py") for word in ("parity", "source", "bytes"))
+
+
+def _in_details() -> Iterator[tuple[str, str]]:
+    """What `assets.text` translates of the values of an error: a `detail` that stands in the code."""
+    for path in sorted((ROOT / "core" / "penjing").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            for argument in node.keywords if isinstance(node, ast.Call) else ():
+                if argument.arg == "detail" and _called(node) == "UserError":
+                    yield from ((text, _place(path, node)) for text in _ends(argument.value))
 
 
 def _says_something(text: str) -> bool:

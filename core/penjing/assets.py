@@ -1,12 +1,23 @@
 """Where the files that ship with Penjing lie: devices, samples, messages, lessons, icons."""
 
+import errno
 import functools
 import json
+import os
 from importlib.resources import files
 from pathlib import Path
 
 LANGUAGES = {"en": "English", "zh_CN": "简体中文"}
 """What Penjing speaks, each in its own words."""
+_REFUSALS = {
+    os.strerror(getattr(errno, name)): f"system.{name}"
+    for name in (
+        *("ENOENT", "EACCES", "EPERM", "ENOSPC", "EDQUOT", "EROFS", "EISDIR", "ENOTDIR", "EEXIST", "ENOTEMPTY"),
+        *("EFBIG", "EIO", "ENAMETOOLONG", "EMFILE", "EBUSY", "ENOMEM", "ELOOP"),
+    )
+    if hasattr(errno, name)
+}
+"""What operating systems say when they refuse something, by the code of its text: they say it in English."""
 
 
 def resources() -> Path:
@@ -35,7 +46,12 @@ def text(code: str, *, language: str = "en", **values: object) -> str:
     if template is None:
         details = ", ".join(f"{key}={value}" for key, value in values.items())
         return f"{code} ({details})" if details else code
-    return template.format_map({key: _printable(value) for key, value in values.items()})
+    return template.format_map({key: _printable(_told(key, value, language)) for key, value in values.items()})
+
+
+def refusal(error: OSError, *, language: str = "en") -> str:
+    """Why the operating system refused something, without the path that the reader knows."""
+    return str(_told("detail", error, language))
 
 
 @functools.cache
@@ -61,6 +77,16 @@ def _read(path: Path) -> dict[str, str]:
         return {}
     content: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
     return content
+
+
+def _told(key: str, value: object, language: str) -> object:
+    """A value in the reader's language, where it is Penjing's or the operating system's own words and no name."""
+    if isinstance(value, OSError) and value.strerror:
+        value = value.strerror
+    code = _REFUSALS.get(value) if isinstance(value, str) else None
+    if code is not None:
+        return messages(language).get(code, value)
+    return phrase(value, language=language) if key == "detail" and isinstance(value, str) else value
 
 
 def _printable(value: object) -> str:

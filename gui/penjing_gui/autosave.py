@@ -52,7 +52,7 @@ class Autosave(QObject):
             content = state_of(self._projects.current(), path=self._projects.path, saved=saved)
             write_whole(workspace.state_file, content)
         except OSError as error:
-            text = self.tr("Unsaved work cannot be kept: {error}.").format(error=error)
+            text = self.tr("Unsaved work cannot be kept: {error}.").format(error=session.texts.refusal(error))
             hint = self.tr("Make room on the disk; save the project somewhere else.")
             session.noticed.emit(Notice(level="warning", text=text, hint=hint, key="autosave"))
 
@@ -73,7 +73,7 @@ class Autosave(QObject):
             try:
                 self.workspace = self.new_workspace()
             except OSError as error:
-                text = self.tr("Unsaved work cannot be kept: {error}.").format(error=error)
+                text = self.tr("Unsaved work cannot be kept: {error}.").format(error=self._session.texts.refusal(error))
                 self._session.noticed.emit(Notice(level="warning", text=text, key="autosave"))
 
     def offer(self) -> None:

@@ -155,7 +155,7 @@ class Commands(QObject):
             write_whole(Path(path), self._session.plan.to_json().encode())
         except OSError as error:
             text, hint = (
-                self.tr("The plan was not written: {error}.").format(error=error),
+                self.tr("The plan was not written: {error}.").format(error=self._session.texts.refusal(error)),
                 self.tr("Choose another place."),
             )
             self._session.noticed.emit(Notice(level="error", text=text, hint=hint, key="save"))

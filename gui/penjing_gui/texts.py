@@ -17,6 +17,10 @@ class Texts:
         """The text of a code."""
         return assets.text(code, language=self.language, **values)
 
+    def refusal(self, error: OSError) -> str:
+        """Why the operating system refused something."""
+        return assets.refusal(error, language=self.language)
+
     def error(self, error: UserError, *, key: str = "", actions: tuple[Action, ...] = ()) -> Notice:
         """What happened and where, and what to do."""
         return Notice(

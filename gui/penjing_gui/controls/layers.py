@@ -168,5 +168,5 @@ class LayersPanel(QWidget):
         try:
             write_whole(Path(path), self.model.as_csv().encode())
         except OSError as error:
-            text = self.tr("The table was not written: {error}.").format(error=error)
+            text = self.tr("The table was not written: {error}.").format(error=self._session.texts.refusal(error))
             self._session.noticed.emit(Notice(level="error", text=text, hint=self.tr("Choose another place.")))
