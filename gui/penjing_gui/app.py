@@ -1,9 +1,11 @@
 """Starts the window: the application, its looks, one window for each settings folder, and what happens to mistakes."""
 
 import argparse
+import gc
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
@@ -15,6 +17,9 @@ from penjing_gui.mistakes import Mistakes
 from penjing_gui.settings import SettingsFile
 from penjing_gui.single_instance import SingleInstance
 from penjing_gui.texts import Texts
+
+if TYPE_CHECKING:
+    from penjing_gui.session import Session
 
 PROGRAM = "penjing gui"
 
@@ -45,6 +50,7 @@ def main(arguments: Sequence[str]) -> int:
         window = MainWindow(session, settings)
         mistakes.noticed.connect(session.noticed)
         single.asked.connect(window.take_over)
+        spare_collector(session)
         window.painted.connect(lambda: window.begin(sources[0] if sources else None))
         window.show()
         try:
@@ -53,6 +59,20 @@ def main(arguments: Sequence[str]) -> int:
             single.close()
             session.close()
             mistakes.close()
+
+
+def spare_collector(session: "Session") -> None:
+    """Let Python's collector leave alone what lives as long as the window.
+
+    A full collection of a window with a network open holds it up for 25 ms and more; nearly all that it looks at are
+    the modules and widgets that are there from then on. They are set aside once: what comes later is still collected.
+    """
+
+    def set_aside() -> None:
+        session.opened.disconnect(set_aside)
+        gc.freeze()
+
+    session.opened.connect(set_aside)
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:

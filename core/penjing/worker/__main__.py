@@ -2,6 +2,7 @@
 
 import argparse
 import faulthandler
+import os
 import signal
 import socket
 import time
@@ -11,6 +12,9 @@ from penjing.worker.channel import Channel
 from penjing.worker.inbox import Inbox
 from penjing.worker.job_control import JobControl
 from penjing.worker.messages import Message, Shutdown, decode_to_engine, decode_to_job
+
+NICE = 5
+"""Of the engine: on few cores its threads give way to the window, which works little and is waited for."""
 
 
 def main() -> None:
@@ -36,6 +40,7 @@ def _engine(channel: Channel, started: float) -> None:
             channel.leave()
         inbox.put(message)
 
+    os.nice(NICE)
     channel.listen(decode_to_engine, hear=hear, ended=channel.abandon)
     # Imports torch, which takes seconds in which the window may already be gone again: it hears before.
     from penjing.worker.engine import Engine

@@ -50,6 +50,8 @@ class ExplorePage(Page):
         self._asked: dict[int, Picture] = {}
         self._shown: object = None
         self._pictured: object = None
+        self._filters: object = None
+        self._filter_scores: NDArray[np.float32] | None = None
         self.histogram = identify(Histogram(), "plot.histogram", self.tr("Weights"))
         self.heatmap = identify(Heatmap(), "plot.saliency", self.tr("Saliency"))
         self.strip = Strip(session)
@@ -153,7 +155,7 @@ class ExplorePage(Page):
         if shown != self._shown:
             self._shown = shown
             if of_scores and ordered is not None:
-                title = methods("criterion")[settings.criterion].title
+                title = self.tr(methods("criterion")[settings.criterion].title)
                 axis = self.tr("score ({criterion})").format(criterion=title)
                 self.histogram.show_values(ordered, axis=axis, count=self.tr("weights"), symmetric=False)
             else:
@@ -226,11 +228,16 @@ class ExplorePage(Page):
             empty = np.zeros((0, 0), np.float32)
             columns, rows = self.tr("input × kernel"), self.tr("filter")
             self.heatmap.show_values(empty if block is None else block, columns=columns, rows=rows)
-        title = methods("criterion")[settings.criterion].title
+            self._filters = None
+        title = self.tr(methods("criterion")[settings.criterion].title)
         wait = self.tr(" · on its way…") if block is None else ""
         self.picture_title.setText(self.tr("Saliency: {criterion}").format(criterion=title) + wait)
         if block is not None:
             scores = self._session.tables.filter_scores.get((layer.name, settings.filter_criterion))
+            filters = (key, found.cut.tobytes(), settings.cut, settings.keep, settings.filter_criterion)
+            if filters == self._filters and scores is self._filter_scores:
+                return  # zeros and bits move no filter
+            self._filters, self._filter_scores = filters, scores
             said = filter_words(found, scores, keep=self.tr("keep"), cut=self.tr("cut"))
             self.heatmap.show_filters(found.cut, said, frozenset(settings.keep))
             gone = self.tr("{gone} of {all} filters cut").format(gone=int(found.cut.sum()), all=len(found.cut))

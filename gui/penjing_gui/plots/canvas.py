@@ -85,7 +85,13 @@ class Canvas(pg.PlotWidget):  # type: ignore[misc]
 
 
 def words(item: pg.TextItem, text: str, color: str, *, font: QFont) -> None:
-    """Give a text of the plot plain words: names come from files and are never markup."""
-    item.setColor(color)
-    item.setFont(font)
-    item.setPlainText(text)
+    """Give a text of the plot plain words: names come from files and are never markup.
+
+    What is as it was is left alone, as each of the three lays the text out anew.
+    """
+    if item.color != QColor(color):
+        item.setColor(color)
+    if item.textItem.font() != font:
+        item.setFont(font)
+    if item.toPlainText() != text:
+        item.setPlainText(text)

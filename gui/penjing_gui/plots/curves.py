@@ -85,7 +85,6 @@ class Curves(Canvas):
             self._lines[name] = line
             self.addItem(curve)
             self.addItem(label, ignoreBounds=True)
-            words(label, "", self.inks.text, font=self.font())
             self._style(name, line)
         line.told = xs, ys
         self._stale = True
@@ -125,8 +124,6 @@ class Curves(Canvas):
         """Pens and words of the present palette."""
         for name, line in self._lines.items():
             self._style(name, line)
-            line.label.setColor(self.inks.text)
-            line.label.setFont(self.font())
             self._place(name, line)
         found = self.inks
         self._level.setPen(pg.mkPen(found.muted, style=pg.QtCore.Qt.PenStyle.DashLine))
@@ -217,8 +214,7 @@ class Curves(Canvas):
 
     def _place(self, name: str, line: _Line) -> None:
         text = f"{name} {line.end[1]:.4g}{self._unit}" if len(line.xs) else ""
-        if text != line.label.toPlainText():
-            line.label.setPlainText(text)
+        words(line.label, text, self.inks.text, font=self.font())
 
 
 def _axes(lines: tuple[float, float, float, float], free: float, *, grows: bool) -> tuple[float, float, float, float]:
