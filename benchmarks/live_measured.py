@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.bars import Finding, at_least, at_most, cpu
-from benchmarks.live_plans import applied, everything, networks, random_plan
+from benchmarks.live_plans import applied, unlearned, networks, random_plan
 from penjing.compression.simulation import simulate
 from penjing.estimation.evaluator import Evaluator
 from penjing.estimation.interval import Z
@@ -46,7 +46,7 @@ def first_numbers(quick: bool) -> dict[str, Finding]:
     """L4 on plans with drops of at most 10 points."""
     found: dict[str, list[Progress]] = {}
     for name, (model, data, graph) in networks(quick).items():
-        whole, random = everything(data), np.random.default_rng(4)
+        whole, random = unlearned(data), np.random.default_rng(4)
         evaluator = Evaluator(whole, "val")
         *_, baseline = measure_baseline(evaluator.outputs(model), whole, "val")
         assert isinstance(baseline, Baseline)

@@ -43,9 +43,9 @@ def applied(model: Model, plan: Plan, data: Dataset, graph: LayerGraph) -> Model
     return run_plan(model, plan, data, graph=graph, training=False, measuring=False).model
 
 
-def everything(data: Dataset) -> Dataset:
-    """All samples as validation data; the training split stays what steps look at."""
-    return dataclasses.replace(data, val=_joined(data.val, data.test, data.train))
+def unlearned(data: Dataset) -> Dataset:
+    """All samples that training has not seen as validation data."""
+    return dataclasses.replace(data, val=_joined(data.val, data.test))
 
 
 def _joined(*splits: Split) -> Split:

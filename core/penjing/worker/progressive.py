@@ -1,8 +1,8 @@
 """Accuracy that is there after the first batch and becomes exact with the last one.
 
 A network is compared with the one that was loaded, sample by sample: they disagree on few, so the mean *change* on a
-few samples says more than the mean itself. Batches are spread evenly over the baseline's margins, as the samples near
-its decision borders are those that change.
+few samples says more than the mean itself. The samples near the baseline's decision borders, which are those that
+change, are looked at first (`estimation.paired`).
 """
 
 import dataclasses
@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from penjing.estimation.evaluator import Outputs
-from penjing.estimation.interval import Z, effective_samples, wilson
+from penjing.estimation.interval import effective_samples, wilson
 from penjing.estimation.measured import accuracy_of, classes_of
+from penjing.estimation.paired import batches, difference, strata
 from penjing.loading.dataset import Dataset, SplitName
 from penjing.results import Accuracy
 from penjing.worker.change import Change, Count, change_of, confusion_of
@@ -26,10 +27,12 @@ Classes = NDArray[np.int64]
 Indices = NDArray[np.int64]
 Hits = NDArray[np.bool_]
 
-BATCHES = (32, 32, 64, 128)
+BATCHES = (16, 16, 16, 16, 32, 32, 64, 128)
 """Samples of the first batches; all others are as large as the last: the first number comes early."""
 ENOUGH = 0.005
-"""Half-width (95 %) of what unseen samples may change, at which a quick measurement ends."""
+"""Half-width (95 %) of what unseen samples may change, at which a quick measurement ends …"""
+LEAST = 64
+"""… after so many samples."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -42,7 +45,7 @@ class Baseline:
     truth: Classes
     """[n]: the labels, or without them what it chose."""
     margins: NDArray[np.float64]
-    """[n]: how far its choice is from the next one; negative where it is wrong."""
+    """[n]: the output of the truth less the largest other one; negative where it is wrong."""
     groups: Classes | None
     metric: str
 
@@ -82,7 +85,8 @@ def measure_baseline(outputs: Outputs, data: Dataset, split_name: SplitName) -> 
     order = np.arange(count) if labels is None else labels
     for indices in spread_batches(order.astype(np.float64)):
         output = outputs(indices)
-        chosen[indices], margins[indices] = classes_of(output), _margins(output)
+        chosen[indices] = classes_of(output)
+        margins[indices] = margins_of(output, chosen[indices] if labels is None else labels[indices])
         seen[indices] = True
         if labels is not None and not seen.all():
             groups = None if split.groups is None else split.groups[seen]
@@ -90,7 +94,6 @@ def measure_baseline(outputs: Outputs, data: Dataset, split_name: SplitName) -> 
             accuracy = accuracy_of(hits, groups=groups, metric=data.metric, split=split_name)
             yield Standing(accuracy=accuracy, final=False, rest=math.inf)
     truth = chosen if labels is None else labels
-    margins = np.where(chosen == truth, margins, -margins)
     found = Baseline(
         split=split_name, chosen=chosen, truth=truth, margins=margins, groups=split.groups, metric=data.metric
     )
@@ -106,15 +109,17 @@ def measure_baseline(outputs: Outputs, data: Dataset, split_name: SplitName) -> 
 
 def measure_change(outputs: Outputs, data: Dataset, baseline: Baseline, *, full: bool) -> Iterator[Standing]:
     """The accuracy of another network after every batch; the last one of a full measurement is the plain one."""
-    chosen = baseline.chosen.copy()
-    seen = np.zeros(len(chosen), np.bool_)
-    for indices in spread_batches(baseline.margins):
-        chosen[indices] = classes_of(outputs(indices))
+    chosen, margins = baseline.chosen.copy(), baseline.margins.copy()
+    seen, place = np.zeros(len(chosen), np.bool_), strata(baseline.margins)
+    for indices in batches(baseline.margins, BATCHES):
+        output = outputs(indices)
+        chosen[indices] = classes_of(output)
+        margins[indices] = margins_of(output, baseline.truth[indices])
         seen[indices] = True
         if seen.all():
             break
-        found = estimate(baseline, chosen == baseline.truth, seen)
-        enough = not full and found.rest <= ENOUGH
+        found = estimate(baseline, chosen == baseline.truth, margins, seen, place)
+        enough = not full and found.rest <= ENOUGH and found.accuracy.n >= LEAST
         yield dataclasses.replace(found, final=enough, change=_change(baseline, chosen, seen, final=enough))
         if enough:
             return
@@ -140,29 +145,25 @@ def unchanged(baseline: Baseline, data: Dataset) -> Standing:
     )
 
 
-def estimate(baseline: Baseline, hits: Hits, seen: NDArray[np.bool_]) -> Standing:
-    """The accuracy on the whole split from the samples `seen`; of the others `hits` holds what the baseline got.
+def estimate(
+    baseline: Baseline, hits: Hits, margins: NDArray[np.float64], seen: NDArray[np.bool_], place: Indices
+) -> Standing:
+    """The accuracy on the whole split from the samples `seen`; `hits` and `margins` are read only there.
 
     The value is the baseline's plus the mean change. The interval is the one of the whole split, its half-widths added
-    in quadrature to that of the rest: variance = Var(whole split) + E Var(drawn from it | whole split). The variance of
-    the paired change is Bonett & Price's (2012, one added to each kind of change, so that no change seen is not taken
-    for none), with the correction for a finite population, 1 - n / N.
+    in quadrature to that of the rest: variance = Var(whole split) + E Var(drawn from it | whole split).
     """
-    count, n = len(hits), int(np.count_nonzero(seen))
-    before = baseline.hits
-    gained = int(np.count_nonzero(hits & ~before))
-    lost = int(np.count_nonzero(before & ~hits))
-    value = min(1.0, max(0.0, float(before.mean()) + (gained - lost) / n))
-    up, down = (gained + 1) / (n + 2), (lost + 1) / (n + 2)
-    variance = (up + down - (up - down) ** 2) / (n + 2) * (1 - n / count)
-    rest = Z * math.sqrt(variance)
-    worth = float(count) if baseline.groups is None else effective_samples(hits, baseline.groups)
+    change = hits.astype(np.float64) - baseline.hits
+    found = difference(baseline.margins, margins, change, seen, place)
+    value, rest = min(1.0, max(0.0, float(baseline.hits.mean()) + found.mean)), found.half
+    now = np.where(seen, hits, baseline.hits)
+    worth = float(len(hits)) if baseline.groups is None else effective_samples(now, baseline.groups)
     low, high = wilson(value, worth)
     accuracy = Accuracy(
         value=value,
         low=max(0.0, value - math.hypot(value - low, rest)),
         high=min(1.0, value + math.hypot(high - value, rest)),
-        n=n,
+        n=int(np.count_nonzero(seen)),
         metric=baseline.metric,
         split=baseline.split,
     )
@@ -207,9 +208,14 @@ def _change(baseline: Baseline, chosen: Classes, seen: NDArray[np.bool_], *, fin
     return change_of(baseline.truth, baseline.chosen, chosen, surety=baseline.margins, seen=seen, final=final)
 
 
-def _margins(output: Tensor) -> NDArray[np.float64]:
-    if output.shape[1] == 1:
-        return output[:, 0].abs().double().numpy()
-    best = torch.topk(output, 2, dim=1).values.double()
-    margins: NDArray[np.float64] = (best[:, 0] - best[:, 1]).numpy()
-    return margins
+def margins_of(output: Tensor, truth: Classes) -> NDArray[np.float64]:
+    """The output of the truth less the largest other one, [n]; of a single output how far it is on the right side."""
+    values = output.double()
+    if values.shape[1] == 1:
+        sides = torch.from_numpy(np.where(truth > 0, 1.0, -1.0))
+        return np.asarray((values[:, 0] * sides).numpy())
+    known = torch.from_numpy(truth < values.shape[1])  # a label that the network has no output for is never right
+    places = torch.from_numpy(truth).clamp(max=values.shape[1] - 1)[:, None]
+    right = torch.where(known, values.gather(1, places)[:, 0], values.amin(dim=1))
+    others = torch.where(known, values.scatter(1, places, -math.inf).amax(dim=1), values.amax(dim=1))
+    return np.asarray((right - others).numpy())
