@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QScrollArea, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QScrollArea, QWidget
 
 from penjing_gui import theme, words
 from penjing_gui.controls.identity import identify
-from penjing_gui.controls.limited import STALE, Limit, Limited
+from penjing_gui.controls.limited import BOX, STALE, Limit, Limited
 from penjing_gui.controls.readout import Readout
 from penjing_gui.session import Session
 
@@ -40,6 +40,7 @@ class FitPanel(QScrollArea):
         self._grid.addWidget(self._seen, self._grid.rowCount(), 1, 1, 2)
         self._size = self._readout("estimate.size", self.tr("Size"))
         self._macs = self._readout("estimate.macs", self.tr("MACs"))
+        self._fix = self._fixing()
         self._limited = tuple(Limited(session, limit, self._grid, self) for limit in self._limits())
         self._energy = self._readout("estimate.energy", self.tr("Energy"))
         self._grid.setRowStretch(self._grid.rowCount(), 1)
@@ -56,6 +57,9 @@ class FitPanel(QScrollArea):
         stale = not session.figures_are_current
         for limited in self._limited:
             limited.show(now, stale=stale)
+        over = any(limited.over for limited in self._limited)
+        if over == self._fix.isHidden():
+            self._fix.setVisible(over)
         self._put(self._size, self._against("size_bytes", words.size), stale=stale)
         self._put(self._macs, self._against("macs", words.count), stale=stale)
         energy = words.UNKNOWN if now is None else words.banded(now.energy_mj, "mJ", now.energy_band)
@@ -102,6 +106,27 @@ class FitPanel(QScrollArea):
         self._grid.addWidget(QLabel(name), row, 0)
         self._grid.addWidget(label, row, 1, 1, 2)
         return label
+
+    def _fixing(self) -> QPushButton:
+        """Above the budgets, beside figures that leave it room: it comes and goes, and nothing moves."""
+        button = identify(QPushButton(self.tr("Fix it…")), "fit.fix")
+        button.setToolTip(self.tr("What helps, and exactly how much"))
+        button.setFixedWidth(BOX)
+        policy = button.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        button.setSizePolicy(policy)
+        button.hide()
+        button.clicked.connect(self._offer)
+        bottom = self._grid.rowCount() - 1
+        for label, row in ((self._size, bottom - 1), (self._macs, bottom)):
+            self._grid.addWidget(label, row, 1)
+        self._grid.addWidget(button, bottom - 1, 2, 2, 1)
+        return button
+
+    def _offer(self) -> None:
+        from penjing_gui.dialogs.remedies import RemediesDialog
+
+        RemediesDialog(self._session, self.window()).open()
 
     def _against(self, field: str, shown: Callable[[float | None], str]) -> str:
         now, before = self._session.figures, self._session.baseline

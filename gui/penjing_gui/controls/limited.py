@@ -17,7 +17,7 @@ from penjing_gui.controls.slider import QuietSpinBox
 from penjing_gui.session import Session
 
 STALE = "…"
-_BOX = 84
+BOX = 84
 """Pixels of an input."""
 
 
@@ -53,6 +53,8 @@ class Limited(QObject):
     def __init__(self, session: Session, limit: Limit, grid: QGridLayout, parent: QObject) -> None:
         super().__init__(parent)
         self._session, self.limit = session, limit
+        self.over = False
+        """Whether more is used than there is."""
         title = QLabel(limit.name)
         self.bar = BudgetBar()
         self.label = identify(Readout(words.UNKNOWN), limit.identifier)
@@ -64,7 +66,7 @@ class Limited(QObject):
         self.box.setKeyboardTracking(False)
         self.box.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.box.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
-        self.box.setFixedWidth(_BOX)
+        self.box.setFixedWidth(BOX)
         self.box.setToolTip(self.tr("The most that it may take; 0 means no limit"))
         self.box.valueChanged.connect(self._set)
         title.setBuddy(self.box)
@@ -82,12 +84,12 @@ class Limited(QObject):
             with QSignalBlocker(self.box):
                 self.box.setValue(typed)
         self.bar.show_share(None if not limit or value is None else value / limit, stale=stale)
-        over = value is not None and bool(limit) and value > (limit or 0)
+        self.over = value is not None and bool(limit) and value > (limit or 0)
         text = self._words(now, value, limit)
         if stale and now is not None:
             text = f"{text} {STALE}"
         said = f"{self.limit.name}: {text}"
-        self.label.say(text, said, "muted" if stale else "alarming" if over else "plain")
+        self.label.say(text, said, "muted" if stale else "alarming" if self.over else "plain")
         if said != self.bar.accessibleName():
             self.bar.setAccessibleName(said)
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from PySide6.QtCore import QObject, QSignalBlocker, Qt, Signal
-from PySide6.QtGui import QWheelEvent
+from PySide6.QtCore import QEvent, QObject, QSignalBlocker, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QKeySequence, QWheelEvent
 from PySide6.QtWidgets import QAbstractSpinBox, QDoubleSpinBox, QLabel, QSlider
 
 from penjing_gui.controls.identity import identify
@@ -40,7 +40,17 @@ class QuietSlider(QSlider):
 
 
 class QuietSpinBox(QDoubleSpinBox):
-    """The same for a spin box."""
+    """The same for a spin box, which also leaves Undo to the plan while there is nothing typed to be undone."""
+
+    def event(self, event: QEvent) -> bool:
+        """A line edit takes the keys of Undo in any case, and the plan would never hear of them."""
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.ShortcutOverride:
+            undo = event.matches(QKeySequence.StandardKey.Undo) and not self.lineEdit().isUndoAvailable()
+            redo = event.matches(QKeySequence.StandardKey.Redo) and not self.lineEdit().isRedoAvailable()
+            if undo or redo:
+                event.ignore()
+                return False
+        return super().event(event)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """As `QuietSlider`."""
