@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from penjing.errors import UserError
 from penjing.estimation.deployed import fold
-from penjing.estimation.state import FILTERED, NetworkState
+from penjing.estimation.state import FILTERED, NetworkState, WeightState
 from penjing.estimation.storage import BIAS_BYTES
 from penjing.estimation.tensors import inner_tensors
 from penjing.layer_graph import Layer, LayerGraph
@@ -33,7 +33,12 @@ class Call:
     @property
     def constants(self) -> int:
         """Bytes of its arrays."""
-        return sum(count * _SIZES[type] for _, type, count in self.arrays)
+        return sum(self.array_bytes)
+
+    @property
+    def array_bytes(self) -> Sequence[int]:
+        """Bytes of each of its arrays."""
+        return [count * _SIZES[type] for _, type, count in self.arrays]
 
 
 @dataclass(frozen=True)
@@ -94,10 +99,16 @@ def other_constants(graph: LayerGraph, state: NetworkState) -> int:
 
 def layer_constants(layer: Layer, state: NetworkState) -> int:
     """The same of one layer of a folded graph."""
+    calls = plain_calls(layer, state)
+    return sum(call.constants for call in calls) - BIAS_BYTES * layer.params if calls else 0
+
+
+def plain_calls(layer: Layer, state: NetworkState) -> tuple[Call, ...]:
+    """What a layer without filters calls; nothing where it does not run in integers."""
     made = None if layer.weight_kind in FILTERED else _CALLS.get(layer.kind)
     if made is None or any(state.bits(name) > WIDEST for name in layer.inputs):
-        return 0
-    return sum(call.constants for call in made(layer, state)) - BIAS_BYTES * layer.params
+        return ()
+    return tuple(made(layer, state))
 
 
 def refusal(graph: LayerGraph, state: NetworkState) -> UserError | None:
@@ -119,6 +130,12 @@ def nodes_of(graph: LayerGraph, state: NetworkState) -> tuple[Node, ...] | None:
     if not all(_is_carried(chain, state) for chain in chains):
         return None
     return tuple(Node(tuple(chain), tuple(_CALLS[chain[0].kind](chain[0], state))) for chain in chains)
+
+
+def calls_of(graph: LayerGraph, state: NetworkState) -> tuple[Call, ...]:
+    """The calls of every layer that has a kernel, in execution order; what is wider than 8 bits counts as 8."""
+    made = (chain[0] for chain in _chains(fold(graph)) if chain[0].kind in _CALLS)
+    return tuple(call for layer in made for call in _CALLS[layer.kind](layer, state))
 
 
 def _is_carried(chain: Sequence[Layer], state: NetworkState) -> bool:
@@ -144,12 +161,21 @@ def _zeros(kernel: str) -> Mapping[str, text.Value]:
     return {"extent": (0,) * 6, "stride": (0,) * 6} if kernel == "move" else {}
 
 
-def _filters(layer: Layer, state: NetworkState) -> Iterator[Call]:
-    weight = state.weight(layer)
-    width, filters = stored_width(weight.bits), layer.weight_shape[0] if layer.weight_shape else 0
-    kind = "depthwise" if layer.weight_kind == "depthwise" and filters > 1 else "conv"
+def filter_kernel(layer: Layer, weight: WeightState) -> str:
+    """The kernel of a layer with filters; weights of more than 8 bits count as 8."""
+    kind = "depthwise" if layer.weight_kind == "depthwise" and _filter_count(layer) > 1 else "conv"
     if layer.weight_kind == "grouped" or weight.zeros:
         kind = "conv_general"
+    return f"{kind}_{stored_width(min(weight.bits, WIDEST))}bit"
+
+
+def _filter_count(layer: Layer) -> int:
+    return layer.weight_shape[0] if layer.weight_shape else 0
+
+
+def _filters(layer: Layer, state: NetworkState) -> Iterator[Call]:
+    weight = state.weight(layer)
+    width, filters = stored_width(min(weight.bits, WIDEST)), _filter_count(layer)
     stored = -(-layer.weights * width // 8)
     arrays = [
         ("weights", "int8_t" if width == 8 else "uint8_t", stored),
@@ -158,7 +184,7 @@ def _filters(layer: Layer, state: NetworkState) -> Iterator[Call]:
         ("shift", "int8_t", weight.scales),
     ]
     arrays += [("weight_zeros", "int8_t", weight.zeros)] if weight.zeros else []
-    yield Call(f"{kind}_{width}bit", tuple(arrays))
+    yield Call(filter_kernel(layer, weight), tuple(arrays))
 
 
 def _scaled(layer: Layer, state: NetworkState) -> Iterator[Call]:

@@ -118,6 +118,13 @@ def stored_size(stored: Stored, device: Device | None) -> int:
     return stored_bytes(stored.weights, kept=stored.kept, bits=bits, formats=formats) + bias
 
 
+def stored_arrays(stored: Stored, device: Device) -> tuple[int, ...]:
+    """Bytes of each of one layer's arrays that may end within a word: weights, shifts, zero points."""
+    weights = stored_size(stored, device) - BIAS_BYTES * stored.bias
+    shifts = stored.scales if stored.integer and device.stored_bits(stored.bits) != FLOAT_BITS else 0
+    return weights, shifts, stored.zeros
+
+
 def stored_scales(stored: Stored, device: Device) -> int:
     """Bytes of one layer's scales."""
     if device.stored_bits(stored.bits) == FLOAT_BITS:

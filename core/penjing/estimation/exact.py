@@ -7,9 +7,9 @@
 
 from penjing.devices.profiles import Device
 from penjing.estimation.arena import arena
-from penjing.estimation.c99_bytes import other_constants
 from penjing.estimation.containers import file_bytes, own_format
-from penjing.estimation.deployed import scale_bytes, size_bytes
+from penjing.estimation.deployed import size_bytes
+from penjing.estimation.flash import flash_bytes
 from penjing.estimation.latency import energy_band, energy_mj, latency_band, latency_ms
 from penjing.estimation.prediction import predict
 from penjing.estimation.state import NetworkState
@@ -63,10 +63,6 @@ def figures_of(
     params = sum(layer.params for layer in graph.layers)
     masked = sum(layer.weights - state.weight(layer).kept for layer in graph.layers)
     size = size_bytes(graph, state, device)
-    flash = None
-    if device is not None and device.kernel_bytes is not None:
-        constants = size + scale_bytes(graph, state, device) + other_constants(graph, state)
-        flash = constants + device.kernel_bytes
     latency = None if device is None else latency_ms(graph, state, device)
     band = None if device is None else latency_band(graph, state, device)
     return Figures(
@@ -75,7 +71,7 @@ def figures_of(
         macs=sum(layer.macs for layer in graph.layers),
         size_bytes=size,
         file_bytes=None if format is None else file_bytes(graph, state, format),
-        flash_bytes=flash,
+        flash_bytes=None if device is None else flash_bytes(graph, state, device, size=size),
         ram_bytes=arena(graph, state).size if ram_bytes is None else ram_bytes,
         latency_ms=latency,
         energy_mj=None if device is None else energy_mj(latency, device),

@@ -13,13 +13,17 @@ from dataclasses import dataclass
 import msgspec
 
 from penjing.devices.profiles import Device
+from penjing.estimation.c99_bytes import filter_kernel
 from penjing.estimation.deployed import fold, stored_layer, stored_scales, stored_size
 from penjing.estimation.exact import figures_of
+from penjing.estimation.flash import all_calls, brings_c, counted_core, padding_bytes
 from penjing.estimation.latency import energy_band, energy_mj, layer_band, layer_ms, widest
 from penjing.estimation.prediction import kept_alone, predict, weight_state
 from penjing.estimation.state import NetworkState, WeightState
 from penjing.estimation.tables import Tables
 from penjing.layer_graph import Layer, LayerGraph
+from penjing.model.c_kernels import code_size
+from penjing.model.c_kernels.parts import PARTS
 from penjing.plan import Plan, Settings
 from penjing.results import Figures
 
@@ -34,9 +38,18 @@ class Share:
     kept: int
     size: int
     scales: int
+    padding: int
+    """Bytes between its arrays."""
+    kernel: str | None
+    """What exported C calls for it; None on devices that run something else."""
     milliseconds: float | None
     band: float | None
     """Of the milliseconds."""
+
+    @property
+    def constants(self) -> int:
+        """Bytes of all that is stored of it."""
+        return self.size + self.scales + self.padding
 
 
 @dataclass(frozen=True)
@@ -55,6 +68,8 @@ class Prepared:
     """By layer with a weight, the time that all others take together; missing where that is unknown."""
     rest_band: Mapping[str, float]
     """By the same layer, the widest band of all others; missing where there are none."""
+    plain_kernels: frozenset[str]
+    """What exported C calls for everything else."""
     prunes: bool
     quantizes: bool
 
@@ -83,6 +98,12 @@ class Prepared:
         weight = weight_state(layer, settings, kept=kept) if self.quantizes else WeightState(kept=kept)
         return self._share(layer, weight)
 
+    def _code(self, name: str, kernel: str | None, device: Device) -> int:
+        """Bytes of all kernels if this layer calls this one."""
+        others = {share.kernel for other, share in self.shares.items() if other != name}
+        kernels = {found for found in (kernel, *others) if found is not None} | self.plain_kernels
+        return code_size.code_bytes(counted_core(device), kernels)
+
     def _share(self, layer: Layer, weight: WeightState) -> Share:
         return _share(layer, weight, self.state, self.device)
 
@@ -94,7 +115,9 @@ class Prepared:
         band = None if latency is None else widest((new.band, self.rest_band.get(name, 0.0)))
         flash = None
         if was.flash_bytes is not None:
-            flash = was.flash_bytes + (new.size + new.scales) - (old.size + old.scales)
+            flash = was.flash_bytes + new.constants - old.constants
+            if new.kernel != old.kernel and device is not None:
+                flash += self._code(name, new.kernel, device) - self._code(name, old.kernel, device)
         return msgspec.structs.replace(
             was,
             nonzero=was.nonzero + new.kept - old.kept,
@@ -139,6 +162,9 @@ def prepare(graph: LayerGraph, plan: Plan, tables: Tables, *, device: Device | N
         shares=shares,
         rest_ms={name: rest for name in names if (rest := _rest(times, name)) is not None},
         rest_band={name: rest for name in names if (rest := _rest_band(bands, name)) is not None},
+        plain_kernels=frozenset(
+            call.kernel for call in all_calls(prediction.graph, state) if PARTS[call.kernel].struct != "conv"
+        ),
         prunes="prune" in steps,
         quantizes=bool(steps & {"quantize", "qat"}),
     )
@@ -151,6 +177,8 @@ def _share(layer: Layer, weight: WeightState, state: NetworkState, device: Devic
         kept=weight.kept,
         size=stored_size(stored, device),
         scales=0 if device is None else stored_scales(stored, device),
+        padding=padding_bytes(stored, device),
+        kernel=filter_kernel(layer, weight) if device is not None and brings_c(device) else None,
         milliseconds=None if device is None or not layer.macs else layer_ms(layer, device, integer=integer),
         band=None if device is None or not layer.macs else layer_band(device, integer=integer),
     )

@@ -30,7 +30,9 @@ from penjing.planning.check import Problem, require_known_layers
 from penjing.report.html import write_report
 from penjing.report.script import write_script
 from penjing.results import Accuracy, ExportedFile, Figures, OnProgress, Progress, RunResult, unheard
+from penjing.verification.linked import estimates
 from penjing.verification.record import write_record
+from penjing.verification.runtimes import C99
 from penjing.verification.source import source_rung
 from penjing.verification.verify import verify_files
 
@@ -95,6 +97,8 @@ def compress_job(job: Job, folder: Path, *, on_progress: OnProgress = unheard) -
             if expected is not None:
                 predicted[name] = expected
             on_progress(Progress(stage="export", done=index + 1, total=len(formats.names)))
+        if C99 in formats.names:
+            predicted |= estimates(finished.graph, state)
         (temporary / "plan.json").write_text(plan.to_json(), encoding="utf-8")
         if "penjingnet" not in formats.names:
             write_reference(temporary, finished.model)
@@ -105,6 +109,7 @@ def compress_job(job: Job, folder: Path, *, on_progress: OnProgress = unheard) -
             temporary,
             job.data,
             baseline=job.model,
+            device=job.device,
             predicted=predicted,
             on_progress=on_progress,
             language=job.language,

@@ -15,10 +15,12 @@ from penjing.estimation.arena import ALIGNMENT, buffers
 from penjing.estimation.c99_bytes import layer_constants
 from penjing.estimation.cut import channel_arrays
 from penjing.estimation.deployed import REQUANTIZATION_BYTES, fold
+from penjing.estimation.flash import brings_c, code_bytes, counted_core, plain_padding
 from penjing.estimation.latency import SIMD_CHANNELS, operator_class
 from penjing.estimation.state import FILTERED, NetworkState
 from penjing.estimation.storage import BIAS_BYTES
 from penjing.layer_graph import Layer, LayerGraph
+from penjing.model.c_kernels import code_size
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
@@ -59,7 +61,10 @@ class Landscape:
         )
         unchanging = BIAS_BYTES * sum(layer.params for layer in others if layer.weight_kind != "affine")
         unchanging += sum(layer_constants(layer, state) for layer in deployed.layers if layer.weight_kind != "affine")
-        self._constant = float((device.kernel_bytes or 0) + unchanging)
+        if brings_c(device):
+            unchanging += plain_padding((layer for layer in deployed.layers if layer.weight_kind != "affine"), state)
+        self._constant = float(_code(graph, device) + unchanging)
+        self._word = code_size.WORD if brings_c(device) else 1
         rates = device.rates("int8")
         self._time: Vector | None = None
         if rates is not None:
@@ -92,7 +97,10 @@ class Landscape:
         """The figures for kept channels [group, candidate] and stored weight bits [layer, candidate]."""
         weights, filters = self.weights(kept), self._outputs.of(kept)
         beside = BIAS_BYTES + REQUANTIZATION_BYTES  # in integers every filter has a bias
-        flash = self._constant + (np.ceil(weights * bits / 8) + filters * beside).sum(axis=0)
+        # An 8-bit shift a filter: with the weights, the one array that may end within a word.
+        ends = np.ceil(filters / self._word) * self._word - filters
+        stored = np.ceil(weights * bits / 8 / self._word) * self._word
+        flash = self._constant + (stored + filters * beside + ends).sum(axis=0)
         flash += self._norm_bytes @ self._norms.of(kept)
         return Costs(flash, self._ram.live(kept), self._latency(weights, kept))
 
@@ -142,6 +150,11 @@ class _Ram:
         aligned = np.ceil(sizes / ALIGNMENT) * ALIGNMENT
         result: Matrix = self._fixed[:, None] + self._alive @ aligned
         return result
+
+
+def _code(graph: LayerGraph, device: Device) -> int:
+    """Bytes of kernels: those of a device's own runtime, or of exported C."""
+    return code_bytes(graph, _eight_bits(graph), counted_core(device)) if brings_c(device) else device.kernel_bytes or 0
 
 
 def _eight_bits(graph: LayerGraph) -> NetworkState:

@@ -13,9 +13,10 @@ from penjing.loading.dataset import Dataset
 from penjing.loading.open import open_model
 from penjing.model.model import Model
 from penjing.results import OnProgress, Rung, Verdict, unheard
+from penjing.verification.c99.boards import BOARDS
 from penjing.verification.record import SAMPLE_PREFIX, Record, changed_files, read_record
 from penjing.verification.rungs import Texts
-from penjing.verification.runtimes import FORMATS, OpenFile, Runtime, open_exported, running
+from penjing.verification.runtimes import FORMATS, OpenFile, Runtime, opener, running
 from penjing.verification.truth import Truth, truth_of_model, truth_of_samples
 from penjing.verification.verify import verify_against
 
@@ -27,6 +28,8 @@ def verify_folder(
     folder: Path, *, on_progress: OnProgress = unheard, language: str = "en"
 ) -> tuple[Verdict, tuple[str, ...]]:
     """The verdict on an export as it lies there now, and the files that were changed since; any makes it fail.
+
+    Exported C is run on every core that this machine can emulate.
 
     What was on screen is read from the export's `.penjingnet`, or the reference beside it; without an unchanged one
     the recorded samples stand in.
@@ -111,6 +114,7 @@ def _data(folder: Path, record: Record, model: Model, rungs: list[Rung], texts: 
 
 def _opener(folder: Path, changed: tuple[str, ...]) -> OpenFile:
     suspicious = {folder / name for name in changed}
+    every_core = opener(tuple(BOARDS))
 
     def open_file(format: str, path: Path) -> tuple[Runtime, ...]:
         if format == "pt2" and path in suspicious:
@@ -118,6 +122,6 @@ def _opener(folder: Path, changed: tuple[str, ...]) -> OpenFile:
             return (Runtime(variant="", run=running(open_model(path))),)
         if FORMATS[format].exact and any(other.parent == path.parent for other in suspicious):
             raise ValueError("a file beside it was changed, so it is not compiled")
-        return open_exported(format, path)
+        return every_core(format, path)
 
     return open_file

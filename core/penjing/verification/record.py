@@ -23,7 +23,7 @@ class Record(Verdict, frozen=True, kw_only=True):
     manifest: Mapping[str, str] = msgspec.field(default_factory=dict)
     """SHA-256 by path, relative to the folder, of every file but this one."""
     predicted: Mapping[str, int] = msgspec.field(default_factory=dict)
-    """Bytes that the estimate said, by format."""
+    """Bytes that the estimate said, by format; of C also `flash:CORE` and `ram`."""
     data: str | None = None
     """`sample:NAME`, or a path relative to the folder."""
 

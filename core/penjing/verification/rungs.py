@@ -64,7 +64,7 @@ def parity_rung(trial: Trial, trials: Sequence[Trial], divergence: Divergence | 
     )
     if compared.values:
         detail += " " + texts("steps", beside=compared.beside, beyond=compared.beyond, values=compared.values)
-    detail = " ".join((detail, *(texts(code, **values) for code, values in trial.runtime.notes)))
+    detail += _counted(trial, texts)
     if trial.passed:
         return Rung(name=trial.title, passed=True, detail=detail)
     if excused(trial, trials):
@@ -75,6 +75,16 @@ def parity_rung(trial: Trial, trials: Sequence[Trial], divergence: Divergence | 
         told = texts("divergence", layer=divergence.source_name, file=divergence.file, screen=divergence.screen)
         detail = f"{detail} {told}"
     return Rung(name=trial.title, passed=False, detail=detail)
+
+
+def _counted(trial: Trial, texts: Texts) -> str:
+    """What was counted on an emulated board, and which one that was if it has another core."""
+    run = trial.runtime.board
+    if run is None or run.counts is None:
+        return ""
+    told = texts("board", instructions=f"{run.counts.instructions:,}", stack=run.counts.stack)
+    elsewhere = "" if run.board.runs_on is None else f" {texts('runs_on', core=run.board.runs_on)}"
+    return f" {told}{elsewhere}"
 
 
 def bytes_rung(file: ExportedFile, predicted: int | None, texts: Texts) -> Rung:

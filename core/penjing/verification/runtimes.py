@@ -1,7 +1,7 @@
 """Reopens an exported file in a runtime that shares nothing with what wrote it; formats register here by id."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,10 +14,12 @@ from penjing.compression.lowering import lower
 from penjing.compression.simulation import simulate
 from penjing.loading.penjingnet import read_penjingnet
 from penjing.model.model import Model
-from penjing.verification.c99.board import SAMPLES, board_answer
-from penjing.verification.c99.code import read_code
+from penjing.verification.c99.board import SAMPLES, BoardRun
+from penjing.verification.c99.boards import BOARDS
+from penjing.verification.c99.code import Answer, Code, read_code
 from penjing.verification.c99.host import host_answer
 
+C99 = "c99"
 REFERENCE_SAMPLES = 64
 """numpy's integers are slow; the compiled code runs on all of the test data."""
 
@@ -37,8 +39,10 @@ class Runtime:
     """Its result may differ from an unoptimised one's only by the runtime's own doing."""
     limit: int | None = None
     """It is too slow for more samples than this."""
-    notes: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    """What it found beside the results: message codes and values."""
+    answer: Callable[[Code], Answer] | None = None
+    """How it runs any other C."""
+    board: BoardRun | None = None
+    """An emulated board, with what was counted on it."""
 
 
 OpenFile = Callable[[str, Path], tuple[Runtime, ...]]
@@ -73,9 +77,14 @@ def onnx_session(content: bytes, *, optimised: bool) -> Run:
     levels = onnxruntime.GraphOptimizationLevel
     options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimised else levels.ORT_DISABLE_ALL
     session: Any = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    names = [entry.name for entry in session.get_inputs()]
+    entries = session.get_inputs()
+    names = [entry.name for entry in entries]
+    alone = any(entry.shape[:1] == [1] for entry in entries)
 
     def run(inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        if alone and len(inputs[0]) > 1:
+            rows = [run([tensor[place : place + 1] for tensor in inputs]) for place in range(len(inputs[0]))]
+            return tuple(torch.cat(parts) for parts in zip(*rows, strict=True))
         feeds = {name: tensor.numpy() for name, tensor in zip(names, inputs, strict=True)}
         return tuple(torch.from_numpy(array) for array in session.run(None, feeds))
 
@@ -94,15 +103,19 @@ def open_pt2(path: Path) -> tuple[Runtime, ...]:
     return (Runtime(variant="", run=run),)
 
 
-def open_c99(path: Path) -> tuple[Runtime, ...]:
-    """Compiled for this machine, and for a Cortex-M4 that is emulated; only for C whose hash is known."""
+def open_c99(path: Path, cores: Sequence[str] = ()) -> tuple[Runtime, ...]:
+    """Compiled for this machine, and for cores that are emulated; only for C whose hash is known."""
     code = read_code(path)
-    notes: list[tuple[str, dict[str, Any]]] = []
-    host, board = host_answer(code), board_answer(code, notes)
-    return (
-        Runtime(variant="host compiler", run=lambda inputs: (code.run(inputs[0], host),)),
-        Runtime(variant="Cortex-M4", run=lambda inputs: (code.run(inputs[0], board),), limit=SAMPLES, notes=notes),
-    )
+    found = [Runtime(variant="host compiler", run=_c_run(code, host_answer(code)), answer=host_answer)]
+    for core in cores:
+        on = BoardRun(board=BOARDS[core])
+        run = _c_run(code, on.answer(code))
+        found.append(Runtime(variant=on.board.title, run=run, limit=SAMPLES, answer=on.answer, board=on))
+    return tuple(found)
+
+
+def _c_run(code: Code, answer: Answer) -> Run:
+    return lambda inputs: (code.run(inputs[0], answer),)
 
 
 def reference(model: Model) -> Runtime:
@@ -138,7 +151,7 @@ def running(predict: Callable[..., Any]) -> Run:
 
 FORMATS: Mapping[str, Format] = {
     "onnx-int8": Format(promise="screen", integers=True, open=open_onnx),
-    "c99": Format(promise="screen", integers=True, exact=True, open=open_c99),
+    C99: Format(promise="screen", integers=True, exact=True, open=open_c99),
     "penjingnet": Format(promise="screen", integers=False, open=open_penjingnet),
     "onnx": Format(promise="float", integers=False, open=open_onnx),
     "pt2": Format(promise="float", integers=False, open=open_pt2),
@@ -146,6 +159,10 @@ FORMATS: Mapping[str, Format] = {
 """By the catalogue's ids; the first that an export has gives the verdict its accuracy."""
 
 
-def open_exported(format: str, path: Path) -> tuple[Runtime, ...]:
-    """The ways to run a file that was written just now, or whose hash says so."""
-    return FORMATS[format].open(path)
+def opener(cores: Sequence[str]) -> OpenFile:
+    """The ways to run a file that was written just now, or whose hash says so; C on these emulated cores, too."""
+
+    def open_file(format: str, path: Path) -> tuple[Runtime, ...]:
+        return open_c99(path, cores) if format == C99 else FORMATS[format].open(path)
+
+    return open_file

@@ -57,6 +57,7 @@ def _answers(source: Path, rows: Sequence[Tensor]) -> tuple[Tensor, ...]:
     session: Any = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     entries = session.get_inputs()
     kinds = {"tensor(double)": torch.float64, "tensor(float16)": torch.float16}
+    kinds |= {"tensor(int64)": torch.int64, "tensor(int32)": torch.int32, "tensor(uint8)": torch.uint8}
     given = [tensor.to(kinds.get(entry.type, torch.float32)) for entry, tensor in zip(entries, rows, strict=True)]
     # A batch that the file fixes is fed so many rows at a time.
     fixed = entries[0].shape[0] if entries[0].shape and isinstance(entries[0].shape[0], int) else 0

@@ -5,14 +5,16 @@ from pathlib import Path
 
 import msgspec
 
+from penjing.devices.profiles import Device
 from penjing.loading.dataset import Dataset
 from penjing.model.model import Model
 from penjing.results import ExportedFile, OnProgress, Progress, Rung, Verdict, unheard
 from penjing.verification.c99.tools import ToolMissing
 from penjing.verification.comparison import Comparison
 from penjing.verification.divergence import Divergence, first_divergence
+from penjing.verification.linked import ladder, linked_rungs, unknown_core_rung
 from penjing.verification.rungs import Seen, Texts, accuracy_rung, bytes_rung, parity_rung
-from penjing.verification.runtimes import FORMATS, OpenFile, open_exported, reference, rows
+from penjing.verification.runtimes import FORMATS, OpenFile, opener, reference, rows
 from penjing.verification.trial import Trial, excused
 from penjing.verification.truth import Batch, Truth, truth_of_model
 
@@ -26,6 +28,7 @@ def verify_files(
     data: Dataset | None,
     *,
     baseline: Model | None = None,
+    device: Device | None = None,
     predicted: Mapping[str, int] | None = None,
     on_progress: OnProgress = unheard,
     language: str = "en",
@@ -38,14 +41,24 @@ def verify_files(
         folder: Where they lie.
         data: Its test split is run in full; without it (or with an empty one) 64 seeded random inputs.
         baseline: The network before compression, for the question whether a drop is real.
-        predicted: Bytes that the estimate said, by format.
+        device: Exported C is run on an emulated board with its core, a Cortex-M4 without one; `verify_folder` runs it
+            on every board.
+        predicted: Bytes that the estimate said, by format and by what `linked.estimates` names.
         on_progress: Told before each batch; may raise `Cancelled`.
         language: Of the rungs' details.
     """
-    truth = truth_of_model(model, data, baseline=baseline)
-    return verify_against(
-        truth, files, folder, predicted=predicted or {}, on_progress=on_progress, texts=Texts(language)
+    texts = Texts(language)
+    verdict = verify_against(
+        truth_of_model(model, data, baseline=baseline),
+        files,
+        folder,
+        predicted=predicted or {},
+        on_progress=on_progress,
+        texts=texts,
+        open_file=opener(ladder(device)),
     )
+    unknown = unknown_core_rung(device, files, texts)
+    return verdict if unknown is None else msgspec.structs.replace(verdict, rungs=(*verdict.rungs, unknown))
 
 
 def verify_against(
@@ -56,7 +69,7 @@ def verify_against(
     texts: Texts,
     predicted: Mapping[str, int],
     on_progress: OnProgress = unheard,
-    open_file: OpenFile = open_exported,
+    open_file: OpenFile,
 ) -> Verdict:
     """The verdict on files, given the right answers; `open_file` says how a file is reopened."""
     carriers = _carriers(files)
@@ -70,6 +83,7 @@ def verify_against(
         divergence = divergence or found
         rungs.append(parity_rung(trial, trials, found, texts))
     rungs += [bytes_rung(file, predicted.get(file.format), texts) for file in carriers]
+    rungs += linked_rungs(trials, predicted, texts)
     ran = [trial for trial in trials if _ran(trial) and not excused(trial, trials)]
     accuracy = None
     whole = [trial for trial in ran if trial.runtime.limit is None]

@@ -17,12 +17,15 @@ from penjing.estimation.gathering import tables_for
 from penjing.estimation.state import FILTERED, NetworkState, WeightState
 from penjing.inspection.graph import layer_graph
 from penjing.layer_graph import LayerGraph
+from penjing.model.c_kernels import code_size
 from penjing.model.model import Model
 from penjing.plan import Plan
 from tests.support import tiny_networks
 from tests.support.networks import NETWORKS, network
 
 L4R5 = device("stm32l4r5")
+KNOWN = msgspec.structs.replace(L4R5, kernel_bytes=2253)
+"""A runtime of the user's own, of which the bytes of its kernels are known."""
 
 
 def small() -> Model:
@@ -56,8 +59,12 @@ def test_that_an_8_bit_plan_has_the_figures_of_a_hand_count() -> None:
     found = figures(layer_graph(small()), plan, device=L4R5)
     assert found.params == 131
     assert found.size_bytes == 27 + 96 + 4 * (3 + 2)
-    # An int32 multiplier and an int8 shift for each of 5 filters; 2.2 KiB of kernels.
-    assert found.flash_bytes == found.size_bytes + 5 * 5 + 2253
+    # An int32 multiplier and an int8 shift for each of 5 filters; 1 byte after 27 weights, 1 and 2 after the shifts;
+    # parameters of two calls, 25 words each; the kernels (the ReLU is fused), and what calls them.
+    constants = found.size_bytes + 5 * 5 + 1 + 1 + 2
+    kernels = code_size.code_bytes("cortex-m4", ["conv_8bit"]) + code_size.run_bytes("cortex-m4", [1, 1])
+    assert found.flash_bytes == constants + 2 * 25 * 4 + kernels
+    assert found.flash_bytes == figures(layer_graph(small()), plan, device=KNOWN).flash_bytes - 2253 + 4 + 200 + kernels
     assert found.ram_bytes == 48 + 16
     # MMAC/s of the profile: 37.1 for a convolution that reads fewer than four channels, dense 31.
     assert found.latency_ms == pytest.approx(432 / 37.1e3 + 96 / 31e3)

@@ -5,9 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from penjing.devices.cores import TITLES
+from penjing.devices.profiles import device
+from penjing.estimation.finished import state_of
 from penjing.exporting.export import export_model
+from penjing.inspection.graph import layer_graph
+from penjing.model.c_kernels import code_size
 from penjing.model.model import Model
 from penjing.results import ExportedFile, Rung, Verdict
+from penjing.verification.c99.boards import BOARDS
+from penjing.verification.c99.tools import ARM, ToolMissing, tool, tools, version
+from penjing.verification.linked import estimates
+from penjing.verification.runtimes import opener
 from penjing.verification.verify import verify_files
 from tests.support.calibration import quantized
 from tests.support.networks import NETWORKS
@@ -33,6 +42,45 @@ def test_that_the_ladder_is_climbed_bit_for_bit(tmp_path: Path) -> None:
     assert board.passed is not False
     if board.passed:
         assert "instructions per inference" in board.detail
+
+
+def test_that_flash_and_ram_as_linked_are_what_the_estimate_said(tmp_path: Path) -> None:
+    model, files = exported(tmp_path)
+    predicted = estimates(layer_graph(model), state_of(model, layer_graph(model)))
+    verdict = verify_files(model, files, tmp_path, None, device=device("nrf52840"), predicted=predicted)
+    if rung(verdict, "c99: Cortex-M4").passed is None:
+        pytest.skip("no cross compiler")
+    assert rung(verdict, "c99: flash").passed is True and rung(verdict, "c99: RAM").passed is True
+    wrong = {**predicted, "flash:cortex-m4": round(1.1 * predicted["flash:cortex-m4"]), "ram": predicted["ram"] + 16}
+    verdict = verify_files(model, files, tmp_path, None, predicted=wrong)
+    # A difference of 10 % counts only where the same compiler made it.
+    assert rung(verdict, "c99: flash").passed is (False if own_compiler_counted() else None)
+    assert rung(verdict, "c99: RAM").passed is False and not verdict.passed
+
+
+def own_compiler_counted() -> bool:
+    return version(tool(ARM)) == code_size.compiler("cortex-m4")
+
+
+def test_that_an_export_is_tried_on_the_core_of_its_device(tmp_path: Path) -> None:
+    model, files = exported(tmp_path)
+    names = [one.name for one in verify_files(model, files, tmp_path, None, device=device("rp2040")).rungs]
+    assert "c99: Cortex-M0+" in names and "c99: Cortex-M4" not in names
+    verdict = verify_files(model, files, tmp_path, None, device=device("esp32"))
+    unknown = rung(verdict, "c99: Xtensa LX6")
+    assert unknown.passed is None and "Cortex-M4" in unknown.detail
+    assert rung(verdict, "c99: Cortex-M4").passed is not False
+
+
+def test_that_the_whole_ladder_names_every_core_that_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, files = exported(tmp_path)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    variants = [runtime.variant for runtime in opener(tuple(BOARDS))("c99", tmp_path / files[0].path)]
+    assert variants == ["host compiler", *TITLES.values()]
+    assert {"Cortex-M0+", "Cortex-M3", "Cortex-M4", "Cortex-M7", "Cortex-M33", "RV32"} <= set(variants)
+    for board in BOARDS.values():
+        with pytest.raises(ToolMissing, match="qemu-system"):
+            tools(board.compiler, board.emulator)
 
 
 def test_that_one_wrong_constant_fails_the_rung_of_the_compiler_alone(tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
 /* A code inside its bounds. */
-static inline int8_t clamped(int32_t value, int32_t low, int32_t high)
+INSIDE int8_t clamped(int32_t value, int32_t low, int32_t high)
 {
     return (int8_t)(value < low ? low : value > high ? high : value);
 }

@@ -11,21 +11,21 @@ struct conv {
 };
 
 /* The code of a finished sum of filter o. */
-static inline int8_t conv_code(const struct conv *p, int32_t sum, int32_t o)
+INSIDE int8_t conv_code(const struct conv *p, int32_t sum, int32_t o)
 {
     const int32_t scale = o * p->per_channel;
     return clamped(rescale(sum, p->multiplier[scale], p->shift[scale]) + p->out_zero, p->low, p->high);
 }
 
 /* The first tap of a window at `start` that is not padding. */
-static int32_t first_tap(int32_t start, int32_t taps, int32_t dilation)
+INSIDE int32_t first_tap(int32_t start, int32_t taps, int32_t dilation)
 {
     const int32_t tap = start < 0 ? (-start + dilation - 1) / dilation : 0;
     return tap < taps ? tap : taps;
 }
 
 /* One past its last tap that is not padding. */
-static int32_t last_tap(int32_t start, int32_t taps, int32_t dilation, int32_t extent)
+INSIDE int32_t last_tap(int32_t start, int32_t taps, int32_t dilation, int32_t extent)
 {
     const int32_t tap = start < extent ? (extent - start + dilation - 1) / dilation : 0;
     return tap < taps ? tap : taps;

@@ -1,5 +1,5 @@
 /* The results of the four filters from o on at one window. */
-static void four_filters(const struct conv *restrict p, const struct window *restrict v, int32_t o, int8_t *restrict y)
+KERNEL void four_filters(const struct conv *restrict p, const struct window *restrict v, int32_t o, int8_t *restrict y)
 {
     const int32_t *bias = p->bias + o;
     int32_t sums[4] = {bias[0], bias[1], bias[2], bias[3]};
@@ -11,7 +11,7 @@ static void four_filters(const struct conv *restrict p, const struct window *res
 }
 
 /* The results of the filters o and o + 1 at a window and the next. */
-static void two_by_two(const struct conv *restrict p, const struct window *restrict v, int32_t o, int8_t *restrict y)
+INSIDE void two_by_two(const struct conv *restrict p, const struct window *restrict v, int32_t o, int8_t *restrict y)
 {
     int32_t one = p->bias[o], other = p->bias[o + 1];
     if (v->is_padded) {
@@ -27,7 +27,7 @@ static void two_by_two(const struct conv *restrict p, const struct window *restr
 }
 
 /* The results of the filters from o on at one window. */
-static void one_window(const struct conv *restrict p, const struct window *restrict v, int32_t o, int8_t *restrict y)
+INSIDE void one_window(const struct conv *restrict p, const struct window *restrict v, int32_t o, int8_t *restrict y)
 {
     for (; p->out_c - o >= 4; o += 4)
         four_filters(p, v, o, y + o);

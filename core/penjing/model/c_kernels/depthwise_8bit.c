@@ -26,7 +26,7 @@ KERNEL void taps4(int32_t *restrict sums, const struct conv *restrict p, const s
 }
 
 /* The result of one channel at a window. */
-static int8_t one_channel(const struct conv *restrict p, const struct window *restrict v, int32_t c)
+KERNEL int8_t one_channel(const struct conv *restrict p, const struct window *restrict v, int32_t c)
 {
     const int32_t step = p->dilation_w * p->in_c, span = v->run * p->dilation_w;
     const int8_t *line = v->x + c, *w_line = (const int8_t *)p->weights + v->y_tap * v->k_row + v->before + c;

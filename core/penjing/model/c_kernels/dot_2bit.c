@@ -1,5 +1,5 @@
 /* Sum of n products of inputs with the weights from `start` on. */
-static int32_t dot_2bit(const int8_t *x, const void *weights, int32_t start, int32_t n)
+INSIDE int32_t dot_2bit(const int8_t *x, const void *weights, int32_t start, int32_t n)
 {
     const int32_t stop = start + n;
     int32_t sum = 0, i = start;

@@ -1,5 +1,5 @@
 /* What the padding of a window, the code of zero, adds to the sum of filter o; weights of @BITS@ bits. */
-static int32_t padding_@BITS@bit(const struct conv *restrict p, const struct window *restrict v, int32_t o)
+KERNEL int32_t padding_@BITS@bit(const struct conv *restrict p, const struct window *restrict v, int32_t o)
 {
     const int32_t first = o * v->filter, end = first + v->filter, after = v->before + v->run;
     const int32_t top = first + v->y_tap * v->k_row, bottom = first + v->y_end * v->k_row;
@@ -18,7 +18,7 @@ static int32_t padding_@BITS@bit(const struct conv *restrict p, const struct win
 }
 
 /* The result of filter o at one window. */
-static int8_t filter_@BITS@bit(const struct conv *restrict p, const struct window *restrict v, int32_t o)
+KERNEL int8_t filter_@BITS@bit(const struct conv *restrict p, const struct window *restrict v, int32_t o)
 {
     const int32_t first = o * v->filter + v->before;
     const int8_t *x = v->x;

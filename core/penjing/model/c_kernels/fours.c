@@ -7,7 +7,7 @@ struct four {
 };
 
 /* Four codes, `less` subtracted from each. */
-static inline struct four four_less(const int8_t *from, int32_t less)
+INSIDE struct four four_less(const int8_t *from, int32_t less)
 {
     struct four found;
     int32_t word;
@@ -19,7 +19,7 @@ static inline struct four four_less(const int8_t *from, int32_t less)
 }
 
 /* Four codes. */
-static inline struct four four_at(const int8_t *from)
+INSIDE struct four four_at(const int8_t *from)
 {
     struct four found;
     int32_t word;
@@ -30,7 +30,7 @@ static inline struct four four_at(const int8_t *from)
 }
 
 /* sum and the four products. */
-static inline int32_t add_four(int32_t sum, struct four a, struct four b)
+INSIDE int32_t add_four(int32_t sum, struct four a, struct four b)
 {
     __asm__("smlad %0, %1, %2, %0" : "+r"(sum) : "r"(a.even), "r"(b.even));
     __asm__("smlad %0, %1, %2, %0" : "+r"(sum) : "r"(a.odd), "r"(b.odd));
@@ -38,13 +38,13 @@ static inline int32_t add_four(int32_t sum, struct four a, struct four b)
 }
 
 /* sum and the product of the lower halves, or of the upper ones. */
-static inline int32_t add_lower(int32_t sum, int32_t a, int32_t b)
+INSIDE int32_t add_lower(int32_t sum, int32_t a, int32_t b)
 {
     __asm__("smlabb %0, %1, %2, %0" : "+r"(sum) : "r"(a), "r"(b));
     return sum;
 }
 
-static inline int32_t add_upper(int32_t sum, int32_t a, int32_t b)
+INSIDE int32_t add_upper(int32_t sum, int32_t a, int32_t b)
 {
     __asm__("smlatt %0, %1, %2, %0" : "+r"(sum) : "r"(a), "r"(b));
     return sum;

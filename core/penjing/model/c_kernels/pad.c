@@ -3,7 +3,7 @@ struct pad {
     int32_t mode, in_h, in_w, in_c, out_h, out_w, out_c, top, left, front, zero;
 };
 
-static int32_t pad_source(int32_t place, int32_t extent, int32_t mode)
+INSIDE int32_t pad_source(int32_t place, int32_t extent, int32_t mode)
 {
     if (mode == 0 || (place >= 0 && place < extent))
         return place;

@@ -7,6 +7,7 @@ Torch-free: the estimate counts the very text that the export writes.
 """
 
 import functools
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -17,6 +18,7 @@ Rounding = Literal["single", "double"]
 STORED_BITS = (2, 4, 8)
 """Widths in which weights are stored; others take the next."""
 
+_FUNCTION = re.compile(r"^KERNEL [^(]*?(\w+)\(", re.MULTILINE)
 _CONV = (
     "weights weight_zeros bias multiplier shift per_channel in_h in_w in_c out_h out_w out_c k_h k_w "
     "stride_h stride_w pad_h pad_w dilation_h dilation_w groups in_zero out_zero low high"
@@ -81,6 +83,11 @@ class Part:
     """The struct a kernel takes; None for what layers do not call."""
     bits: int | None = None
     """Stands for @BITS@ in the file."""
+
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """Those of its functions that stay functions of their own."""
+        return tuple(_FUNCTION.findall(self.text()))
 
     def text(self, rounding: Rounding = "single") -> str:
         """Its C."""

@@ -1,5 +1,5 @@
 /* sum * multiplier / 2^shift, rounded twice, half away from zero (gemmlowp, TensorFlow Lite, CMSIS-NN). */
-static int32_t rescale(int32_t sum, int32_t multiplier, int32_t shift)
+INSIDE int32_t rescale(int32_t sum, int32_t multiplier, int32_t shift)
 {
     const int32_t left = shift < 31 ? 31 - shift : 0;
     const int32_t right = shift > 31 ? shift - 31 : 0;

@@ -8,7 +8,7 @@ KERNEL int32_t rescale_any(int64_t product, int32_t shift)
 
 /* round(sum * multiplier / 2^shift), the exact product rounded once, half to even; 1 <= shift <= 62.
    Right shifts of negative values are arithmetic, as with every compiler for these processors. */
-static inline int32_t rescale(int32_t sum, int32_t multiplier, int32_t shift)
+INSIDE int32_t rescale(int32_t sum, int32_t multiplier, int32_t shift)
 {
     const int64_t product = (int64_t)sum * multiplier;
     const int32_t high = (int32_t)(product >> 32), down = shift - 32;

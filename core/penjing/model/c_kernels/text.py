@@ -16,11 +16,17 @@ _A_LINE = {"int8_t": 20, "uint8_t": 20, "int32_t": 8}
 _INDENT = "    "
 _LONGEST_NAME, _LONGEST_COMMENT = 24, 48
 
-_KERNEL = """/* A kernel stays a function of its own, one for all its layers: that keeps the code small. */
-#if defined(__GNUC__) && !defined(__clang__)
-#define KERNEL static __attribute__((noinline, noclone))
-#else
+_KERNEL = """/* A KERNEL stays a function of its own, one for all its layers, with its small parts INSIDE it:
+   so the code is small, and of the same size in every network. */
+#if defined(__clang__) || !defined(__GNUC__)
 #define KERNEL static
+#define INSIDE static inline
+#elif __GNUC__ < 8
+#define KERNEL static __attribute__((noinline, noclone))
+#define INSIDE static inline
+#else
+#define KERNEL static __attribute__((noipa))
+#define INSIDE static inline __attribute__((always_inline))
 #endif
 """
 

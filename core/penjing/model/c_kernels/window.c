@@ -5,7 +5,7 @@ struct window {
     int32_t y_tap, y_end, before, run, k_row, filter, x_row, step, has_next, is_padded;
 };
 
-static struct window window_of(const struct conv *p, const int8_t *x, int32_t oy, int32_t ox)
+KERNEL struct window window_of(const struct conv *p, const int8_t *x, int32_t oy, int32_t ox)
 {
     const int32_t top = oy * p->stride_h - p->pad_h, left = ox * p->stride_w - p->pad_w, line = p->in_w * p->in_c;
     const int32_t y_end = last_tap(top, p->k_h, p->dilation_h, p->in_h), x_end = last_tap(left, p->k_w, p->dilation_w, p->in_w);

@@ -1,51 +1,86 @@
-"""Exported C on an emulated Cortex-M4: bit-exactness, instructions, stack, and what the linker needs of flash."""
+"""Exported C on an emulated board: bit-exactness, instructions, stack, and what the linker needs of flash and RAM."""
 
 import struct
 import tempfile
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
+from penjing.verification.c99.boards import FLAGS, Board
 from penjing.verification.c99.code import Answer, Code
 from penjing.verification.c99.host import filled
-from penjing.verification.c99.tools import CROSS, EMULATOR, call, tool
+from penjing.verification.c99.tools import call, tools
 
 SAMPLES = 4
 """An emulated board is slow; so many show whether it computes the same."""
-NANOSECONDS_A_TICK = 40
-"""SysTick of the emulated board runs at 25 MHz; one instruction takes one nanosecond there."""
-_CPU = ("-mcpu=cortex-m4", "-mthumb", "-std=c99", "-O2")
-_MEMORY = {"FLASH": "0x00000000", "RAM": "0x20000000", "RAM_SIZE": "4M"}
-_QEMU = (
-    "-M mps2-an386 -nographic -monitor none -serial none -semihosting-config enable=on,target=native -icount shift=0"
-)
+_EMULATOR = "-nographic -monitor none -serial none -semihosting-config enable=on,target=native -icount shift=0"
+_STRING_H = """/* For compilers that come without a C library. */
+#include <stddef.h>
+
+void *memcpy(void *to, const void *from, size_t count);
+void *memset(void *to, int value, size_t count);
+size_t strlen(const char *text);
+"""
 
 
-def board_answer(code: Code, notes: list[tuple[str, dict[str, Any]]]) -> Answer:
-    """Runs the network on the board; every answer replaces `notes` (message code, values) by what was counted.
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """What a board found beside the results."""
 
-    The answer raises `ToolMissing` without compiler or emulator, RuntimeError where it does not compile or run.
+    instructions: int
+    """An inference, on average."""
+    stack: int
+    """Bytes, at most."""
+    flash: int
+    """Bytes of constants and code, without memcpy, as linked."""
+    arena: int
+    """Bytes of its static memory."""
+
+
+@dataclass(kw_only=True)
+class BoardRun:
+    """One network on one board; `counts` are those of the last answer."""
+
+    board: Board
+    counts: Counts | None = None
+
+    def answer(self, code: Code) -> Answer:
+        """Runs the network; the answer raises `ToolMissing`, or RuntimeError where it does not compile or run."""
+
+        def answer(given: bytes) -> bytes:
+            compiler, emulator = tools(self.board.compiler, self.board.emulator)
+            with tempfile.TemporaryDirectory(prefix="penjing-") as name:
+                folder = Path(name)
+                linked(folder, code, self.board, compiler)
+                (folder / "input.bin").write_bytes(given)
+                call(
+                    [emulator, "-M", *self.board.machine.split(), *_EMULATOR.split(), "-kernel", "network.elf"], folder
+                )
+                runs, ticks, stack, flash, arena = struct.unpack("<5I", (folder / "report.bin").read_bytes())
+                instructions = round(ticks * self.board.tick / max(runs, 1))
+                self.counts = Counts(instructions=instructions, stack=stack, flash=flash, arena=arena)
+                return (folder / "output.bin").read_bytes()
+
+        return answer
+
+
+def linked(folder: Path, code: Code, board: Board, compiler: str) -> None:
+    """`network.elf` in a folder, with what it is made of.
+
+    Raises:
+        RuntimeError: It does not compile.
     """
-
-    def answer(given: bytes) -> bytes:
-        compiler, emulator = tool(CROSS), tool(EMULATOR)
-        with tempfile.TemporaryDirectory(prefix="penjing-") as name:
-            folder = Path(name)
-            for file in ("board.c", "board.ld"):
-                text = files(__package__).joinpath(file).read_text(encoding="ascii")
-                (folder / file).write_text(filled(text, code, **_MEMORY), encoding="ascii")
-            (folder / "input.bin").write_bytes(given)
-            include = f"-I{code.source.parent.resolve()}"
-            call([compiler, *_CPU, include, "-c", code.source.resolve(), "-o", "network.o"], folder)
-            # Its memcpy must not become a call of memcpy.
-            plain = (include, "-fno-tree-loop-distribute-patterns")
-            call([compiler, *_CPU, *plain, "-c", "board.c", "-o", "board.o"], folder)
-            objects = ("board.o", "network.o")
-            call([compiler, *_CPU, "-nostdlib", "-T", "board.ld", *objects, "-lgcc", "-o", "network.elf"], folder)
-            call([emulator, *_QEMU.split(), "-kernel", "network.elf"], folder)
-            runs, ticks, stack = struct.unpack("<3I", (folder / "report.bin").read_bytes())
-            counted = round(ticks * NANOSECONDS_A_TICK / max(runs, 1))
-            notes[:] = [("board", {"instructions": f"{counted:,}", "stack": stack})]
-            return (folder / "output.bin").read_bytes()
-
-    return answer
+    sizes = {"FLASH_SIZE": hex(board.flash_size), "RAM_SIZE": hex(board.ram_size)}
+    for file in ("board.c", "board.ld"):
+        text = files(__package__).joinpath(file).read_text(encoding="ascii")
+        text = filled(text, code, FLASH=hex(board.flash), RAM=hex(board.ram), **sizes)
+        (folder / file).write_text(text, encoding="ascii")
+    options = [*board.flags, *FLAGS, f"-I{code.source.parent.resolve()}"]
+    if "-ffreestanding" in board.flags:
+        (folder / "string.h").write_text(_STRING_H, encoding="ascii")
+        options += ["-I."]
+    call([compiler, *options, "-c", code.source.resolve(), "-o", "network.o"], folder)
+    # Its memcpy must not become a call of memcpy.
+    call([compiler, *options, "-fno-tree-loop-distribute-patterns", "-c", "board.c", "-o", "board.o"], folder)
+    objects = ("board.o", "network.o")
+    call([compiler, *board.flags, "-nostdlib", "-T", "board.ld", *objects, "-lgcc", "-o", "network.elf"], folder)

@@ -1,4 +1,4 @@
-"""The compilers and the emulator that the ladder uses, and what to install where one is missing."""
+"""The compilers and the emulators that the ladder uses, and what to install where one is missing."""
 
 import shutil
 import subprocess
@@ -6,8 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 SECONDS = 120.0
-HOST, CROSS, EMULATOR = ("cc", "gcc", "clang"), ("arm-none-eabi-gcc",), ("qemu-system-arm",)
-_PACKAGES = {HOST: "gcc libc6-dev", CROSS: "gcc-arm-none-eabi libnewlib-arm-none-eabi", EMULATOR: "qemu-system-arm"}
+HOST = ("cc", "gcc", "clang")
+ARM, ARM_EMULATOR = ("arm-none-eabi-gcc",), ("qemu-system-arm",)
+RISCV, RISCV_EMULATOR = ("riscv64-unknown-elf-gcc", "riscv32-unknown-elf-gcc"), ("qemu-system-riscv32",)
+_PACKAGES = {
+    HOST: "gcc libc6-dev",
+    ARM: "gcc-arm-none-eabi libnewlib-arm-none-eabi",
+    ARM_EMULATOR: "qemu-system-arm",
+    RISCV: "gcc-riscv64-unknown-elf",
+    RISCV_EMULATOR: "qemu-system-misc",
+}
 
 
 class ToolMissing(Exception):  # noqa: N818 (it is no error: the rung says what to install)
@@ -24,10 +32,26 @@ def tool(names: tuple[str, ...]) -> str:
     Raises:
         ToolMissing: None is.
     """
-    for name in names:
-        if found := shutil.which(name):
-            return found
-    raise ToolMissing(names[0], _PACKAGES[names])
+    return tools(names)[0]
+
+
+def tools(*wanted: tuple[str, ...]) -> list[str]:
+    """The path of each of several programs, any of whose names will do.
+
+    Raises:
+        ToolMissing: Some are not installed; it names all of them.
+    """
+    found = [next(filter(None, map(shutil.which, names)), None) for names in wanted]
+    missing = [names for names, path in zip(wanted, found, strict=True) if path is None]
+    if missing:
+        packages = " ".join(_PACKAGES[names] for names in missing)
+        raise ToolMissing(", ".join(names[0] for names in missing), packages)
+    return [path for path in found if path is not None]
+
+
+def version(compiler: str) -> str:
+    """Name and version of a compiler of the GCC family."""
+    return f"{Path(compiler).name} {call([compiler, '-dumpfullversion'], Path()).decode().strip()}"
 
 
 def call(command: Sequence[str | Path], folder: Path, *, given: bytes = b"") -> bytes:
