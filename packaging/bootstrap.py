@@ -112,7 +112,7 @@ def run() -> int:
     # The job needs no window, so only a machine that can show one gets Qt's libraries, and none is refused for them.
     if has_display():
         install_system_packages(QT_LIBRARIES, required=False)
-    set_up(extras=())
+    set_up(extras=("search",))  # what Sweep… needs
     ready = f"Ready after {time.monotonic() - started:.0f} s"
     home = os.environ.get("PENJING_HOME", str(ENVIRONMENT / "penjing-home"))
     if has_display() and opens_windows():
@@ -128,7 +128,7 @@ def test(arguments: list[str]) -> int:
     """Sets up the test tools too, then runs the whole suite (or what pytest's arguments choose of it)."""
     started = time.monotonic()
     install_system_packages([*QT_LIBRARIES, *TEST_TOOLS], required=True)
-    set_up(extras=("dev",))
+    set_up(extras=("dev", "search", "cluster"))
     say(f"Ready after {time.monotonic() - started:.0f} s. Running the tests")
     return start("pytest", *arguments)
 

@@ -137,7 +137,7 @@ def test_that_an_interrupted_job_may_clean_up(bootstrap: ModuleType) -> None:
         "    pathlib.Path('cleaned').touch()\n"
         "    sys.exit(130)\n"
     )
-    bootstrap.STAMP.write_text(bootstrap.fingerprint())
+    bootstrap.STAMP.write_text(f"{bootstrap.fingerprint()} search")
     # In a session of its own, as in a terminal, where Ctrl+C reaches everything in the foreground.
     command = [sys.executable, bootstrap.__file__, "run"]
     done = subprocess.run(command, start_new_session=True, capture_output=True, text=True, timeout=60)
@@ -149,7 +149,7 @@ def test_that_an_interrupted_job_may_clean_up(bootstrap: ModuleType) -> None:
 def test_that_the_second_run_installs_nothing(bootstrap: ModuleType) -> None:
     bootstrap.main(["run"])
     bootstrap.main(["run"])
-    assert bootstrap.steps == ["pip"]
+    assert bootstrap.steps == ["pip search"]
 
 
 @pytest.mark.usefixtures("environment", "product")
@@ -158,7 +158,7 @@ def test_that_run_after_test_installs_nothing_but_test_after_run_does(bootstrap:
     bootstrap.main(["test", "--version"])
     bootstrap.main(["run"])
     bootstrap.main(["test", "--version"])
-    assert bootstrap.steps == ["pip", "pip dev"]
+    assert bootstrap.steps == ["pip search", "pip dev search cluster"]
 
 
 @pytest.mark.usefixtures("environment", "product")
@@ -168,7 +168,7 @@ def test_that_changed_pins_are_installed(bootstrap: ModuleType, changed: str) ->
     with (bootstrap.ROOT / changed).open("a") as file:
         file.write("\n# changed\n")
     bootstrap.main(["run"])
-    assert bootstrap.steps == ["pip", "pip"]
+    assert bootstrap.steps == ["pip search", "pip search"]
 
 
 @pytest.mark.usefixtures("environment", "product")
@@ -187,7 +187,7 @@ def test_that_a_failed_installation_is_tried_again(
         assert bootstrap.main(["run"]) == 1
         assert capfd.readouterr().err == "bootstrap: installing failed\n"
     bootstrap.main(["run"])
-    assert bootstrap.steps == ["pip", "pip"]
+    assert bootstrap.steps == ["pip search", "pip search"]
 
 
 @pytest.mark.usefixtures("environment")
@@ -206,7 +206,7 @@ def test_that_without_a_display_run_asks_for_no_system_package(
 ) -> None:
     monkeypatch.setattr(bootstrap, "missing_system_packages", list)
     assert bootstrap.main(["run"]) == 3
-    assert bootstrap.steps == ["pip"]
+    assert bootstrap.steps == ["pip search"]
 
 
 @pytest.mark.usefixtures("environment", "product")
@@ -215,7 +215,7 @@ def test_that_root_gets_the_missing_system_packages(bootstrap: ModuleType, monke
     monkeypatch.setenv("DISPLAY", ":99")
     assert bootstrap.main(["run"]) == 3
     install = "apt-get install --yes --no-install-recommends libegl1"
-    assert bootstrap.steps == ["apt-get update", install, "pip"]
+    assert bootstrap.steps == ["apt-get update", install, "pip search"]
 
 
 @pytest.mark.usefixtures("environment", "product")
@@ -230,7 +230,7 @@ def test_that_a_user_is_told_what_to_install_and_only_test_needs_it(
     assert line in capfd.readouterr().out
     assert bootstrap.main(["test"]) == 1
     assert capfd.readouterr().err.endswith(line)
-    assert bootstrap.steps == ["pip"]
+    assert bootstrap.steps == ["pip search"]
 
 
 def test_that_a_checkout_that_cannot_be_written_is_told_in_one_line(
@@ -250,7 +250,7 @@ def test_that_an_environment_whose_python_is_gone_is_made_again(
     bootstrap.main(["run"])
     bootstrap.PYTHON.unlink()
     assert bootstrap.main(["run"]) == 3
-    assert bootstrap.steps == ["pip", "pip"]
+    assert bootstrap.steps == ["pip search", "pip search"]
 
 
 def test_that_debian_without_python3_venv_is_filled_by_its_own_pip(

@@ -16,7 +16,7 @@ from penjing.assets import LANGUAGES
 from penjing.cli.terminal import Terminal, be_silent
 from penjing.errors import UserError
 
-COMMANDS = ("samples", "devices", "inspect", "estimate", "fit", "compress", "export", "verify", "first_run")
+COMMANDS = ("samples", "devices", "inspect", "estimate", "fit", "compress", "export", "sweep", "verify", "first_run")
 HIDDEN = ("first_run",)
 SUCCESS, BUG, USER_ERROR, BUDGET, VERIFICATION, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
