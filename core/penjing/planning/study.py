@@ -151,8 +151,7 @@ def _study(path: Path, stack: contextlib.ExitStack) -> Any:
 
 
 def _not_in_doubt(connection: Any, record: object) -> None:
-    """What is written outlives the process at once, the machine after a while: to wait for the disk took half a second a
-    trial."""
+    """Written is what outlives the process; to wait until it outlives the machine took half a second a trial."""
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=OFF")
 
