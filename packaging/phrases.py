@@ -79,7 +79,8 @@ def problems(phrases: Mapping[str, list[str]], known: Mapping[str, str]) -> Iter
     for english, places in phrases.items():
         if english not in known:
             shown = json.dumps(english, ensure_ascii=False)
-            yield f"{places[0]}: {shown} is not translated: python packaging/phrases.py add {shown} '中文'"
+            verb = "add --" if english.startswith("-") else "add"
+            yield f"{places[0]}: {shown} is not translated: python packaging/phrases.py {verb} {shown} '中文'"
         elif reason := inconsistency(english, known[english]):
             yield f"{places[0]}: the translation of {json.dumps(english, ensure_ascii=False)} {reason}"
     for english in known:
@@ -107,8 +108,9 @@ def inconsistency(english: str, translated: str) -> str | None:
 def spoken() -> dict[str, list[str]]:
     """Every phrase, and where it stands."""
     found: dict[str, list[str]] = {}
-    for phrase, place in [*_in_window(), *_in_catalogue(), *_in_files(), *_in_proofs(), *_in_details()]:
-        found.setdefault(phrase, []).append(place)
+    for look in (_in_window, _in_catalogue, _in_files, _in_proofs, _in_details, _in_command_line):
+        for phrase, place in look():
+            found.setdefault(phrase, []).append(place)
     return found
 
 
@@ -208,6 +210,21 @@ def _in_details() -> Iterator[tuple[str, str]]:
                     yield from ((text, _place(path, node)) for text in _ends(argument.value))
 
 
+def _in_command_line() -> Iterator[tuple[str, str]]:
+    """Helps of commands and of their arguments, as `penjing.cli.help` translates them, and argparse's own."""
+    for path in sorted((ROOT / "core" / "penjing" / "cli").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            match node:
+                case ast.Assign(targets=[ast.Name(id="HELP")], value=value):
+                    yield from ((text, _place(path, node)) for text in _ends(value))
+                case ast.keyword(arg="help" | "description", value=value):
+                    yield from ((text, _place(path, node.value)) for text in _ends(value))
+                case ast.Call(func=ast.Name(id="phrase"), args=[value, *_]):
+                    yield from ((text, _place(path, node)) for text in _ends(value))
+    own = ("usage: ", "positional arguments", "options", "show this help message and exit", "Example: ")
+    yield from ((text, "cli/help.py") for text in (*own, "show program's version number and exit"))
+
+
 def _says_something(text: str) -> bool:
     """Whether a formula or a source holds words to translate: symbols and citations are the same everywhere."""
     if re.search(r"arXiv:|\b(19|20)\d\d\b", text) or text.startswith(("ONNX ", "IEEE ")):
@@ -261,7 +278,8 @@ def _is_spoken(text: str) -> bool:
 
 
 def _placeholders(text: str) -> set[str]:
-    return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+    named = {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+    return named | set(re.findall(r"%\(\w+\)s", text))
 
 
 def _letter(text: str) -> str:

@@ -10,9 +10,9 @@ import signal
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
-from typing import NoReturn
 
 from penjing.assets import LANGUAGES
+from penjing.cli.help import Parser, speak
 from penjing.cli.terminal import Terminal, be_silent
 from penjing.errors import UserError
 
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     terminal = Terminal(json="--json" in given, language=_language(given))
     try:
         with _signals_interrupt():
-            namespace = parser().parse_args(given)
+            namespace = parser(terminal.language).parse_args(given)
             run = importlib.import_module(f"penjing.cli.commands.{namespace.command}").run
             code: int = run(namespace, terminal)
             terminal.done()
@@ -48,15 +48,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return BUG
 
 
-def parser() -> argparse.ArgumentParser:
-    """The whole command line."""
-    top = _Parser(
+def parser(language: str = "en") -> argparse.ArgumentParser:
+    """The whole command line, its help in a language."""
+    top = Parser(
         prog="penjing",
         description="See, cut, teach and ship neural networks for small devices.",
         epilog="Example: penjing compress sample:watch --plan plan.json --device nrf52840 -o out",
     )
     top.add_argument("--version", action="version", version=_version())
-    children = top.add_subparsers(dest="command", required=True, metavar="SUBCOMMAND", parser_class=_Parser)
+    top.add_argument("--language", choices=LANGUAGES, default="en", help="language of messages")
+    children = top.add_subparsers(dest="command", required=True, metavar="SUBCOMMAND", parser_class=Parser)
     for name in COMMANDS:
         module = importlib.import_module(f"penjing.cli.commands.{name}")
         shown = {} if name in HIDDEN else {"help": module.HELP}
@@ -67,13 +68,8 @@ def parser() -> argparse.ArgumentParser:
         child.add_argument("--json", action="store_true", help="print one JSON document on stdout")
         child.add_argument("--language", choices=LANGUAGES, default="en", help="language of messages")
         module.add_arguments(child)
+    speak(top, language)
     return top
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """Bad arguments are a user error like any other: one line, exit code 2."""
-        raise UserError("cli.usage", detail=message, program=self.prog)
 
 
 def _language(given: Sequence[str]) -> str:

@@ -104,7 +104,7 @@ class Terminal:
                     tasks[progress.stage],
                     completed=progress.done,
                     total=progress.total,
-                    numbers=_numbers(progress.values),
+                    numbers=self._numbers(progress.values),
                 )
 
             yield show
@@ -120,12 +120,20 @@ class Terminal:
                 self._log.print(Text(self.text(f"stage.{progress.stage}")))
             elif now - at >= 10 and progress.total:
                 share = 100 * progress.done / progress.total
-                self._log.print(Text(f"  {share:3.0f} % {_numbers(progress.values)}".rstrip()))
+                self._log.print(Text(f"  {share:3.0f} % {self._numbers(progress.values)}".rstrip()))
             else:
                 return
             stage, at = progress.stage, now
 
         return show
+
+    def _numbers(self, values: dict[str, float]) -> str:
+        # What there is room for on a line; the other terms of the loss are for plots.
+        names = {
+            "loss": assets.phrase("loss", language=self.language),
+            "val_accuracy": assets.phrase("accuracy", language=self.language),
+        }
+        return "  ".join(f"{name} {values[key]:.4g}" for key, name in names.items() if key in values)
 
 
 @contextmanager
@@ -143,11 +151,3 @@ def _writing() -> Iterator[None]:
 def be_silent() -> None:
     """Write to stdout no more, also not what is still in its buffer when the process ends."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _numbers(values: dict[str, float]) -> str:
-    return "  ".join(f"{name} {values[key]:.4g}" for key, name in _SHOWN.items() if key in values)
-
-
-_SHOWN = {"loss": "loss", "val_accuracy": "accuracy"}
-"""What there is room for on a line; the other terms of the loss are for plots."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from penjing.cli.terminal import Terminal
+from penjing.report.words import rung_name
 from penjing.results import Accuracy, Figures, Verdict
 
 UNKNOWN = "–"
@@ -73,6 +74,9 @@ def figures_table(terminal: Terminal, baseline: Figures, compressed: Figures) ->
 def verdict_table(terminal: Terminal, verdict: Verdict) -> None:
     """The rungs of the verification and what they found."""
     marks = {True: "cli.passed", False: "cli.failed", None: "cli.not_tried"}
-    rows = [(rung.name, terminal.text(marks[rung.passed]), rung.detail) for rung in verdict.rungs]
+    rows = [
+        (rung_name(rung.name, terminal.language), terminal.text(marks[rung.passed]), rung.detail)
+        for rung in verdict.rungs
+    ]
     columns = [terminal.text(f"cli.column.{key}") for key in ("rung", "result", "detail")]
     terminal.table(terminal.text("cli.verdict_passed" if verdict.passed else "cli.verdict_failed"), columns, rows)

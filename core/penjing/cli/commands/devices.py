@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from penjing.assets import phrase
 from penjing.cli.sources import add_network, open_plan, open_sources
 from penjing.cli.terminal import Terminal
 from penjing.cli.words import UNKNOWN, banded, size
@@ -57,7 +58,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     elif arguments.name:
         facts = _facts(chosen[0], found)
         columns = [terminal.text(f"cli.column.{key}") for key in ("fact", "value")]
-        terminal.table(chosen[0].title, columns, list(_rows(facts)))
+        terminal.table(chosen[0].title, columns, list(_rows(facts, terminal.language)))
     else:
         _list(terminal, found)
     return 0
@@ -69,13 +70,14 @@ def _facts(entry: Device, found: Collection) -> dict[str, Any]:
     return {**msgspec.to_builtins(entry), "power_mw": entry.power_mw, "origin": origin}
 
 
-def _rows(facts: dict[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
-    """One row for each single fact, named by its place in the file."""
+def _rows(facts: dict[str, Any], language: str, before: str = "") -> Iterator[tuple[str, str]]:
+    """One row for each single fact, named by its place in the file; where it comes from in words."""
     for key, value in facts.items():
         if isinstance(value, dict) and value:
-            yield from _rows(value, f"{before}{key}.")
+            yield from _rows(value, language, f"{before}{key}.")
         elif value not in (None, [], (), {}):
-            yield f"{before}{key}", ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+            shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+            yield f"{before}{key}", phrase(shown, language=language) if before == "sources." else shown
         elif not before:
             yield key, UNKNOWN
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from penjing.assets import phrase
 from penjing.cli.commands.compress import add_output, show_result
 from penjing.cli.sources import open_sources
 from penjing.cli.terminal import Terminal
@@ -50,7 +51,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     source = f"sample:{chosen.name}"
     arguments.model, arguments.data, arguments.architecture, arguments.allow_code = source, None, None, False
     if not terminal.json:
-        terminal.say(terminal.text("cli.first_run_title", title=chosen.title))
+        terminal.say(terminal.text("cli.first_run_title", title=phrase(chosen.title, language=terminal.language)))
         terminal.say(terminal.text("cli.first_run_goal", device=target.title, **budget))
     budgets = Budgets(flash_bytes=parse_size(chosen.flash), ram_bytes=parse_size(chosen.ram))
     with terminal.progress() as on_progress:

@@ -22,13 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Model, data, criterion."""
     add_model(parser)
     criteria = tuple(methods("filter_criterion"))
-    parser.add_argument(
-        "--saliency", choices=criteria, metavar="CRITERION", help=f"scores of every filter: {', '.join(criteria)}"
-    )
+    parser.add_argument("--saliency", choices=criteria, metavar="CRITERION", help="scores of every filter: %(choices)s")
     ways = tuple(methods("input_saliency"))
-    parser.add_argument(
-        "--input-saliency", choices=ways, metavar="METHOD", help=f"where the network looks: {', '.join(ways)}"
-    )
+    parser.add_argument("--input-saliency", choices=ways, metavar="METHOD", help="where the network looks: %(choices)s")
     parser.add_argument("--sample", type=int, default=0, metavar="N", help="in which validation example (default 0)")
     parser.add_argument("--plan", metavar="PLAN.json", help="also look with what this plan gives without training")
 

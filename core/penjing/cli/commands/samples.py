@@ -3,6 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from penjing.assets import phrase
 from penjing.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     if terminal.json:
         terminal.document({"samples": [_as_json(sample) for sample in found]})
         return 0
-    rows = [(s.name, s.title, s.device, f"{s.flash} / {s.ram}") for s in found]
+    rows = [(s.name, phrase(s.title, language=terminal.language), s.device, f"{s.flash} / {s.ram}") for s in found]
     terminal.table("", [terminal.text(f"cli.column.{key}") for key in ("name", "title", "device", "budget")], rows)
     return 0
 

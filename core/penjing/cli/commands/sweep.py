@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     add_device(parser)
     parser.add_argument(
-        "--trials", type=int, default=DEFAULT_TRIALS, metavar="N", help=f"runs to add; {DEFAULT_TRIALS} without it"
+        "--trials", type=int, default=DEFAULT_TRIALS, metavar="N", help="runs to add; %(default)s without it"
     )
     parser.add_argument(
         "--scheduler", metavar="ADDRESS", help="of a Dask cluster that you trust, for example tcp://10.0.0.2:8786"
