@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QTabWidget, QWidget
 from penjing_gui.controls.identity import identify
 from penjing_gui.pages.class_panel import ClassPanel
 from penjing_gui.pages.look_panel import LookPanel
+from penjing_gui.pages.memory_panel import MemoryPanel
 
 if TYPE_CHECKING:
     from penjing_gui.pages.panel import Panel
@@ -23,6 +24,6 @@ class Strip(QTabWidget):
         super().__init__(parent)
         identify(self, "explore.strip", self.tr("More views"))
         self.setDocumentMode(True)
-        self.panels: tuple[Panel, ...] = (ClassPanel(session), LookPanel(session))
+        self.panels: tuple[Panel, ...] = (ClassPanel(session), LookPanel(session), MemoryPanel(session))
         for panel in self.panels:
             self.addTab(panel, panel.title())
