@@ -92,7 +92,8 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     sparse_storage: tuple[SparseStorage, ...] = ()
     """Formats in which its runtime really stores zeros away; empty: a zero saves nothing."""
     kernel_bytes: Count | None = None
-    """Code of the kernels that a network brings along; 0 where the runtime is part of the system."""
+    """Code of the kernels that a network brings along; 0 where the runtime is part of the system. Left out where the
+    format is `c99`: then it is counted kernel by kernel, as linked for the core."""
     library: Text | None = None
     """The entry of `throughput` that estimates use."""
     throughput: dict[str, dict[Precision, Throughput]] = {}
