@@ -1,9 +1,13 @@
 """Bytes of weights: dense packing, and the densities below which sparse storage pays (METHODS §5)."""
 
 import pytest
+import torch
 
+from penjing.compression.sharing import share
 from penjing.devices.profiles import SparseStorage
-from penjing.estimation.storage import stored_bytes
+from penjing.estimation.storage import coded_bytes, stored_bytes
+from penjing.model.stored_tensors import stored
+from penjing.plan import Settings
 
 
 @pytest.mark.parametrize(("bits", "expected"), [(32, 4000), (16, 2000), (8, 1000), (4, 500), (3, 375), (2, 250)])
@@ -47,3 +51,16 @@ def test_that_zeros_save_nothing_without_sparse_storage() -> None:
 
 def test_that_index_storage_needs_an_entry_for_every_256_values() -> None:
     assert stored_bytes(1 << 16, kept=0, bits=8, formats=("index8",)) == 2 * 256
+
+
+@pytest.mark.parametrize("sparsity", [0.0, 0.5, 0.9])
+@pytest.mark.parametrize("size", [2, 4, 16, 64])
+def test_that_coded_places_of_normally_distributed_weights_take_what_is_estimated(size: int, sparsity: float) -> None:
+    weight = torch.randn(300, 400, generator=torch.Generator().manual_seed(0))
+    ordered = weight.abs().flatten().sort().values
+    mask = weight.abs() >= ordered[round(sparsity * weight.numel())] if sparsity else None
+    shared = share(weight, Settings(codebook=size), mask=mask, importance=None)
+    _, parts = stored(shared.weight, quantizer=None, mask=mask, codebook=shared.codebook)
+    kept = weight.numel() if mask is None else int(mask.sum())
+    estimated = coded_bytes(weight.numel(), kept=kept, size=size, bits=16)
+    assert estimated == pytest.approx(sum(map(len, parts)), rel=0.035)
