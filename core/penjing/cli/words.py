@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from penjing.cli.terminal import Terminal
-from penjing.report.words import rung_name
+from penjing.report.words import points, rung_name
 from penjing.results import Accuracy, Figures, Verdict
 
 UNKNOWN = "–"
@@ -64,7 +64,7 @@ def figures_table(terminal: Terminal, baseline: Figures, compressed: Figures) ->
         if name != "accuracy" and before and after:
             gain = f"{before / after:.1f}×"
         elif name == "accuracy" and before is not None and after is not None:
-            gain = f"{100 * (after.value - before.value):+.1f} pp"
+            gain = points(after.value - before.value, terminal.language)
         cells.append((terminal.text(f"figure.{name}"), show(before), show(after), gain))
     terminal.table(
         "", [terminal.text(f"cli.column.{key}") for key in ("figure", "before", "after", "gain")], cells, right=" rrr"

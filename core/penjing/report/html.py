@@ -185,7 +185,7 @@ def _figure_rows(
 
 
 def _accuracy_row(old: Accuracy | None, new: Accuracy | None, text: Text, language: str) -> FigureRow:
-    change = words.points(new.value - old.value) if old is not None and new is not None else words.UNKNOWN
+    change = words.points(new.value - old.value, language) if old is not None and new is not None else words.UNKNOWN
     known = new or old
     assert known is not None
     return FigureRow(
@@ -193,7 +193,11 @@ def _accuracy_row(old: Accuracy | None, new: Accuracy | None, text: Text, langua
         before=words.UNKNOWN if old is None else f"{words.percent(old.value)} ({words.interval(old)})",
         after=words.UNKNOWN if new is None else f"{words.percent(new.value)} ({words.interval(new)})",
         change=change,
-        kind=text(f"accuracy_{known.kind}", metric=known.metric, split=known.split),
+        kind=text(
+            f"accuracy_{known.kind}",
+            metric=assets.text(f"metric.{known.metric}", language=language),
+            split=assets.text(f"split.{known.split}", language=language),
+        ),
     )
 
 

@@ -38,9 +38,9 @@ def percent(share: float | None, digits: int = 1) -> str:
     return UNKNOWN if share is None else f"{100 * share:.{digits}f} %"
 
 
-def points(difference: float) -> str:
+def points(difference: float, language: str) -> str:
     """A difference of shares in percentage points, with a true minus sign."""
-    return f"{100 * difference:+.1f} pp".replace("-", "−")
+    return _say("points", language, points=f"{100 * difference:+.1f}".replace("-", "−"))
 
 
 def interval(accuracy: Accuracy) -> str:

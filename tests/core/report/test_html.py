@@ -115,7 +115,7 @@ def test_that_it_tells_figures_with_kind_and_interval(tmp_path: Path) -> None:
     text = Page(write(tmp_path)).text
     assert "90.0 % (87.0 % – 92.5 %, n = 500)" in text
     assert "−1.0 pp" in text
-    assert "measured, top1, test split, 95 % interval" in text
+    assert "measured, top-1, test split, 95 % interval" in text
     assert "predicted, ± 35 %" in text
     assert "ONNX (int8, QDQ): parity without optimisation" in text
     assert "weights in 4 bits (Symmetric, Per channel, Nearest, ties to even)" in text
