@@ -35,6 +35,7 @@ from penjing_gui.opening import Opening, Pending
 from penjing_gui.projects import Projects
 from penjing_gui.results import Results
 from penjing_gui.session_state import SessionState
+from penjing_gui.sweeps import Sweeps
 from penjing_gui.texts import Texts
 from penjing_gui.undo import PlanCommand
 
@@ -100,6 +101,7 @@ class Session(SessionState):
         self.engine.received.connect(self._hear)
         self.results = Results(self)
         self.projects = Projects(self)
+        self.sweeps = Sweeps(self)
 
     @property
     def job(self) -> Job | None:
@@ -370,6 +372,7 @@ class Session(SessionState):
                 self._accuracy, self._accuracy_generation = message.accuracy, message.generation
                 self.measured_generation = message.generation
                 self._per_class = message.per_class or self._per_class
+                self._change = message.change
                 self.accuracy_changed.emit()
             case wire.Saliency() if message.request in self._asked:
                 self._asked.discard(message.request)

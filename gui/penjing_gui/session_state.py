@@ -141,6 +141,11 @@ class SessionState(QObject):
         return self._per_class
 
     @property
+    def change(self) -> wire.Change | None:
+        """Which samples the plan that was last measured judges otherwise; of an older plan as `accuracy` is."""
+        return self._change
+
+    @property
     def device(self) -> Device | None:
         """For which storage and speed figures are told."""
         return self._device
@@ -202,6 +207,7 @@ class SessionState(QObject):
         self._accuracy: Accuracy | None = None
         self._accuracy_generation = -1
         self._per_class: tuple[float | None, ...] = ()
+        self._change: wire.Change | None = None
         self._device: Device | None = None
         self._budgets = Budgets()
         self._selection: tuple[str, ...] = ()
