@@ -16,13 +16,15 @@ from penjing.distillation.losses.feature import fitted_regressor
 from penjing.distillation.losses.table import Batch, mixture
 from penjing.distillation.network import Method, Network, Student, kept, restored
 from penjing.distillation.pace import Indices, batches, optimizer, rate, shuffled
-from penjing.distillation.shifting import shifted
+from penjing.distillation.shifting import drawn, every_move, movable, moved, place_of
 from penjing.errors import UserError
 from penjing.loading.dataset import Dataset, Split
 from penjing.model.model import Model
 from penjing.results import Epoch, OnProgress, Progress
 
 _EVALUATION_BATCH = 256
+MOST_ANSWERS = 1 << 25
+"""Numbers of a teacher's answers that are kept, 128 MiB; else it is asked every time."""
 
 Thinning = Callable[[Model, float], Mapping[str, Tensor]]
 """(the network with its float weights, progress 0..1) → masks by layer; False is a weight that goes."""
@@ -52,7 +54,9 @@ class Training:
         self.teacher = None if lesson.teacher is None else _watched(lesson.teacher)
         self.total = self.options.epochs * len(batches(np.arange(len(data.train)), self.options.batch_size))
         self.done = 0
+        self.axes = movable(data.train.x.shape, self.options.shift, channel_axis=data.channel_axis)
         self.targets: Tensor | None = None
+        """What the teacher says to every example as it may be moved, [examples, moves, classes], if it is kept."""
         self.reference: Tensor | None = None
         self.regressors: tuple[nn.Module, ...] = ()
         self._before, self._started = 0.0, time.monotonic()
@@ -71,8 +75,7 @@ class Training:
         """What the teacher says, the regressors, the optimizer; then the untouched student or the checkpoint."""
         options, data = self.options, self.data
         if self.teacher is not None and self.lesson.teacher is not None:
-            if not options.shift:  # what moves is answered when it is seen
-                self.targets = self._outputs(self.teacher, data.train)
+            self.targets = self._answers(self.teacher)
             if not data.has_labels:
                 self.reference = self._predicted(simulate(self.lesson.teacher), data.val)
         self.regressors = self._fitted()
@@ -162,11 +165,13 @@ class Training:
     def _step(self, indices: Indices) -> dict[str, float]:
         """One batch: forward, backward, a step of the optimizer."""
         values = self.data.batch(self.data.train, indices)
-        values = shifted(values, self.options.shift, channel_axis=self.data.channel_axis)
+        moves = drawn(len(values), self.axes, self.options.shift)
+        values = moved(values, self.axes, moves)
         for group in self.optimizer.param_groups:
             group["lr"] = rate(self.options.lr, self.done, self.total)
         student, ours = self.network.forward(values, [pair[1] for pair in self.lesson.pairs])
-        loss, terms = mixture(self._batch(indices, values, student, ours))
+        place = place_of(moves, self.options.shift)
+        loss, terms = mixture(self._batch(indices, values, place, student, ours))
         if not math.isfinite(loss.item()):
             raise self._diverged()
         self.optimizer.zero_grad(set_to_none=True)
@@ -176,10 +181,12 @@ class Training:
         self.network.clear_masked()
         return {"loss": loss.item(), **{name: term.item() for name, term in terms.items()}}
 
-    def _batch(self, indices: Indices, values: Tensor, student: Tensor, ours: dict[str, Tensor]) -> Batch:
+    def _batch(
+        self, indices: Indices, values: Tensor, place: Tensor, student: Tensor, ours: dict[str, Tensor]
+    ) -> Batch:
         labels, chosen = self.data.train.y if self.data.has_labels else None, torch.from_numpy(indices)
         theirs: dict[str, Tensor] = {}
-        targets = None if self.targets is None else self.targets[chosen]
+        targets = None if self.targets is None else self.targets[chosen, place]
         if self.teacher is not None and (self.lesson.pairs or targets is None):
             said, theirs = self.teacher.watch(values, [pair[0] for pair in self.lesson.pairs])
             targets = said if targets is None else targets
@@ -202,12 +209,21 @@ class Training:
         _, theirs = self.teacher.watch(values, [pair[0] for pair in self.lesson.pairs])
         return tuple(fitted_regressor(ours[pair[1]], theirs[pair[0]]) for pair in self.lesson.pairs)
 
-    def _outputs(self, network: Network, split: Split) -> Tensor:
-        """Logits of a whole split; a sample's batch is always the same, so that resuming sees the same bits."""
-        parts = []
+    def _answers(self, teacher: Network) -> Tensor | None:
+        """Logits of the whole training split under every move; None where asking every time takes less.
+
+        A sample's batch is always the same, so that resuming sees the same bits.
+        """
+        moves, split = every_move(self.axes, self.options.shift), self.data.train
+        if len(moves) > self.options.epochs or (self.lesson.pairs and self.options.shift):
+            return None
+        parts: list[Tensor] = []
         for start in range(0, len(split), _EVALUATION_BATCH):
             values = self.data.batch(split, slice(start, start + _EVALUATION_BATCH))
-            parts.append(network.watch(values)[0])
+            said = [teacher.watch(moved(values, self.axes, one[None]))[0] for one in moves]
+            if len(split) * len(moves) * said[0].shape[1] > MOST_ANSWERS and self.options.shift:
+                return None
+            parts.append(torch.stack(said, dim=1))
             self._tell({})
         return torch.cat(parts)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from penjing.distillation.shifting import shifted
+from penjing.distillation.shifting import drawn, every_move, movable, moved, place_of
 from penjing.distillation.train import train
 from penjing.errors import Cancelled
 from penjing.loading.dataset import Split
@@ -20,7 +20,13 @@ DATA = quarters()
 OPTIONS = Distillation(epochs=3, batch_size=32, lr=0.01, shift=1)
 
 
-def moved(image: np.ndarray, down: int, right: int) -> np.ndarray:
+def shifted(values: torch.Tensor, most: int, *, channel_axis: int = 1) -> torch.Tensor:
+    """The examples as a training moves them."""
+    axes = movable(values.shape, most, channel_axis=channel_axis)
+    return moved(values, axes, drawn(len(values), axes, most))
+
+
+def moved_by_hand(image: np.ndarray, down: int, right: int) -> np.ndarray:
     """The image moved, by numpy: an edge is repeated."""
     wide = np.pad(image, ((0, 0), (2, 2), (2, 2)), mode="edge")
     height, width = image.shape[1:]
@@ -37,7 +43,7 @@ def test_that_every_image_moves_on_its_own_by_at_most_so_many_pixels_and_all_mov
             (down, right)
             for down in range(-2, 3)
             for right in range(-2, 3)
-            if np.array_equal(moved(image, down, right), result)
+            if np.array_equal(moved_by_hand(image, down, right), result)
         ]
         assert len(moves) == 1
         seen.update(moves)
@@ -57,10 +63,19 @@ def test_that_channels_and_examples_without_a_place_are_never_moved() -> None:
     assert torch.equal(shifted(short, 2), short)
 
 
-def test_that_a_teacher_answers_what_the_student_sees() -> None:
+def test_that_every_move_stands_where_its_place_says() -> None:
+    moves = every_move((2, 3), 1)
+    assert sorted(map(tuple, moves.tolist())) == [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)]
+    assert place_of(moves, 1).tolist() == list(range(9))
+    assert place_of(drawn(5, (), 1), 1).tolist() == [0] * 5  # what cannot move stands at the one place there is
+    assert len(every_move((), 1)) == 1
+
+
+@pytest.mark.parametrize("epochs", [1, 9])  # asked every time, and once for all of the nine moves
+def test_that_a_teacher_answers_what_the_student_sees(epochs: int) -> None:
     # A network that is its own teacher has nothing to learn from soft labels alone, however the examples are moved.
     model = convolutional(batch_norm=False)
-    options = Distillation(epochs=1, soft_label=1.0, shift=2, lr=0.0)
+    options = Distillation(epochs=epochs, soft_label=1.0, shift=1, lr=0.0)
     trained = train(model, DATA, options=options, teacher=model, kind="distill")
     assert trained.history[1].loss == pytest.approx(0.0, abs=1e-6)
 
