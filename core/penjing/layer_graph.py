@@ -19,6 +19,14 @@ WeightKind = Literal["none", "dense", "depthwise", "grouped", "affine", "other"]
 `grouped` [out, in / groups, …], `affine` one value a channel (batch norm)."""
 
 
+class Verbatim(msgspec.Struct, frozen=True, kw_only=True):
+    """What a layer that no row of the operator table knows is in ONNX: its nodes, and how many names they hold."""
+
+    graph: bytes
+    names: int
+    one_by_one: bool
+
+
 class Layer(msgspec.Struct, frozen=True, kw_only=True):
     """One node of the network, in execution order."""
 
@@ -55,6 +63,8 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
     """An elementwise operator that kernels fuse into the layer that feeds it (ReLU, batch norm)."""
     in_integers: bool = True
     """Whether it can be computed in integers between quantized tensors; otherwise it stays float there."""
+    verbatim: Verbatim | None = None
+    """The nodes of an opaque layer; None for every other."""
     compressible: bool = False
     reason: str | None = None
     """Message code that says why a layer cannot be compressed."""

@@ -40,4 +40,6 @@ def own_format(device: Device, graph: LayerGraph, state: NetworkState) -> str:
 
 def cannot_carry(format: str, graph: LayerGraph, state: NetworkState) -> UserError | None:
     """Why a format cannot carry a network, with what to do; None where nothing speaks against it."""
+    if format == "pt2" and (kept := [layer for layer in graph.layers if layer.verbatim is not None]):
+        return UserError("export.pt2_opaque", layers=", ".join(f"{layer.source_name} ({layer.type})" for layer in kept))
     return refusal(graph, state) if format == "c99" else None

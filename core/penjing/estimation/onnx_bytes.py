@@ -159,6 +159,12 @@ class _Writer:
         return _field(network) + _field(len("penjing")) + 2 + _field(4)
 
     def _layer(self, layer: Layer) -> None:
+        if layer.verbatim is not None:
+            # Its nodes as they are, with longer names, and its stored numbers.
+            self._nodes += len(layer.verbatim.graph) + layer.verbatim.names * (len(layer.name) + 2)
+            if layer.params:
+                self._constant(f"{layer.name}.w0", (layer.params,), 4 * layer.params)
+            return
         row = _OPERATORS.get(layer.kind, _Operator(type=layer.kind))
         inputs = [f"{name}/value" if self._is_coded_input(name) else name for name in layer.inputs]
         made = f"{layer.name}/real" if layer.name in self._codes else layer.name

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from penjing.compression.integer_graph import FloatNode, IntegerGraph
+from penjing.model.onnx_proto import node_proto
 from penjing.model.operators.onnx_writer import OnnxGraph, OnnxWriter, StoreTensor
 from penjing.model.operators.table import operators
 
@@ -31,6 +32,8 @@ _ALIKE = frozenset({"Relu", "Add", "Sub", "Mul", "Sigmoid", "Tanh", "LeakyRelu",
 def onnx_runner(graph: IntegerGraph, shapes: Mapping[str, Shape], *, threads: int) -> Runner | None:
     """A session for a graph without integers; None where it has some or onnxruntime refuses it."""
     if any(not isinstance(node, FloatNode) for node in graph.nodes) or graph.codes or not graph.nodes:
+        return None
+    if any(node.attributes.get("one_by_one") for node in graph.nodes if isinstance(node, FloatNode)):
         return None
     written = _written(graph, shapes)
     inputs = {entry.name: tuple(entry.shape) for entry in graph.inputs}
@@ -129,7 +132,7 @@ def _proto(
     # An output that other nodes read, too, is copied: else a fusion of the runtime may lose it and refuse the network.
     read = {feed for node in graph.nodes for feed in node.inputs}
     copies = {name: f"{name}{_COPY}" for name in outputs if name in read}
-    nodes = [helper.make_node(n.op_type, list(n.inputs), [n.output], n.name, **dict(n.attributes)) for n in graph.nodes]
+    nodes = [node_proto(node) for node in graph.nodes]
     nodes += [helper.make_node("Identity", [name], [copy]) for name, copy in copies.items()]
     proto = helper.make_graph(
         nodes,

@@ -1,12 +1,12 @@
 """The part that every ONNX format shares: names, the walk over the layers, and the ModelProto at the end."""
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from penjing.devices.profiles import Device
+from penjing.model.onnx_proto import node_proto
 from penjing.model.operators.onnx_writer import OnnxGraph, OnnxNode, OnnxWriter, StoreTensor
 from penjing.model.operators.table import Shape, operators
 from penjing.model.spec import NetworkSpec, NodeSpec
@@ -88,7 +88,8 @@ def write_layers(
 
 def public_names(spec: NetworkSpec, graph: OnnxGraph) -> dict[str, str]:
     """The source name of every input and output that keeps it: valid in ONNX and used by no other tensor."""
-    used = set(graph.constants) | {node.output for node in graph.nodes} | {entry.name for entry in spec.inputs}
+    made = {name for node in graph.nodes for name in (node.output, *node.more)}
+    used = set(graph.constants) | made | {entry.name for entry in spec.inputs}
     renamed: dict[str, str] = {}
     wanted = [(entry.name, entry.source_name) for entry in spec.inputs]
     wanted += [(output.layer, output.source_name) for output in spec.outputs]
@@ -112,12 +113,14 @@ def model_proto(spec: NetworkSpec, graph: OnnxGraph, *, opset: int) -> onnx.Mode
             graph.nodes.append(OnnxNode(op_type="Identity", name=name, inputs=(output.layer,), output=name))
         taken.add(name)
         results.append(name)
-    inputs = [_value(renamed.get(entry.name, entry.name), entry.shape) for entry in spec.inputs]
+    # A piece that was written for one example at a time keeps the whole file to that.
+    batch = 1 if any(node.attributes.get("one_by_one") for node in spec.nodes) else "batch"
+    inputs = [_value(renamed.get(entry.name, entry.name), batch, entry.shape) for entry in spec.inputs]
     outputs = [
-        _value(renamed.get(name, name), output.shape) for name, output in zip(results, spec.outputs, strict=True)
+        _value(renamed.get(name, name), batch, output.shape) for name, output in zip(results, spec.outputs, strict=True)
     ]
     proto = helper.make_graph(
-        [_node(node, renamed) for node in graph.nodes],
+        [node_proto(node, lambda name: renamed.get(name, name)) for node in graph.nodes],
         "network",
         inputs,
         outputs,
@@ -129,13 +132,5 @@ def model_proto(spec: NetworkSpec, graph: OnnxGraph, *, opset: int) -> onnx.Mode
     )
 
 
-def _value(name: str, shape: Shape) -> onnx.ValueInfoProto:
-    return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", *shape[1:]])
-
-
-def _node(node: OnnxNode, renamed: Mapping[str, str]) -> onnx.NodeProto:
-    def final(names: Iterable[str]) -> list[str]:
-        return [renamed.get(name, name) for name in names]
-
-    attributes: dict[str, Any] = dict(node.attributes)
-    return helper.make_node(node.op_type, final(node.inputs), final([node.output]), node.name, **attributes)
+def _value(name: str, batch: int | str, shape: Shape) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, [batch, *shape[1:]])

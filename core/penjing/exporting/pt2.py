@@ -11,15 +11,29 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from penjing.errors import UserError
 from penjing.exporting.export import Request, register
 from penjing.model.model import Model
+from penjing.model.opaque import Opaque
+from penjing.model.operators.table import operator_of
 
 MAX_BATCH = 4096
 
 
 @register("pt2")
 def write_pt2(request: Request) -> tuple[Path, ...]:
-    """NAME.pt2 and NAME.safetensors."""
+    """NAME.pt2 and NAME.safetensors.
+
+    Raises:
+        UserError: `export.pt2_opaque` with the layers that are no torch modules.
+    """
+    kept = [
+        f"{request.model.source_names.get(name, name)} ({operator_of(module).title(module)})"
+        for name, module, _ in request.model.layers()
+        if isinstance(module, Opaque)
+    ]
+    if kept:
+        raise UserError("export.pt2_opaque", layers=", ".join(kept))
     archive, state = request.path(".pt2"), request.path(".safetensors")
     # By way of memory: on a full disk torch's own writer of files ends the process in its destructor.
     content = io.BytesIO()

@@ -16,6 +16,7 @@ from penjing.inspection.coupling import coupled_groups
 from penjing.layer_graph import FIXED, Layer, LayerGraph, WeightKind
 from penjing.loading.build import layer_shapes
 from penjing.model.model import Model
+from penjing.model.opaque import Opaque, verbatim
 from penjing.model.operators.channels import ChannelIds, Channels, Flow
 from penjing.model.operators.table import operator_of
 
@@ -117,6 +118,7 @@ def _layer(node: _Node, source_name: str, numbers: _Numbers) -> Layer:
         alias=operator.alias,
         in_place=operator.in_place,
         in_integers=operator.integer is not None and operator.integer.supports(operator.attributes(module)),
+        verbatim=verbatim(module) if isinstance(module, Opaque) else None,
         compressible=kind in _COMPRESSIBLE,
         reason=None if kind in _COMPRESSIBLE else _REASONS[kind],
     )

@@ -69,6 +69,11 @@ class Assembly:
             first = self._add(dataclasses.replace(draft, inputs=inputs), part, source, node)
         return Activation(first, self._shapes[first])
 
+    def put(self, draft: Draft, wanted: str, node: SourceNode) -> Activation:
+        """One layer that is already drafted."""
+        name = self._add(draft, wanted, wanted, node)
+        return Activation(name, self._shapes[name])
+
     def finish(self, outputs: Sequence[tuple[str, str]], *, opset: int | None = None) -> Model:
         """The model; `outputs` are (the file's own name, layer).
 

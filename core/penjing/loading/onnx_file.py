@@ -1,8 +1,8 @@
 """Reads an ONNX file into module form: limits first, then node after node through the operator table."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import onnx
@@ -12,9 +12,10 @@ from penjing.loading import limits
 from penjing.loading.assembly import Assembly, known
 from penjing.loading.onnx_folding import FOLDED, folded
 from penjing.loading.onnx_names import LayerNames
+from penjing.loading.onnx_regions import Waiting, settled
 from penjing.loading.onnx_tensors import array_of, attribute_of
 from penjing.model.model import Model
-from penjing.model.operators.reading import Activation, Constant, OnnxNode, Value
+from penjing.model.operators.reading import Activation, Constant, OnnxNode, Pending, Value
 
 OLDEST_OPSET = 7
 
@@ -44,6 +45,10 @@ class _Reader:
         self.values: dict[str, Value] = {}
         self.budget = limits.Budget(path.name)
         self.assembly = Assembly(path.name)
+        self.types: dict[str, int] = {}
+        self.waiting = Waiting(self.opset, self.values, self.types)
+        self.settled: dict[str, Activation] = {}
+        self.kept_whole: list[str] = []
         self.names = LayerNames(self.graph.node, (entry.name for entry in self.graph.initializer))
 
     def read(self) -> Model:
@@ -63,13 +68,18 @@ class _Reader:
         outputs = []
         for entry in graph.output:
             value = self.values.get(entry.name)
+            if isinstance(value, Pending):
+                value = self._settled(value, alone=True) or self._refuse(value)
             if not isinstance(value, Activation):
                 raise UserError("load.constant_output", output=entry.name)
             outputs.append((entry.name, value.name))
+        if self.kept_whole:
+            operators = ", ".join(dict.fromkeys(self.kept_whole))
+            self.assembly.warnings.append(UserError("load.kept_whole", operators=operators).message())
         return self.assembly.finish(outputs, opset=self.opset)
 
     def _check_known(self) -> None:
-        """Names every operator that no row reads, at once."""
+        """Names every operator that neither a row nor the standard knows, at once."""
         stored = {tensor.name for tensor in self.graph.initializer}
         unknown: dict[str, str] = {}
         for node in self.graph.node:
@@ -80,7 +90,7 @@ class _Reader:
                 if node.op_type in FOLDED and all(name in stored for name in node.input if name):
                     stored.update(node.output)
                     continue
-                if known(OnnxNode, node.op_type):
+                if known(OnnxNode, node.op_type) or onnx.defs.has(node.op_type):
                     continue
                 op = node.op_type
             else:
@@ -98,6 +108,8 @@ class _Reader:
             raise UserError("load.input_type", input=entry.name)
         if kind != onnx.TensorProto.FLOAT:
             self._warn_dtype(onnx.TensorProto.DataType.Name(kind).lower())
+            if kind not in _REAL:
+                self.types[entry.name] = kind
         dims = entry.type.tensor_type.shape.dim
         limits.check(len(dims), limits.MAX_AXES, what="axes", where=entry.name)
         shape = [dim.dim_value if dim.WhichOneof("value") == "dim_value" else -1 for dim in dims]
@@ -120,7 +132,7 @@ class _Reader:
         if node.op_type in ("Shape", "Size") and inputs and inputs[0] is not None:
             self.values[node.output[0]] = Constant(self._extents(node, inputs[0]))
             return
-        if node.op_type in FOLDED and all(not isinstance(value, Activation) for value in inputs):
+        if node.op_type in FOLDED and not any(isinstance(value, Activation | Pending) for value in inputs):
             arrays = [value.array if isinstance(value, Constant) else None for value in inputs]
             origin = _origin(node, inputs)
             for name, array in zip(
@@ -129,19 +141,68 @@ class _Reader:
                 self.budget.spend(array.size)
                 self.values[name] = Constant(array, origin)
             return
+        attributes = {entry.name: attribute_of(entry, self.folder) for entry in node.attribute}
+        if any(isinstance(value, Pending) for value in inputs):
+            found = self._after_pending(node, inputs, attributes)
+            self.values.update(found)
+            return
+        try:
+            self.values[self._first_output(node)] = self._layer(node, inputs, attributes)
+        except UserError as error:
+            if error.code not in _KEEPABLE:
+                raise
+            self.values.update(self.waiting.put(node, error))
+
+    def _layer(self, node: onnx.NodeProto, inputs: Sequence[Value | None], attributes: Mapping[str, Any]) -> Activation:
+        """The node through the operator table."""
         source = OnnxNode(
             op=node.op_type,
             name=node.name or (node.output[0] if node.output else ""),
             opset=self.opset,
             inputs=tuple(inputs),
-            attributes={entry.name: attribute_of(entry, self.folder) for entry in node.attribute},
+            attributes=attributes,
         )
         first = next((value.name for value in inputs if isinstance(value, Activation)), None)
         if first is None or not node.output:
             raise source.unsupported("it does not depend on the network's input")
-        self.values[node.output[0]] = self.assembly.read(
-            source, lambda row: row.read(source), wanted=self.names.wanted(node), first=first, own=node.name
-        )
+        wanted = self.names.wanted(node)
+        return self.assembly.read(source, lambda row: row.read(source), wanted=wanted, first=first, own=node.name)
+
+    def _after_pending(
+        self, node: onnx.NodeProto, inputs: Sequence[Value | None], attributes: Mapping[str, Any]
+    ) -> Mapping[str, Value]:
+        """A node that reads values no row made: they become layers where they can, else the node waits with them."""
+        pending = [value for value in inputs if isinstance(value, Pending)]
+        for alone in (False, True):
+            made = {value.name: self._settled(value, alone=alone) for value in pending}
+            if all(made.values()):
+                ready = [made[value.name] if isinstance(value, Pending) else value for value in inputs]
+                try:
+                    return {self._first_output(node): self._layer(node, ready, attributes)}
+                except UserError as error:
+                    if error.code not in _KEEPABLE:
+                        raise
+        return self.waiting.put(node, pending[0].why)
+
+    def _settled(self, value: Pending, *, alone: bool) -> Activation | None:
+        """The layer that makes a value which waits, put into the network once; None where it has none."""
+        known = self.settled.get(value.name)
+        if known is None:
+            piece = self.waiting.piece(value)
+            draft = None if piece is None else settled(piece, value, alone=alone)
+            if piece is None or draft is None:
+                return None
+            node = OnnxNode(op=", ".join(piece.operators), name=value.name, opset=self.opset, inputs=(), attributes={})
+            known = self.assembly.put(draft, value.name, node)
+            self.kept_whole.extend(piece.operators)
+            self.settled[value.name] = known
+        return known
+
+    def _refuse(self, value: Pending) -> NoReturn:
+        raise value.why
+
+    def _first_output(self, node: onnx.NodeProto) -> str:
+        return str(node.output[0]) if node.output else ""
 
     def _value(self, name: str, node: onnx.NodeProto) -> Value:
         if name not in self.values:
@@ -208,6 +269,11 @@ def _origin(node: onnx.NodeProto, inputs: Sequence[Value | None]) -> str:
     source = inputs[0] if inputs else None
     return source.origin if node.op_type in _SAME and isinstance(source, Constant) else ""
 
+
+_KEEPABLE = ("load.unsupported_form", "load.unknown_operator")
+"""Refusals of a row after which a node may still run as it is."""
+
+_REAL = (onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16, onnx.TensorProto.DOUBLE)
 
 _SAME = ("Identity", "Cast", "Transpose", "Reshape", "Squeeze", "Unsqueeze")
 

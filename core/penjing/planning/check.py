@@ -45,6 +45,8 @@ def check(
     """
     steps = {step.step for step in plan.steps}
     found = [*_whole(plan, graph, steps), *_layers(plan, graph)]
+    if steps & _TRAINING and plan.distillation.epochs > 0:
+        found += _trains_through(graph)
     if "prune" in steps:
         found += of_pruning(plan, graph, device, tables or Tables())
     if steps & {"quantize", "qat"}:
@@ -77,6 +79,17 @@ def _prunes_slowly(plan: Plan) -> bool:
     if next((name for name in later if name != "bn_reestimate"), None) == "repair":
         return True
     return plan.distillation.epochs > 0 and not _TRAINING.isdisjoint(later)
+
+
+def _trains_through(graph: LayerGraph) -> Iterator[Problem]:
+    """The opaque layers that a gradient would have to pass to reach a layer before them."""
+    trained: set[str] = set()
+    for layer in graph.layers:
+        if trained.intersection(layer.inputs) and layer.verbatim is not None:
+            values: dict[str, str | int | float] = {"layer": layer.name, "type": layer.type}
+            yield Problem(level="error", layer=layer.name, code="check.trains_through", values=values)
+        if (layer.params and layer.verbatim is None) or trained.intersection(layer.inputs):
+            trained.add(layer.name)
 
 
 def _layers(plan: Plan, graph: LayerGraph) -> Iterator[Problem]:

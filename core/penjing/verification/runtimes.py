@@ -115,7 +115,7 @@ def open_c99(path: Path, cores: Sequence[str] = ()) -> tuple[Runtime, ...]:
 
 
 def _c_run(code: Code, answer: Answer) -> Run:
-    return lambda inputs: (code.run(inputs[0], answer),)
+    return lambda inputs: code.run(inputs, answer)
 
 
 def reference(model: Model) -> Runtime:

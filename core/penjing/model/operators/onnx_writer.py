@@ -12,13 +12,15 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class OnnxNode:
-    """One node of an ONNX graph with one result."""
+    """One node of an ONNX graph; `more` are the results after the first, "" for one that is left out."""
 
     op_type: str
     name: str
     inputs: tuple[str, ...]
     output: str
+    more: tuple[str, ...] = ()
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    """Plain data, or ONNX's own attributes as a file has them."""
 
 
 @dataclass(kw_only=True)

@@ -34,7 +34,16 @@ class Activation:
     shape: Shape
 
 
-Value = Constant | Activation
+@dataclass(frozen=True, eq=False)
+class Pending:
+    """A value that no row can make: its name in the file, what it is for a made-up input, and the row's refusal."""
+
+    name: str
+    array: Array
+    why: UserError
+
+
+Value = Constant | Activation | Pending
 
 
 @dataclass(frozen=True, kw_only=True)

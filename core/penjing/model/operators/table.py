@@ -37,6 +37,7 @@ _FAMILIES = (
     "reduction",
     "shaping",
     "layout",
+    "opaque",
 )
 _BY_KIND: dict[str, "Operator"] = {}
 _BY_MODULE: dict[type[nn.Module], "Operator"] = {}

@@ -1,0 +1,231 @@
+"""Nodes of an ONNX file that no row of the operator table reads: they wait until a value has the batch first again.
+
+A recurrent layer, for example, puts time first, runs, and puts the batch first again: module form cannot hold what
+lies between, but it can hold the whole piece as one layer that onnxruntime runs.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from penjing.errors import UserError
+from penjing.loading import limits
+from penjing.model.opaque import FEED, RESULT, WEIGHT, Opaque, as_text, session
+from penjing.model.operators.reading import Activation, Constant, Draft, Pending, Value, tensor
+
+Array = NDArray[Any]
+
+MOST_NODES = 2_000
+"""Nodes of one piece."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    """A subgraph that makes one value: its nodes, renamed, and what they read."""
+
+    graph: bytes
+    feeds: tuple[Activation, ...]
+    weights: Mapping[str, Array]
+    origins: tuple[str, ...]
+    """The stored name of every weight, "" for what was computed."""
+    operators: tuple[str, ...]
+
+
+class Waiting:
+    """The nodes of one file that wait, and what of the file they read.
+
+    Args:
+        opset: The file's version.
+        values: Every value of the file that is known so far, by name.
+        types: The ONNX type of the network inputs that are no floats.
+    """
+
+    def __init__(self, opset: int, values: Mapping[str, Value], types: Mapping[str, int]) -> None:
+        self._opset, self._values, self._types = opset, values, types
+        self._made_by: dict[str, onnx.NodeProto] = {}
+        self._order: dict[str, int] = {}
+
+    def put(self, node: onnx.NodeProto, why: UserError) -> Mapping[str, Pending]:
+        """The results of a node, computed on made-up input to know their shapes.
+
+        Raises:
+            UserError: `why`, where nothing can run this node either.
+        """
+        if node.domain not in ("", "ai.onnx") or node.op_type in _RANDOM or not node.output:
+            raise why
+        names = [name for name in node.output if name]
+        if any(name in self._values or name in self._made_by for name in names):
+            raise why
+        try:
+            arrays = self._run(node, names)
+        except Exception as error:  # onnxruntime's errors have no common public base class
+            raise why from error
+        if any(array.dtype.kind == "f" and not np.isfinite(array).any() for array in arrays):
+            raise why  # a division by nothing
+        for name, array in zip(names, arrays, strict=True):
+            limits.check_shape(array.shape, where=node.name or node.op_type, most=limits.MAX_VALUES)
+            self._made_by[name] = node
+            self._order[name] = len(self._order)
+        return {name: Pending(name, array, why) for name, array in zip(names, arrays, strict=True)}
+
+    def _run(self, node: onnx.NodeProto, names: Sequence[str]) -> list[Array]:
+        feeds = {name: self._example(name) for name in dict.fromkeys(node.input) if name}
+        entries = [
+            helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(array.dtype), None)
+            for name, array in feeds.items()
+        ]
+        results = [onnx.ValueInfoProto(name=name) for name in names]
+        proto = _model(helper.make_graph([node], "node", entries, results), self._opset)
+        found = session(proto.SerializeToString(), {}).run(names, feeds)
+        return [np.asarray(array) for array in found]
+
+    def _example(self, name: str) -> Array:
+        value = self._values[name]
+        if isinstance(value, Constant):
+            return value.array
+        if isinstance(value, Pending):
+            return value.array
+        kind = self._types.get(name, TensorProto.FLOAT)
+        if kind == TensorProto.FLOAT:
+            return np.random.default_rng(0).standard_normal(value.shape).astype(np.float32)
+        return np.zeros(value.shape, helper.tensor_dtype_to_np_dtype(kind))
+
+    def piece(self, value: Pending) -> Piece | None:
+        """Everything that waits and that a value is made of; None where its leaves are of different batches."""
+        nodes: dict[int, onnx.NodeProto] = {}
+        stack, seen = [value.name], set[str]()
+        while stack:
+            name = stack.pop()
+            node = self._made_by[name]
+            if name in seen:
+                continue
+            seen.add(name)
+            nodes[min(self._order[other] for other in node.output if other)] = node
+            stack += [other for other in node.input if other and isinstance(self._values[other], Pending)]
+        limits.check(len(nodes), MOST_NODES, what="nodes in one piece", where=value.name)
+        return _Renaming(self._values, self._types, self._opset).piece([nodes[key] for key in sorted(nodes)], value)
+
+
+class _Renaming:
+    def __init__(self, values: Mapping[str, Value], types: Mapping[str, int], opset: int) -> None:
+        self._known, self._types, self._opset = values, types, opset
+        self._names: dict[str, str] = {"": ""}
+        self._feeds: dict[str, Activation] = {}
+        self._weights: dict[str, Array] = {}
+        self._origins: list[str] = []
+        self._constants: list[onnx.TensorProto] = []
+        self._nodes: list[onnx.NodeProto] = []
+
+    def piece(self, nodes: Sequence[onnx.NodeProto], result: Pending) -> Piece | None:
+        self._names[result.name] = RESULT
+        for node in nodes:
+            copy = onnx.NodeProto()
+            copy.CopyFrom(node)
+            copy.name = copy.doc_string = copy.domain = ""
+            del copy.metadata_props[:]
+            del copy.input[:], copy.output[:]
+            copy.input.extend(self._name(name) for name in node.input)
+            copy.output.extend(self._names.setdefault(name, f"v{len(self._names)}") for name in node.output)
+            self._nodes.append(copy)
+        feeds = tuple(self._feeds.values())
+        if len({feed.shape[0] for feed in feeds}) != 1:
+            return None
+        inputs = [f"{FEED}{place}" for place in range(len(feeds))]
+        entries = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in [*inputs, *self._weights]]
+        results = [onnx.ValueInfoProto(name=RESULT)]
+        graph = helper.make_graph(self._nodes, "piece", entries, results, self._constants)
+        return Piece(
+            graph=_model(graph, self._opset).SerializeToString(deterministic=True),
+            feeds=feeds,
+            weights=self._weights,
+            origins=tuple(self._origins),
+            operators=tuple(dict.fromkeys(node.op_type for node in nodes)),
+        )
+
+    def _name(self, name: str) -> str:
+        if name not in self._names:
+            value = self._known[name]
+            if isinstance(value, Constant):
+                self._names[name] = self._constant(value)
+            else:
+                assert isinstance(value, Activation)
+                self._names[name] = self._feed(name, value)
+        return self._names[name]
+
+    def _constant(self, value: Constant) -> str:
+        if value.array.dtype == np.float32 and value.array.ndim:
+            name = f"{WEIGHT}{len(self._weights)}"
+            self._weights[name] = value.array
+            self._origins.append(value.origin)
+            return name
+        name = f"k{len(self._constants)}"
+        self._constants.append(numpy_helper.from_array(value.array, name))
+        return name
+
+    def _feed(self, source: str, value: Activation) -> str:
+        name = next((f"{FEED}{place}" for place, known in enumerate(self._feeds) if known == source), None)
+        if name is None:
+            name = f"{FEED}{len(self._feeds)}"
+            self._feeds[source] = value
+        kind = self._types.get(source, TensorProto.FLOAT)
+        if kind == TensorProto.FLOAT:
+            return name
+        # The file takes whole numbers here; module form hands everything over as float.
+        self._nodes.append(helper.make_node("Cast", [name], [f"i_{name}"], to=kind))
+        return f"i_{name}"
+
+
+def settled(piece: Piece, value: Pending, *, alone: bool) -> Draft | None:
+    """The layer that a piece becomes; None where its result does not have the batch first, and nothing else mixed.
+
+    With `alone`, a piece that only takes the batch of 1 it was written for runs example by example.
+    """
+    shape = value.array.shape
+    if value.array.dtype.kind != "f" or len(shape) < 2 or not piece.feeds or shape[0] != piece.feeds[0].shape[0]:
+        return None
+    ways = (False, True) if alone and shape[0] == 1 else (False,)
+    for one_by_one in ways:
+        if _keeps_examples_apart(piece, shape, one_by_one):
+            return Draft(
+                kind="opaque",
+                inputs=tuple(feed.name for feed in piece.feeds),
+                attributes={"graph": as_text(piece.graph), "shape": shape[1:], "one_by_one": one_by_one},
+                tensors={name: tensor(array) for name, array in piece.weights.items()},
+                weight=next((name for name in piece.origins if name), ""),
+            )
+    return None
+
+
+def _keeps_examples_apart(piece: Piece, shape: Sequence[int], one_by_one: bool) -> bool:
+    """Whether two examples together give what each gives alone, in the same place."""
+    generator = np.random.default_rng(1)
+    weights = {name: tensor(array) for name, array in piece.weights.items()}
+    module = Opaque(piece.graph, weights, shape=shape[1:], one_by_one=one_by_one)
+    # Whole numbers that every table of an embedding has; as floats they are as good as any.
+    feeds = [
+        torch.from_numpy(generator.integers(0, 2, (2, *feed.shape[1:])).astype(np.float32)) for feed in piece.feeds
+    ]
+    try:
+        both = module(*feeds)
+        parts = torch.cat([module(*(feed[place : place + 1] for feed in feeds)) for place in range(2)])
+    except Exception:  # onnxruntime's errors have no common public base class: this batch is not taken
+        return False
+    return bool(torch.allclose(both, parts, rtol=1e-3, atol=1e-4, equal_nan=True))
+
+
+def _model(graph: onnx.GraphProto, opset: int) -> onnx.ModelProto:
+    opsets = [helper.make_opsetid("", opset)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=helper.find_min_ir_version_for(opsets))
+
+
+_RANDOM = frozenset(
+    {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial", "Bernoulli", "Dropout"}
+    | {"If", "Loop", "Scan", "SequenceMap"}
+)
+"""What gives another result every time, and what holds graphs of its own."""

@@ -1,0 +1,21 @@
+"""What the operator table wrote as plain data, as ONNX's own nodes."""
+
+from collections.abc import Callable
+from typing import Any
+
+import onnx
+from onnx import helper
+
+from penjing.model.operators.onnx_writer import OnnxNode
+
+
+def node_proto(node: OnnxNode, renamed: Callable[[str], str] = str) -> onnx.NodeProto:
+    """One node; `renamed` says what a tensor is called in the file."""
+    kept = [entry for entry in node.attributes.values() if isinstance(entry, onnx.AttributeProto)]
+    plain: dict[str, Any] = {
+        key: entry for key, entry in node.attributes.items() if not isinstance(entry, onnx.AttributeProto)
+    }
+    outputs = [renamed(name) for name in (node.output, *node.more)]
+    proto = helper.make_node(node.op_type, [renamed(name) for name in node.inputs], outputs, node.name, **plain)
+    proto.attribute.extend(kept)
+    return proto
