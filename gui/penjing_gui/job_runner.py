@@ -15,6 +15,7 @@ from penjing.worker.messages import (
     JobDone,
     JobEpoch,
     JobFailed,
+    JobFound,
     JobPaused,
     JobProgress,
     JobRuns,
@@ -39,6 +40,8 @@ class JobRunner(QObject):
     """The `Job`."""
     done = Signal(object, object)
     """The `RunJob` and the `JobDone`; before the `changed` that says so."""
+    found = Signal(object)
+    """A `SweepRun`."""
     noticed = Signal(object)
 
     def __init__(self, engine: Engine, exchange: Exchange, texts: Texts, parent: QObject | None = None) -> None:
@@ -153,6 +156,8 @@ class JobRunner(QObject):
                 )
             case JobEpoch():
                 self._change(history=(*self.job.history, message.epoch))
+            case JobFound():
+                self.found.emit(message.run)
             case JobPaused():
                 self._change(state="paused" if message.paused else "running")
             case JobDone():

@@ -36,6 +36,7 @@ from penjing_gui.projects import Projects
 from penjing_gui.results import Results
 from penjing_gui.session_state import SessionState
 from penjing_gui.sweeps import Sweeps
+from penjing_gui.sweeps import Sweeps
 from penjing_gui.texts import Texts
 from penjing_gui.undo import PlanCommand
 
@@ -101,6 +102,7 @@ class Session(SessionState):
         self.engine.received.connect(self._hear)
         self.results = Results(self)
         self.projects = Projects(self)
+        self.sweeps = Sweeps(self)
         self.sweeps = Sweeps(self)
 
     @property

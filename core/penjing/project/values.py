@@ -14,8 +14,8 @@ from penjing.results import Accuracy, Epoch, Figures
 
 SCHEMA_VERSION = 1
 
-RunKind = Literal["fit", "finetune", "qat", "distill", "kept"]
-"""How a run came about; `kept`: a person kept the sliders' present place."""
+RunKind = Literal["fit", "finetune", "qat", "distill", "kept", "sweep"]
+"""How a run came about; `kept`: a person kept the sliders' present place; `sweep`: tried among many."""
 
 
 class Original(msgspec.Struct, frozen=True, kw_only=True):

@@ -97,6 +97,10 @@ class JobControl:
         with self._changed:
             return self._stopped
 
+    def tell(self, message: Message) -> None:
+        """Send the window something that is no progress."""
+        self._channel.send(message)
+
     def report(self, progress: Progress) -> None:
         """Tell the window; reports that come too fast are left out, but never an epoch and never an end.
 

@@ -7,12 +7,13 @@ import msgspec
 from penjing.layer_graph import LayerGraph
 from penjing.plan import Plan
 from penjing.planning.fit import Budgets, FitResult
+from penjing.planning.study import SweepRun
 from penjing.results import Epoch, Figures, Progress, RunResult, StepResult
 from penjing.worker.message import Message, Value
 
 # ------------------------------------------------------------------------------------------------- window → job
 
-JobKind = Literal["fit", "compress", "train", "export"]
+JobKind = Literal["fit", "compress", "train", "export", "sweep"]
 
 
 class RunJob(Message, frozen=True, kw_only=True):
@@ -20,7 +21,8 @@ class RunJob(Message, frozen=True, kw_only=True):
 
     `fit` finds a plan (`device`, `budgets`) → `FitResult`. `train` runs the plan with its training steps and keeps the
     network → `Trained`. `compress` runs the plan, exports and verifies → `RunResult`; `export` is the same without
-    training, and with `run` it exports the network that an earlier `train` left.
+    training, and with `run` it exports the network that an earlier `train` left. `sweep` tries plans → `JobFound` for
+    each, those of an earlier sweep of the same network, data and device first.
     """
 
     kind: JobKind
@@ -31,7 +33,10 @@ class RunJob(Message, frozen=True, kw_only=True):
     formats: tuple[str, ...] = ()
     """Empty: the device's format, `onnx` and `penjingnet`."""
     output: str | None = None
-    """The folder to write, as a whole or not at all: `train`, `compress`, `export`."""
+    """The folder to write, as a whole or not at all: `train`, `compress`, `export`. `sweep`: the folder in which each
+    network's sweep has one of its own, and goes on there."""
+    trials: int = 0
+    """`sweep`: runs to add."""
     run: str | None = None
     """`export`: the folder that a `train` job wrote; `plan` is then that of the run."""
     checkpoint: str | None = None
@@ -82,6 +87,12 @@ class JobEpoch(Message, frozen=True, kw_only=True):
     epoch: Epoch
 
 
+class JobFound(Message, frozen=True, kw_only=True):
+    """A plan that a sweep tried; whether it is of the front is for who knows them all."""
+
+    run: SweepRun
+
+
 class JobPaused(Message, frozen=True, kw_only=True):
     """Whether the job stands still now."""
 
@@ -110,7 +121,7 @@ class Trained(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JobDone(Message, frozen=True, kw_only=True):
-    """The work is done; exactly one of the results is there. The process ends."""
+    """The work is done; one of the results is there, but of a sweep, which has told its runs. The process ends."""
 
     kind: JobKind
     fit: FitResult | None = None

@@ -1,9 +1,10 @@
-"""The one long piece of work of a job process: fit, train, compress or export, from a snapshot and a plan."""
+"""The one long piece of work of a job process: fit, train, compress, export or sweep, from a snapshot and a plan."""
 
 import os
 import shutil
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -25,6 +26,8 @@ from penjing.model.penjingnet_format import encode
 from penjing.pipeline.fit import fit_plan
 from penjing.pipeline.job import Job, compress_job
 from penjing.pipeline.run import Finished, run_plan
+from penjing.pipeline.sweep import fingerprint, sweep_model
+from penjing.planning.study import SweepRun
 from penjing.results import Figures, OnProgress, Progress
 from penjing.worker.channel import Channel
 from penjing.worker.job_control import JobControl
@@ -33,6 +36,8 @@ from penjing.worker.messages import (
     JobCancelled,
     JobDone,
     JobFailed,
+    JobFound,
+    JobKind,
     Message,
     Ready,
     RunJob,
@@ -71,7 +76,7 @@ def _end(control: JobControl) -> Message:
     try:
         job = control.job()
         taken = read_snapshot(Path(job.snapshot))
-        done = _DOERS[job.kind](job, _watched(taken, control), _reporter(control))
+        done = _DOERS[job.kind](job, _watched(taken, control), _Reporter(control))
         if job.checkpoint is not None:
             shutil.rmtree(job.checkpoint, ignore_errors=True)
         return done
@@ -87,14 +92,20 @@ def _watched(taken: Taken, control: JobControl) -> Taken:
     return taken._replace(data=watched(taken.data, control.look_up))
 
 
-def _reporter(control: JobControl) -> OnProgress:
-    def report(progress: Progress) -> None:
-        control.report(progress)
+class _Reporter:
+    """Tells the window how far the work is and what it has found."""
+
+    def __init__(self, control: JobControl) -> None:
+        self._control = control
+
+    def __call__(self, progress: Progress) -> None:
+        self._control.report(progress)
         # Only a training that has begun knows what its best is.
-        if "epoch" in progress.values and control.stops_training:
+        if "epoch" in progress.values and self._control.stops_training:
             raise StopAndKeepBest
 
-    return report
+    def found(self, run: SweepRun) -> None:
+        self._control.tell(JobFound(run=run))
 
 
 def _fit(job: RunJob, taken: Taken, on_progress: OnProgress) -> JobDone:
@@ -170,7 +181,30 @@ def _compress(job: RunJob, taken: Taken, on_progress: OnProgress) -> JobDone:
     return JobDone(kind=job.kind, run=result)
 
 
-_DOERS = {"fit": _fit, "train": _train, "compress": _compress, "export": _compress}
+def _sweep(job: RunJob, taken: Taken, reporter: _Reporter) -> JobDone:
+    target, folder = _device(job), _output(job)
+    if taken.data is not None:
+        folder /= fingerprint(taken.model, taken.data, target)[:_DIGITS]
+    sweep_model(
+        taken.model,
+        taken.data,
+        device=target,
+        trials=job.trials,
+        folder=folder,
+        on_run=reporter.found,
+        on_progress=reporter,
+    )
+    return JobDone(kind="sweep")
+
+
+_DIGITS = 16
+_DOERS: dict[JobKind, Callable[[RunJob, Taken, _Reporter], JobDone]] = {
+    "fit": _fit,
+    "train": _train,
+    "compress": _compress,
+    "export": _compress,
+    "sweep": _sweep,
+}
 
 
 def _device(job: RunJob) -> Device | None:

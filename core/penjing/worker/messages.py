@@ -51,6 +51,7 @@ from penjing.worker.job_messages import (
     JobDone,
     JobEpoch,
     JobFailed,
+    JobFound,
     JobKind,
     JobPaused,
     JobProgress,
@@ -80,6 +81,7 @@ __all__ = [
     "JobDone",
     "JobEpoch",
     "JobFailed",
+    "JobFound",
     "JobKind",
     "JobPaused",
     "JobProgress",
@@ -156,7 +158,7 @@ FromEngine = (
 
 ToJob = RunJob | Pause | Resume | StopAndKeepBest | Cancel
 
-FromJob = Ready | JobProgress | JobEpoch | JobPaused | JobDone | JobCancelled | JobFailed | Crashed
+FromJob = Ready | JobProgress | JobEpoch | JobFound | JobPaused | JobDone | JobCancelled | JobFailed | Crashed
 
 FromWorker = FromEngine | FromJob
 

@@ -3,6 +3,7 @@
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QProgressBar, QPushButton, QWidget
 
+from penjing.assets import has_text
 from penjing_gui.controls.identity import identify
 from penjing_gui.jobs import Job
 from penjing_gui.session import Session
@@ -49,7 +50,7 @@ class JobsPanel(QWidget):
         self._title.setText(job.title)
         states = {
             "starting": self.tr("starting"),
-            "running": job.stage,
+            "running": self._stage_name(job.stage),
             "paused": self.tr("paused"),
             "done": self.tr("done"),
             "cancelled": self.tr("cancelled"),
@@ -60,6 +61,9 @@ class JobsPanel(QWidget):
         self._stage.setAccessibleName(self._stage.text())
         self._bar.setValue(round(_STEPS * job.done / job.total) if job.total else 0)
         self._pause.setText(self.tr("Resume") if job.state == "paused" else self.tr("Pause"))
+
+    def _stage_name(self, stage: str) -> str:
+        return self._session.texts.of(f"stage.{stage}") if has_text(f"stage.{stage}") else stage
 
     def _hold(self) -> None:
         job = self._session.job

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Index = QModelIndex | QPersistentModelIndex
 AS_LOADED, NOW = "loaded", "now"
 """Ids of the rows that are no runs: the original, and what the sliders show."""
-KINDS = (AS_LOADED, NOW, "distill", "finetune", "qat", "fit", "kept")
+KINDS = (AS_LOADED, NOW, "distill", "finetune", "qat", "fit", "kept", "sweep")
 """In the order of the colours and symbols of the scatter plot."""
 _FRAME = 100
 """Milliseconds in which the figures of rows that stay are told once: a table lays out all of itself for them."""

@@ -1,11 +1,13 @@
-"""Trade-offs: every run as a point, size against accuracy, and as a row; a double click applies a run's plan."""
+"""Trade-offs: every run as a point, a figure against accuracy, and as a row; a double click applies a run's plan."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QModelIndex, Qt
+from PySide6.QtCore import QItemSelectionModel, Qt
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QComboBox,
     QHBoxLayout,
     QHeaderView,
     QLabel,
@@ -17,13 +19,25 @@ from PySide6.QtWidgets import (
 )
 
 from penjing_gui.controls.identity import identify
-from penjing_gui.item_models.runs import AS_LOADED, KINDS, NOW, RunsModel
+from penjing_gui.dialogs.files import choose_new_file
+from penjing_gui.item_models.runs import AS_LOADED, KINDS, NOW, Row, RunsModel
+from penjing_gui.notices import Notice
 from penjing_gui.pages.empty import Page
 from penjing_gui.plots.scatter import Point, Scatter
+from penjing_gui.run_words import tip
+from penjing_gui.runs_csv import runs_csv
+from penjing_gui.settings import write_whole
 from penjing_gui.theme import SPACE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from penjing.plan import Plan
     from penjing_gui.session import Session
+
+_KIB = 1024
+_MOST_NAMES = 12
+"""Points that a sweep finds are named only while there are few."""
 
 
 class TradeoffsPage(Page):
@@ -34,6 +48,10 @@ class TradeoffsPage(Page):
         self._session = session
         self.model = RunsModel(session, self)
         self.scatter = identify(Scatter(), "plot.tradeoffs", self.tr("Runs: size against accuracy"))
+        self.axis = identify(QComboBox(), "tradeoffs.axis")
+        self.sweep = identify(QPushButton(self.tr("Sweep…")), "tradeoffs.sweep")
+        self.csv = identify(QPushButton(self.tr("CSV…")), "tradeoffs.csv", self.tr("Write the runs as CSV"))
+        self.picture = identify(QPushButton(self.tr("Picture…")), "tradeoffs.picture", self.tr("Write the plot"))
         self.table = identify(QTableView(), "runs.table", self.tr("Runs"))
         self.apply = identify(QPushButton(self.tr("Apply plan")), "runs.apply")
         self.hint = QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True)
@@ -43,16 +61,30 @@ class TradeoffsPage(Page):
         self.model.dataChanged.connect(self._refresh)
         self.scatter.chosen.connect(self._choose)
         self.scatter.applied.connect(self._apply)
+        self.axis.currentIndexChanged.connect(self._draw)
         self.table.doubleClicked.connect(lambda index: self._apply(self.model.rows[index.row()].id))
-        self.table.selectionModel().currentRowChanged.connect(self._current_changed)
+        self.table.selectionModel().selectionChanged.connect(self._selection_changed)
         self.apply.clicked.connect(lambda: self._apply(self._current))
+        self.sweep.clicked.connect(self._open_sweep)
+        self.csv.clicked.connect(self._ask_csv)
+        self.picture.clicked.connect(self._ask_picture)
         self._refresh()
 
     def _lay_out(self) -> None:
-        self.scatter.name_axes(self.tr("weights and biases as stored, KiB"), self.tr("accuracy, %"))
+        for field, name, _, __ in self._axes():
+            self.axis.addItem(name, field)
+        label = QLabel(self.tr("Accuracy against"))
+        label.setBuddy(self.axis)
+        self.sweep.setToolTip(self.tr("Try many plans and draw what they come to"))
+        head = QHBoxLayout()
+        head.addWidget(label)
+        head.addWidget(self.axis)
+        head.addStretch(1)
+        for button in (self.sweep, self.csv, self.picture):
+            head.addWidget(button)
         self.table.setModel(self.model)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setTabKeyNavigation(False)
         self.table.setShowGrid(False)
@@ -75,12 +107,30 @@ class TradeoffsPage(Page):
         splitter.setStretchFactor(1, 2)
         layout = QVBoxLayout(self.content)
         layout.setContentsMargins(2 * SPACE, 2 * SPACE, SPACE, SPACE)
-        layout.addWidget(splitter)
+        layout.addLayout(head)
+        layout.addWidget(splitter, 1)
+
+    def _axes(self) -> tuple[tuple[str, str, str, float], ...]:
+        """(figure, name, name with its unit, units of the figure in one of the axis)."""
+        return (
+            ("size_bytes", self.tr("Weights"), self.tr("weights and biases as stored, KiB"), _KIB),
+            ("flash_bytes", self.tr("Flash"), self.tr("flash: weights and kernels, KiB"), _KIB),
+            ("ram_bytes", self.tr("Peak RAM"), self.tr("RAM at the peak, KiB"), _KIB),
+            ("latency_ms", self.tr("Latency"), self.tr("one inference, ms (predicted)"), 1),
+            ("energy_mj", self.tr("Energy"), self.tr("one inference, mJ (predicted)"), 1),
+            ("macs", self.tr("MACs"), self.tr("multiplications of one inference, thousands"), 1000),
+        )
 
     @property
     def _current(self) -> str | None:
-        row = self.table.currentIndex().row()
-        return self.model.rows[row].id if 0 <= row < len(self.model.rows) else None
+        chosen = self.chosen
+        return chosen[0].id if len(chosen) == 1 else None
+
+    @property
+    def chosen(self) -> tuple[Row, ...]:
+        """The rows that are selected, from top to bottom."""
+        rows = sorted(index.row() for index in self.table.selectionModel().selectedRows())
+        return tuple(self.model.rows[row] for row in rows if row < len(self.model.rows))
 
     def showEvent(self, event: QShowEvent) -> None:
         """What changed while another tab was in front."""
@@ -93,42 +143,97 @@ class TradeoffsPage(Page):
         self.show_content(self._session.is_open)
         if not self.isVisible():  # sliders move many times a second
             return
-        runs = self._session.runs
         self.hint.setText(
             self.tr("Hollow: does not fit the device. A double click applies a run's plan; undo takes it back.")
-            if runs
-            else self.tr("Train on the Train page: every training adds a run here, to compare and to apply.")
+            if self._session.runs
+            else self.tr("Sweep… tries many plans; every training on the Train page adds a run, too.")
         )
         self._say_apply()
         self._draw()
 
     def _draw(self) -> None:
+        session = self._session
+        field, _, label, unit = self._axes()[max(self.axis.currentIndex(), 0)]
+        self.scatter.name_axes(label, self.tr("accuracy, %"))
+        plans = self._plans()
+        language = session.texts.language
+        few = sum(run.kind == "sweep" for run in session.runs) <= _MOST_NAMES
         points = [
             Point(
                 id=row.id,
                 name=row.name,
-                size=row.figures.size_bytes / 1024,
+                size=getattr(row.figures, field) / unit,
                 accuracy=100 * row.accuracy.value,
                 fits=row.fits,
                 kind=KINDS.index(row.kind) if row.kind in KINDS else len(KINDS),
+                tip=tip(row, plans.get(row.id), language),
+                named=few or row.kind != "sweep",
             )
             for row in self.model.rows
-            if row.accuracy is not None
+            if row.accuracy is not None and getattr(row.figures, field) is not None
         ]
-        self.scatter.show_points(points, self._current)
+        limit = getattr(session.budgets, field, None)
+        self.scatter.show_points(
+            points,
+            frozenset(row.id for row in self.chosen),
+            None if limit is None else (limit / unit, self.tr("budget")),
+        )
 
-    def _current_changed(self, _: QModelIndex, __: QModelIndex) -> None:
+    def _plans(self) -> "dict[str, Plan]":
+        return {NOW: self._session.plan, **{run.id: run.plan for run in self._session.runs}}
+
+    def _selection_changed(self, *_: object) -> None:
         self._say_apply()
         self._draw()
 
     def _say_apply(self) -> None:
         self.apply.setEnabled(self._current not in (None, AS_LOADED, NOW))
 
-    def _choose(self, id: str) -> None:
+    def _choose(self, id: str, more: bool) -> None:
+        flags = QItemSelectionModel.SelectionFlag
+        how = flags.Toggle if more else flags.ClearAndSelect
         for number, row in enumerate(self.model.rows):
             if row.id == id:
-                self.table.selectRow(number)
+                index = self.model.index(number, 0)
+                self.table.selectionModel().setCurrentIndex(index, how | flags.Rows)
+                self.table.scrollTo(index)
 
     def _apply(self, id: str | None) -> None:
         if id not in (None, AS_LOADED, NOW):
             self._session.apply_run(str(id))
+
+    def _open_sweep(self) -> None:
+        from penjing_gui.dialogs.sweep import SweepDialog
+
+        # The page stays in use: what is found appears in it.
+        SweepDialog(self._session, self.window()).show()
+
+    def _ask_csv(self) -> None:
+        kinds = f"{self.tr('Tables')} (*.csv)"
+        choose_new_file(self, self.tr("Write the runs as CSV"), kinds, self._path("runs.csv"), "csv", self.write_csv)
+
+    def _ask_picture(self) -> None:
+        kinds = f"{self.tr('Pictures')} (*.svg *.png)"
+        choose_new_file(self, self.tr("Write the plot"), kinds, self._path("runs.svg"), "svg", self.write_plot)
+
+    def write_csv(self, path: str) -> None:
+        """Every row of the table."""
+        self._write(lambda: write_whole(Path(path), runs_csv(self.model.rows, self._plans()).encode("utf-8-sig")))
+
+    def write_plot(self, path: str) -> None:
+        """The scatter as it is drawn."""
+        from penjing_gui.plots.picture import write_picture
+
+        self._write(lambda: write_picture(self.scatter, Path(path)))
+
+    def _path(self, name: str) -> str:
+        return str(Path.home() / name)
+
+    def _write(self, write: "Callable[[], None]") -> None:
+        try:
+            write()
+        except OSError as error:
+            text = self.tr("The file was not written: {error}.").format(error=self._session.texts.refusal(error))
+            self._session.noticed.emit(
+                Notice(level="error", text=text, hint=self.tr("Choose another place."), key="save")
+            )

@@ -1,11 +1,12 @@
-"""Runs as points, size against accuracy, with the Pareto line; hollow: does not fit the device."""
+"""Runs as points, a figure against accuracy, with the Pareto line and the limit; hollow: does not fit the device."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import pyqtgraph as pg
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QWidget
 
 from penjing_gui.plots.canvas import SYMBOLS, Canvas, words
@@ -18,37 +19,48 @@ class Point:
     id: str
     name: str
     size: float
-    """KiB."""
+    """In the unit of the lower axis."""
     accuracy: float
     """Percent."""
     fits: bool
     kind: int
     """Chooses colour and symbol."""
+    tip: str = ""
+    """Said while the mouse is over it: plain lines."""
+    named: bool = True
+    """Whether its name stands beside it; that of a chosen point always does."""
 
 
 class Scatter(Canvas):
     """Points that can be chosen and applied."""
 
-    chosen = Signal(str)
+    chosen = Signal(str, bool)
+    """Id, and whether it is added to what is chosen already (Ctrl)."""
     applied = Signal(str)
     """Double click."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._points: Sequence[Point] = ()
-        self._current: str | None = None
+        self._current: frozenset[str] = frozenset()
+        self._limit: tuple[float, str] | None = None
         self._front = pg.PlotCurveItem()
-        self._dots = pg.ScatterPlotItem(pxMode=True)
+        self._line = pg.InfiniteLine(angle=90)
+        self._line_name = pg.TextItem(anchor=(0, 0))
+        self._dots = pg.ScatterPlotItem(pxMode=True, hoverable=True, tip=self._tip)
         self._labels: list[pg.TextItem] = []
-        self.addItem(self._front)
-        self.addItem(self._dots)
+        for item in (self._front, self._line, self._dots):
+            self.addItem(item)
+        self.addItem(self._line_name, ignoreBounds=True)
         self._dots.sigClicked.connect(self._click)
         self.scene().sigMouseClicked.connect(self._double)
         self.begin()
 
-    def show_points(self, points: Sequence[Point], current: str | None) -> None:
-        """Show runs; `current` is ringed."""
-        self._points, self._current = points, current
+    def show_points(
+        self, points: Sequence[Point], current: frozenset[str], limit: tuple[float, str] | None = None
+    ) -> None:
+        """Show runs; `current` are ringed; `limit` is where the device ends, and what stands beside it."""
+        self._points, self._current, self._limit = points, current, limit
         self.restyle()
 
     def restyle(self) -> None:
@@ -59,40 +71,65 @@ class Scatter(Canvas):
         self._front.setPen(pg.mkPen(found.muted, width=1))
         spots = []
         for point in self._points:
-            color = found.series[point.kind % len(SYMBOLS)]
-            current = point.id == self._current
+            color = found.series[point.kind % len(found.series)]
+            current = point.id in self._current
             spots.append(
                 {
                     "pos": (point.size, point.accuracy),
                     "data": point.id,
                     "symbol": SYMBOLS[point.kind % len(SYMBOLS)],
-                    "size": 16 if current else 11,
+                    "size": 16 if current else 11 if point.named else 8,
                     "brush": pg.mkBrush(color if point.fits else found.surface),
                     "pen": pg.mkPen(found.text if current else color, width=2),
                 }
             )
         self._dots.setData(spots)
-        self._name(found.text)
         if self._points:
             low, high = min(p.accuracy for p in self._points), max(p.accuracy for p in self._points)
             room = max(0.15 * (high - low), 0.5)
             self.setYRange(low - room, high + 1.5 * room, padding=0)
-            self.setXRange(0, 1.15 * max(p.size for p in self._points), padding=0)
+            right = 1.15 * max(p.size for p in self._points)
+            self.setXRange(0, right, padding=0)
+            self._draw_limit(right, high + 1.5 * room, found.error)
+        else:
+            self._draw_limit(0, 0, found.error)
+        self._name(found.text)
+
+    def _draw_limit(self, right: float, top: float, ink: str) -> None:
+        shown = self._limit is not None and self._limit[0] <= right
+        self._line.setVisible(shown)
+        self._line_name.setVisible(shown)
+        if self._limit is not None and shown:
+            self._line.setPen(pg.mkPen(ink, width=1, style=Qt.PenStyle.DashLine))
+            self._line.setValue(self._limit[0])
+            words(self._line_name, self._limit[1], ink, font=self.font())
+            self._line_name.setPos(self._limit[0], top)
 
     def _name(self, ink: str) -> None:
         for label in self._labels:
             self.removeItem(label)
         self._labels = []
         for point in self._points:
-            label = pg.TextItem(anchor=(0.5, 1.3))
-            words(label, point.name, ink, font=self.font())
-            label.setPos(point.size, point.accuracy)
-            self.addItem(label, ignoreBounds=True)
-            self._labels.append(label)
+            if point.named or point.id in self._current:
+                label = pg.TextItem(anchor=(0.5, 1.3))
+                words(label, point.name, ink, font=self.font())
+                label.setPos(point.size, point.accuracy)
+                self.addItem(label, ignoreBounds=True)
+                self._labels.append(label)
 
-    def _click(self, _: Any, spots: Sequence[Any], *__: Any) -> None:
+    def _tip(self, x: float, y: float, data: str) -> str:
+        """What Qt shows at the mouse; names come from files and are never markup."""
+        found = next((point for point in self._points if point.id == data), None)
+        if found is None or not found.tip:
+            return ""
+        return (
+            "<p style='white-space: pre-wrap'>" + "<br>".join(escape(line) for line in found.tip.splitlines()) + "</p>"
+        )
+
+    def _click(self, _: Any, spots: Sequence[Any], event: Any) -> None:
         if len(spots):
-            self.chosen.emit(str(spots[0].data()))
+            more = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
+            self.chosen.emit(str(spots[0].data()), more)
 
     def _double(self, event: Any) -> None:
         if event.double():
