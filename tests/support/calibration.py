@@ -39,4 +39,5 @@ def dataset_of(inputs: Tensor) -> Any:
 def quantized(model: Model, *, count: int = 48, **defaults: object) -> Model:
     """The network calibrated on random inputs; 8 bits everywhere unless `defaults` say otherwise."""
     plan = Plan().with_defaults(**{"weight_bits": 8, "activation_bits": 8, **defaults})
-    return quantize(model, plan, dataset_of(sample_input(model, count=count, seed=2)))
+    data = dataset_of(sample_input(model, count=count, seed=2)) if len(model.inputs) == 1 else None
+    return quantize(model, plan, data)

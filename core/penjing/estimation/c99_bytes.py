@@ -5,6 +5,7 @@ Torch-free. A node is a layer with the clamps that are fused into it; batch norm
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from penjing.errors import UserError
 from penjing.estimation.deployed import fold
@@ -17,7 +18,6 @@ from penjing.model.c_kernels.parts import stored_width
 
 WIDEST = 8
 _NAME = "model"
-_LAYOUTS = {2: "NC", 3: "NLC", 4: "NHWC"}
 _SIZES = {"int8_t": 1, "uint8_t": 1, "int32_t": 4}
 
 
@@ -59,31 +59,48 @@ def c99_bytes(graph: LayerGraph, state: NetworkState) -> int | None:
     for index, node in enumerate(nodes):
         last, names = node.layers[-1], [layer.source_name for layer in node.layers]
         body += 1 + len(text.node_comment(names, node.layers[0].kind, last.output_shape))
-        for number, call in enumerate(node.calls):
-            name = text.node_name(index, node.layers[0].name) + (f"_{number}" if number else "")
+        for step, call in enumerate(node.calls):
+            name = text.node_name(index, node.layers[0].name) + (f"_{step}" if step else "")
             fields = {field: f"{name}_{field}" for field, _, _ in call.arrays}
             body += sum(text.array_bytes(fields[field], type, count) for field, type, count in call.arrays)
             body += len(text.struct_text(name, call.kernel, {**_zeros(call.kernel), **fields}))
             calls += len(text.call_text(name, call.kernel, (text.place(0),) * call.reads, text.place(0)))
             kernels.add(call.kernel)
-    entry = text.input_text(_NAME, text.place(0))
-    if state.bits(graph.inputs[0].name) < WIDEST:
-        body += 1 + len(text.struct_text("input_range", "clamp", {}))
+    entry = ""
+    for number, port in _numbered(graph.inputs):
+        if state.bits(port.name) == WIDEST:
+            entry += text.input_text(_NAME, text.place(0), number)
+            continue
+        named = text.numbered("input_range", number)
+        body += 1 + len(text.struct_text(named, "clamp", {}))
         kernels.add("clamp")
-        entry = text.call_text("input_range", "clamp", ("input",), text.place(0))
+        entry += text.call_text(named, "clamp", (text.given(_NAME, "input", number),), text.place(0))
+    results = [text.output_text(_NAME, text.place(0), number) for number, _ in _numbered(graph.outputs)]
     frame = text.source_text(
         _NAME,
         kernels=kernels,
         nodes="",
         calls="",
         entry=entry,
-        output=text.output_text(_NAME, text.place(0)),
+        output="".join(results),
         rounding="single",
     )
-    macros: dict[str, int | float | str] = dict.fromkeys(("INPUT_SIZE", "OUTPUT_SIZE", "ARENA_SIZE", "CONST_SIZE"), 0)
-    macros |= {"INPUT_ZERO_POINT": 0, "OUTPUT_ZERO_POINT": 0, "INPUT_SCALE": 0.0, "OUTPUT_SCALE": 0.0}
-    header = text.header_text(_NAME, macros={**macros, "INPUT_LAYOUT": _LAYOUTS[len(graph.inputs[0].shape)]})
+    macros: dict[str, int | float | str] = {"ARENA_SIZE": 0, "CONST_SIZE": 0}
+    macros |= text.port_macros("INPUT", [_port(text.LAYOUTS[len(entry.shape)]) for entry in graph.inputs])
+    macros |= text.port_macros("OUTPUT", [_port("") for _ in graph.outputs])
+    header = text.header_text(_NAME, macros=macros)
     return body + calls + len(frame) + len(header) + len(text.example_text(_NAME))
+
+
+_Port = TypeVar("_Port")
+
+
+def _numbered(ports: Sequence[_Port]) -> Iterator[tuple[int | None, _Port]]:
+    yield from enumerate(ports) if len(ports) > 1 else ((None, port) for port in ports)
+
+
+def _port(layout: str) -> text.Port:
+    return text.Port(size=0, scale=0.0, zero_point=0, layout=layout)
 
 
 def constant_bytes(graph: LayerGraph, state: NetworkState) -> int | None:
@@ -114,13 +131,13 @@ def plain_calls(layer: Layer, state: NetworkState) -> tuple[Call, ...]:
 def refusal(graph: LayerGraph, state: NetworkState) -> UserError | None:
     """Why a network cannot be exported as C99, as far as values tell: the layers and what to do; None: nothing is seen.
 
-    `export.c99_one_input` or `export.c99_not_integer`, as the export itself would say.
+    `export.c99_axes` or `export.c99_not_integer`, as the export itself would say.
     """
-    entries, results = graph.inputs, graph.outputs
-    if len(entries) != 1 or len(results) != 1 or len(entries[0].shape) not in _LAYOUTS:
-        return UserError("export.c99_one_input", inputs=len(entries), outputs=len(results))
+    odd = [entry.source_name for entry in graph.inputs if len(entry.shape) not in text.LAYOUTS]
+    if odd:
+        return UserError("export.c99_axes", inputs=", ".join(odd))
     bad = [chain[0].source_name for chain in _chains(fold(graph)) if not _is_carried(chain, state)]
-    bad += [] if state.bits(entries[0].name) <= WIDEST else [entries[0].source_name]
+    bad += [entry.source_name for entry in graph.inputs if state.bits(entry.name) > WIDEST]
     return UserError("export.c99_not_integer", layers=", ".join(bad)) if bad else None
 
 

@@ -59,9 +59,9 @@ def code_bytes(graph: LayerGraph, state: NetworkState, core: str) -> int:
 
 
 def all_calls(graph: LayerGraph, state: NetworkState) -> tuple[Call, ...]:
-    """Every call of a network, with what limits an input of fewer than 8 bits."""
-    narrow = bool(graph.inputs) and state.bits(graph.inputs[0].name) < WIDEST
-    return (Call("clamp"), *calls_of(graph, state)) if narrow else calls_of(graph, state)
+    """Every call of a network, with what limits inputs of fewer than 8 bits."""
+    narrow = sum(state.bits(entry.name) < WIDEST for entry in graph.inputs)
+    return (*[Call("clamp")] * narrow, *calls_of(graph, state))
 
 
 def padding_bytes(stored: Stored, device: Device | None) -> int:

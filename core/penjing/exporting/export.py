@@ -4,7 +4,7 @@ import functools
 import importlib
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,8 +31,8 @@ class Request:
     name: str
     """A safe file name without its ending."""
     device: Device | None = None
-    samples: Tensor | None = None
-    """Real inputs [n, …] of the network's one input, for formats that carry samples of their own."""
+    samples: tuple[Tensor, ...] = ()
+    """Real inputs [n, …], one tensor a network input, for formats that carry samples of their own."""
 
     def path(self, ending: str) -> Path:
         """The file of this export with an ending."""
@@ -70,7 +70,7 @@ def export_model(
     format: str,
     name: str = "model",
     device: Device | None = None,
-    samples: Tensor | None = None,
+    samples: Sequence[Tensor] = (),
 ) -> tuple[ExportedFile, ...]:
     """Write one format's files into an existing folder (see `exporting.folder` for the atomic one).
 
@@ -82,7 +82,7 @@ def export_model(
     write = formats().get(format)
     if write is None:
         raise UserError("export.unknown_format", format=format, known=", ".join(methods("format")))
-    request = Request(model=model, folder=folder, name=safe_file_name(name), device=device, samples=samples)
+    request = Request(model=model, folder=folder, name=safe_file_name(name), device=device, samples=tuple(samples))
     try:
         paths = write(request)
         return tuple(

@@ -1,6 +1,6 @@
 """Which formats an export writes: those asked for, or the device's own beside `onnx` and `penjingnet`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,7 @@ def checked_early(formats: Formats, graph: LayerGraph, plan: Plan) -> Formats:
 
 
 def written(
-    formats: Formats, model: Model, folder: Path, *, device: Device | None, samples: Tensor | None
+    formats: Formats, model: Model, folder: Path, *, device: Device | None, samples: Sequence[Tensor]
 ) -> Iterator[tuple[Formats, str, tuple[ExportedFile, ...]]]:
     """Writes format after format; yields the formats as they are by then, the one just written, and its files.
 

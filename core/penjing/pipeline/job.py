@@ -89,8 +89,7 @@ def compress_job(job: Job, folder: Path, *, on_progress: OnProgress = unheard) -
         files: list[ExportedFile] = []
         predicted: dict[str, int] = {}
         shown = _sample_inputs(finished.model, job.data)
-        own = shown[0] if len(shown) == 1 else None
-        steps = written(formats, finished.model, temporary, device=job.device, samples=own)
+        steps = written(formats, finished.model, temporary, device=job.device, samples=shown)
         for index, (formats, name, made) in enumerate(steps):
             files.extend(made)
             expected = figures_of(finished.graph, state, device=job.device, format=name).file_bytes

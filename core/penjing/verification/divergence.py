@@ -1,17 +1,25 @@
 """Finds the first layer at which a file computes something else than what was on screen."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import torch
 from torch import Tensor, fx
 
+from penjing.compression.integer import run_all
 from penjing.compression.quantizers import NARROW
 from penjing.compression.simulation import trace
+from penjing.errors import UserError
+from penjing.exporting.c99.program import program_of
 from penjing.model.model import Model, Quantizer
+from penjing.verification.c99.code import Answer, Code, read_code
+from penjing.verification.c99.tapped import tapped
+from penjing.verification.c99.tools import ToolMissing
 from penjing.verification.comparison import ABSOLUTE, MOST_TIES, RELATIVE
 from penjing.verification.runtimes import onnx_session
 from penjing.verification.trial import Trial
@@ -29,6 +37,8 @@ class Divergence:
 
 def first_divergence(model: Model, path: Path, inputs: Sequence[Tensor], trial: Trial) -> Divergence | None:
     """The first layer, in execution order, whose values differ; None where the format does not show them."""
+    if trial.runtime.answer is not None:
+        return _first_in_c(model, path, inputs, trial.runtime.answer)
     if path.suffix != ".onnx":
         return None
     screen = trace(model, *inputs) if trial.promise == "screen" else _float_values(model, inputs)
@@ -44,6 +54,30 @@ def first_divergence(model: Model, path: Path, inputs: Sequence[Tensor], trial: 
             return Divergence(
                 layer=name, source_name=source, file=_statistics(file[name]), screen=_statistics(screen[name])
             )
+    return None
+
+
+def _first_in_c(model: Model, path: Path, inputs: Sequence[Tensor], run: Callable[[Code], Answer]) -> Divergence | None:
+    """In exported C every code counts."""
+    try:
+        program = program_of(model)
+        with tempfile.TemporaryDirectory(prefix="penjing-") as folder:
+            found = tapped(read_code(path), program, Path(folder))
+            if found is None:
+                return None
+            file = found.run(inputs, run(found.code))
+    except (ToolMissing, UserError, OSError, RuntimeError, ValueError):
+        return None  # as below: a help that must not hide the failure
+    screen = run_all(program.graph, *(tensor.numpy().astype(np.float32) for tensor in inputs))
+    for placed, own in zip(found.nodes, file, strict=True):
+        wanted = screen[placed.node.name]
+        if np.array_equal(own, wanted.reshape(own.shape)):
+            continue
+        codes, layer = placed.node.output, placed.node.layers[0]
+        sides = (torch.from_numpy(codes.decode(one.reshape(wanted.shape) - codes.zero_point)) for one in (own, wanted))
+        told_file, told_screen = (_statistics(side) for side in sides)
+        source = model.source_names.get(layer, layer)
+        return Divergence(layer=layer, source_name=source, file=told_file, screen=told_screen)
     return None
 
 

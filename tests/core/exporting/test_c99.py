@@ -20,12 +20,16 @@ from penjing.estimation.finished import state_of
 from penjing.exporting.c99.program import program_of
 from penjing.exporting.export import export_model
 from penjing.inspection.graph import layer_graph
+from penjing.layer_graph import NetworkInput, NetworkOutput
+from penjing.loading.build import build as build_network
 from penjing.model.model import Model
 from penjing.model.modules import Concat, GlobalMaxPool, Mean, Multiply, Pad, Transpose
+from penjing.model.operators.table import operator_of
+from penjing.model.spec import NetworkSpec, NodeSpec
 from tests.core.compression.test_integer import scaled_and_joined
 from tests.support.c99 import build, outputs, run
 from tests.support.calibration import quantized
-from tests.support.networks import NETWORKS, network, sample_input
+from tests.support.networks import NETWORKS, network, randomised, sample_input
 
 CASES: tuple[tuple[int, str], ...] = ((8, "symmetric"), (4, "symmetric"), (3, "affine"), (2, "symmetric"))
 
@@ -71,8 +75,44 @@ def flattened(seed: int = 0) -> Model:
     )
 
 
+def two_ended(seed: int = 0) -> Model:
+    """An image and a vector in; a vector, an image in another scale and what is inside both out."""
+    nodes: list[Any] = [
+        ("conv", nn.Conv2d(2, 4, 3, padding=1), "x"),
+        ("relu", nn.ReLU(), ""),
+        ("means", Mean((2, 3), keepdim=False), ""),
+        ("fc", nn.Linear(5, 4), "z"),
+        ("join", Concat(1), "means fc"),
+        ("last", nn.Linear(8, 3), ""),
+        ("image", nn.Conv2d(4, 2, 1), "relu"),
+        ("turned", Transpose((0, 1, 3, 2)), ""),
+    ]
+    specs = [
+        NodeSpec(
+            name=name,
+            source_name=name,
+            kind=operator_of(module).kind,
+            inputs=tuple(feeds.split()) or (nodes[place - 1][0],),
+            attributes=operator_of(module).attributes(module),
+            tensors=operator_of(module).tensors(module),
+        )
+        for place, (name, module, feeds) in enumerate(nodes)
+    ]
+    entries = tuple(
+        NetworkInput(name=name, source_name=name, shape=shape) for name, shape in (("x", (1, 2, 4, 3)), ("z", (1, 5)))
+    )
+    outputs = tuple(NetworkOutput(source_name=name, layer=name, shape=()) for name in ("last", "turned", "relu"))
+    return randomised(build_network(NetworkSpec(inputs=entries, nodes=tuple(specs), outputs=outputs)), seed)
+
+
 EVERY = {name: make for name, make in NETWORKS.items() if name != "constants"}
-EVERY |= {"mlp": mlp, "scaled and joined": scaled_and_joined, "movers": movers, "flattened": flattened}
+EVERY |= {
+    "two ended": two_ended,
+    "mlp": mlp,
+    "scaled and joined": scaled_and_joined,
+    "movers": movers,
+    "flattened": flattened,
+}
 UNSEEN = {"movers", "flattened"}
 """Have what a layer graph does not show: dilation, windows that hang over, a result that is put in order."""
 
@@ -89,7 +129,7 @@ def test_that_the_compiled_network_is_the_integer_reference_bit_for_bit(name: st
 def test_that_the_samples_are_real_inputs_and_the_answers_of_the_screen(tmp_path: Path) -> None:
     model = quantized(NETWORKS["plain"](0))
     inputs = sample_input(model, count=16, seed=9)
-    build(tmp_path, model, inputs=inputs)
+    build(tmp_path, model, inputs=(inputs,))
     (wanted,) = run_integers(lower(model), inputs.numpy())
     codes = model.activation_quantizers[model.outputs[0].layer]
     real = (outputs(tmp_path).astype(np.float32) - np.float32(codes.zero_point)) * np.float32(codes.scale)
@@ -159,7 +199,7 @@ def test_that_what_no_kernel_can_do_is_refused_with_the_layer() -> None:
     with pytest.raises(UserError, match=r"fc \(a linear layer along the last axis"):
         program_of(model)
     pool: list[Any] = [("conv", nn.Conv2d(2, 3, 1), ""), ("max", GlobalMaxPool(keepdim=False), "")]
-    assert program_of(quantized(network((2, 4, 4), pool))).output.count == 3
+    assert program_of(quantized(network((2, 4, 4), pool))).outputs[0].tensor.count == 3
 
 
 @pytest.mark.parametrize("name", ["*/ system(0); /*", 'a"b\\', "名字\n#error", "x" * 10_000, "??/", "// \\"])

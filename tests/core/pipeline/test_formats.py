@@ -27,19 +27,25 @@ def test_that_a_microcontroller_gets_c_beside_the_two_that_every_export_has() ->
 
 
 @pytest.mark.parametrize("outputs", ["a", "a b"])
-def test_that_two_outputs_go_into_onnx_and_the_reason_is_told(outputs: str, tmp_path: Path) -> None:
+def test_that_one_output_or_two_go_into_c(outputs: str, tmp_path: Path) -> None:
     model = network((6,), [("a", nn.Linear(6, 4), ""), ("b", nn.Linear(6, 3), "x")], outputs=outputs)
     job = Job(model=model, plan=EIGHT, data=None, model_source="two", data_source=None, device=CHIP)
     result = compress_job(job, tmp_path / "out")
     assert result.verdict.passed
     formats = {file.format for file in result.files}
-    if outputs == "a":
-        assert "c99" in formats and "onnx-int8" not in formats
-    else:
-        assert "onnx-int8" in formats and "c99" not in formats
-        (told,) = [text for text in result.warnings if "C99 export takes networks with one input" in text]
-        assert "1 and 2" in told and "onnx-int8" in told
-        assert result.compressed.file_bytes is not None
+    assert "c99" in formats and "onnx-int8" not in formats
+
+
+def test_that_a_layer_that_keeps_float_goes_into_onnx_and_the_reason_is_told(tmp_path: Path) -> None:
+    model = network((6,), [("a", nn.Linear(6, 4), ""), ("b", nn.Linear(6, 3), "x")], outputs="a b")
+    plan = EIGHT.with_layer("b", weight_bits=16)
+    job = Job(model=model, plan=plan, data=None, model_source="two", data_source=None, device=CHIP)
+    result = compress_job(job, tmp_path / "out")
+    formats = {file.format for file in result.files}
+    assert "onnx-int8" in formats and "c99" not in formats
+    (told,) = [text for text in result.warnings if "onnx-int8" in text]
+    assert "these are not: b" in told
+    assert result.compressed.file_bytes is not None
 
 
 def test_that_a_format_asked_for_by_name_is_refused_before_any_work_is_done(tmp_path: Path) -> None:

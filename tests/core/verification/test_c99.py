@@ -8,6 +8,7 @@ import pytest
 from penjing.devices.cores import TITLES
 from penjing.devices.profiles import device
 from penjing.estimation.finished import state_of
+from penjing.exporting.c99.program import program_of
 from penjing.exporting.export import export_model
 from penjing.inspection.graph import layer_graph
 from penjing.model.c_kernels import code_size
@@ -18,6 +19,7 @@ from penjing.verification.c99.tools import ARM, ToolMissing, tool, tools, versio
 from penjing.verification.linked import estimates
 from penjing.verification.runtimes import opener
 from penjing.verification.verify import verify_files
+from tests.core.exporting.test_c99 import two_ended
 from tests.support.calibration import quantized
 from tests.support.networks import NETWORKS
 
@@ -94,6 +96,45 @@ def test_that_one_wrong_constant_fails_the_rung_of_the_compiler_alone(tmp_path: 
     assert not verdict.passed
     assert rung(verdict, "c99: integer reference").passed is True
     assert rung(verdict, "c99: host compiler").passed is False
+
+
+@pytest.mark.parametrize("name", ["residual", "concat", "two ended"])
+def test_that_the_first_layer_whose_weights_were_changed_is_named_with_both_statistics(
+    name: str, tmp_path: Path
+) -> None:
+    model = quantized({**NETWORKS, "two ended": two_ended}[name](0))
+    files = export_model(model, tmp_path, format="c99")
+    program = program_of(model)
+    # The last node with weights, and one in the middle of the network.
+    weighted = [index for index, placed in enumerate(program.nodes) if placed.node.weight is not None]
+    source = tmp_path / files[0].path
+    text = source.read_text()
+    for index in (weighted[len(weighted) // 2], weighted[0]):
+        layer = program.nodes[index].node.layers[0]
+        start = text.index("_bias[", text.index(f" n{index:02d}_"))
+        start = text.index("{\n", start) + len("{\n    ")
+        text = text[:start] + f"{1 << 20:11d}" + text[start + 11 :]
+        source.write_text(text)
+        verdict = verify_files(model, files, tmp_path, None)
+        assert not verdict.passed and verdict.first_divergent_layer == layer
+        detail = rung(verdict, "c99: host compiler").detail
+        assert f'"{layer}"' in detail and detail.count(" mean ") == 2
+        board = rung(verdict, "c99: Cortex-M4")
+        assert board.passed is None or f'"{layer}"' in board.detail
+
+
+def test_that_a_divergence_is_not_made_up_where_calls_are_missing(tmp_path: Path) -> None:
+    model, files = exported(tmp_path)
+    source = tmp_path / files[0].path
+    text = source.read_text()
+    body = text.rindex("_run(")
+    last = text.rindex("(&n", body)
+    line = text.rindex("\n", body, last) + 1
+    source.write_text(
+        text[:line] + "    (void)" + text[last + 1 : text.index(",", last)] + ";" + text[text.index("\n", last) :]
+    )
+    verdict = verify_files(model, files, tmp_path, None)
+    assert not verdict.passed and verdict.first_divergent_layer is None
 
 
 def test_that_code_that_does_not_compile_fails_with_the_reason(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """What stands beside the C: how to build it and how to use it."""
 
-from penjing.exporting.c99.program import Program
+from collections.abc import Iterator, Sequence
+
+from penjing.exporting.c99.program import CPort, Program
 from penjing.model.c_kernels.parts import Rounding
 
 _ROUNDING = {
@@ -34,6 +36,7 @@ add_test(NAME samples COMMAND {name}_example ${{CMAKE_CURRENT_SOURCE_DIR}}/sampl
 def readme_text(program: Program, name: str, rounding: Rounding) -> str:
     """`README.md`."""
     upper = name.upper()
+    several = _several(program, upper)
     return f"""# {name}: a network as C99
 
 Copy `{name}.c` and `{name}.h` into your project. They need a C99 compiler, `stdint.h` and `memcpy`; nothing is
@@ -47,11 +50,11 @@ static int8_t input[{upper}_INPUT_SIZE], output[{upper}_OUTPUT_SIZE];
 {name}_run(input, output);
 ```
 
-- Input: {program.input.count} codes, layout `{upper}_INPUT_LAYOUT`. code = round(real / `{upper}_INPUT_SCALE`) +
+- Input: {_size(program.inputs)} codes, layout `{upper}_INPUT_LAYOUT`. code = round(real / `{upper}_INPUT_SCALE`) +
   `{upper}_INPUT_ZERO_POINT`, limited to -128 .. 127. The real value is what the network was trained on, after its own
   normalization.
-- Output: {program.output.count} codes. real = `{upper}_OUTPUT_SCALE` * (code - `{upper}_OUTPUT_ZERO_POINT`).
-- RAM: `{upper}_ARENA_SIZE` = {program.arena_size} bytes, static, plus the two buffers above and some stack.
+- Output: {_size(program.outputs)} codes. real = `{upper}_OUTPUT_SCALE` * (code - `{upper}_OUTPUT_ZERO_POINT`).
+{several}- RAM: `{upper}_ARENA_SIZE` = {program.arena_size} bytes, static, plus the two buffers above and some stack.
 - Flash: `{upper}_CONST_SIZE` = {program.const_size} bytes of constants, plus the code of the kernels.
 - Results of layers are rounded {_ROUNDING[rounding]}.
 
@@ -62,3 +65,25 @@ what the network must compute. To try them:
 cc -std=c99 -O2 -o {name}_example main.c {name}.c && ./{name}_example samples
 ```
 """
+
+
+def _size(ports: Sequence[CPort]) -> int:
+    return sum(port.tensor.count for port in ports)
+
+
+def _several(program: Program, upper: str) -> str:
+    return "".join(
+        line
+        for side, ports in (("INPUT", program.inputs), ("OUTPUT", program.outputs))
+        if len(ports) > 1
+        for line in _lines(side, ports, upper)
+    )
+
+
+def _lines(side: str, ports: Sequence[CPort], upper: str) -> Iterator[str]:
+    """Where each of several inputs or outputs stands; their own names stay out of the text."""
+    yield f"- The {len(ports)} {side.lower()}s stand one after the other, each with its own scale and zero point:\n"
+    for number, port in enumerate(ports):
+        shape = " x ".join(str(extent) for extent in port.tensor.shape[1:])
+        yield f"  {number}. from `{upper}_{side}_{number}_OFFSET` on, `{upper}_{side}_{number}_SIZE` codes ({shape}),\n"
+        yield f"     `{upper}_{side}_{number}_SCALE`, `{upper}_{side}_{number}_ZERO_POINT`\n"

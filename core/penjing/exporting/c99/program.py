@@ -12,12 +12,12 @@ from penjing.estimation.arena import Sharing, arena
 from penjing.estimation.finished import state_of
 from penjing.inspection.graph import layer_graph
 from penjing.loading.build import layer_shapes
+from penjing.model.c_kernels.text import LAYOUTS, Port
 from penjing.model.model import Model
 from penjing.model.operators.c_steps import CNode, CStep, CSteps, CTensor, Unsupported, channels_last, moved
 from penjing.model.operators.integer_reference import IntArray, Shape
 from penjing.model.operators.table import operators
 
-LAYOUTS = {2: "NC", 3: "NLC", 4: "NHWC"}
 WIDEST = 8
 
 
@@ -31,31 +31,37 @@ class PlacedNode:
     reads: tuple[int, ...]
     """Where in the arena each of its inputs lies."""
     writes: int
+    result: CTensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class CPort:
+    """An input or a result of the network: what it is, where in the arena it lies, and how it reads."""
+
+    tensor: CTensor
+    place: int
+    codes: Codes
+    move: CStep | None = None
+    """Brings a result into its usual order on the way out, where it lies in another."""
+
+    @property
+    def text(self) -> Port:
+        """What the header says of it."""
+        layout = LAYOUTS.get(len(self.tensor.shape), "")
+        return Port(
+            size=self.tensor.count, scale=float(self.codes.scale), zero_point=self.codes.zero_point, layout=layout
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """The whole network."""
+    """The whole network; its inputs stand one after the other where it reads them, its results where it writes them."""
 
     graph: IntegerGraph
     nodes: tuple[PlacedNode, ...]
     arena_size: int
-    input: CTensor
-    input_place: int
-    output: CTensor
-    output_place: int
-    last: CStep | None
-    """Brings the result into its usual order on the way out, where it lies in another."""
-
-    @property
-    def input_codes(self) -> Codes:
-        """How the input reads."""
-        return self.graph.codes[self.graph.inputs[0].name]
-
-    @property
-    def output_codes(self) -> Codes:
-        """How the output reads."""
-        return self.graph.codes[self.graph.outputs[0].layer]
+    inputs: tuple[CPort, ...]
+    outputs: tuple[CPort, ...]
 
     @property
     def const_size(self) -> int:
@@ -68,7 +74,7 @@ def program_of(model: Model) -> Program:
     """The program of a quantized network.
 
     Raises:
-        UserError: `export.c99_one_input`, `export.c99_not_integer` and `export.c99_unsupported` with the layers.
+        UserError: `export.c99_axes`, `export.c99_not_integer` and `export.c99_unsupported` with the layers.
     """
     graph = lower(model)
     _check(model, graph)
@@ -76,8 +82,9 @@ def program_of(model: Model) -> Program:
     layers = layer_graph(model)
     placed = arena(layers, state_of(model, layers))
     sharing = Sharing(layers)
-    entry, result = graph.inputs[0], graph.outputs[0].layer
-    tensors = {entry.name: _tensor(graph.codes[entry.name], entry.shape, channels_last(entry.shape))}
+    tensors = {
+        entry.name: _tensor(graph.codes[entry.name], entry.shape, channels_last(entry.shape)) for entry in graph.inputs
+    }
     nodes: list[PlacedNode] = []
     refused: list[str] = []
     for node in graph.nodes:
@@ -96,31 +103,36 @@ def program_of(model: Model) -> Program:
                 steps=made.steps,
                 reads=tuple(placed.offsets[sharing.owner(name)] for name in node.inputs),
                 writes=placed.offsets[sharing.owner(node.name)],
+                result=tensors[node.name],
             )
         )
-    output = tensors[result]
-    try:
-        last = moved(output.order, channels_last(output.shape))
-    except Unsupported as reason:
-        refused.append(f"{graph.outputs[0].source_name} ({reason})")
-        last = None
+
+    def port(name: str, move: CStep | None = None) -> CPort:
+        place = placed.offsets[sharing.owner(name)]
+        return CPort(tensor=tensors[name], place=place, codes=graph.codes[name], move=move)
+
+    outputs = []
+    for output in graph.outputs:
+        made_last = tensors[output.layer]
+        try:
+            outputs.append(port(output.layer, moved(made_last.order, channels_last(made_last.shape))))
+        except Unsupported as reason:
+            refused.append(f"{output.source_name} ({reason})")
     if refused:
         raise UserError("export.c99_unsupported", layers="; ".join(refused))
     return Program(
         graph=graph,
         nodes=tuple(nodes),
         arena_size=placed.size,
-        input=tensors[entry.name],
-        input_place=placed.offsets[sharing.owner(entry.name)],
-        output=output,
-        output_place=placed.offsets[sharing.owner(result)],
-        last=last,
+        inputs=tuple(port(entry.name) for entry in graph.inputs),
+        outputs=tuple(outputs),
     )
 
 
 def _check(model: Model, graph: IntegerGraph) -> None:
-    if len(graph.inputs) != 1 or len(graph.outputs) != 1 or len(graph.inputs[0].shape) not in LAYOUTS:
-        raise UserError("export.c99_one_input", inputs=len(graph.inputs), outputs=len(graph.outputs))
+    odd = [entry.source_name for entry in graph.inputs if len(entry.shape) not in LAYOUTS]
+    if odd:
+        raise UserError("export.c99_axes", inputs=", ".join(odd))
     names = model.source_names
     bad = [
         names.get(node.name, node.name) for node in graph.nodes if isinstance(node, FloatNode) or _is_wide(node, graph)

@@ -15,14 +15,18 @@ from penjing.model.c_kernels.parts import Rounding
 COUNT = 16
 
 
-def write_code_samples(folder: Path, program: Program, inputs: Tensor, *, rounding: Rounding) -> tuple[Path, ...]:
-    """`input_K.bin` and `output_K.bin` in a new folder; `inputs` are real, [16, …] in the network's layout."""
+def write_code_samples(
+    folder: Path, program: Program, inputs: Sequence[Tensor], *, rounding: Rounding
+) -> tuple[Path, ...]:
+    """`input_K.bin` and `output_K.bin` in a new folder; `inputs` are real, [16, …] each in the network's layout."""
     folder.mkdir()
-    values = inputs.numpy().astype(np.float32)
+    values = [tensor.numpy().astype(np.float32) for tensor in inputs]
     graph = program.graph
-    answers = run_all(graph, values, rounding=rounding)[graph.outputs[0].layer]
+    tensors = run_all(graph, *values, rounding=rounding)
+    given = [stored(port.codes, one) for port, one in zip(program.inputs, values, strict=True)]
+    answers = [channels_last_rows(tensors[output.layer]) for output in graph.outputs]
     paths = []
-    for kind, rows in (("input", stored(program.input_codes, values)), ("output", channels_last_rows(answers))):
+    for kind, rows in (("input", np.hstack(given)), ("output", np.hstack(answers))):
         for number, row in enumerate(rows[:COUNT]):
             path = folder / f"{kind}_{number}.bin"
             path.write_bytes(row.astype(np.int8).tobytes())

@@ -1,8 +1,8 @@
 """The C of a program: constants and parameters node by node, calls, header."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from penjing.exporting.c99.program import LAYOUTS, WIDEST, PlacedNode, Program
+from penjing.exporting.c99.program import WIDEST, CPort, PlacedNode, Program
 from penjing.model.c_kernels import text
 from penjing.model.c_kernels.parts import Rounding
 from penjing.model.operators.c_steps import CStep
@@ -18,47 +18,51 @@ def source_of(program: Program, name: str, source_names: Mapping[str, str], *, r
         nodes.append(made)
         calls.append(called)
         kernels.update(step.kernel for step in placed.steps)
-    entry = text.input_text(name, text.place(program.input_place))
-    if program.input.bits < WIDEST:
+    entries = []
+    for number, port in _numbered(program.inputs):
+        if port.tensor.bits == WIDEST:
+            entries.append(text.input_text(name, text.place(port.place), number))
+            continue
         # Narrower codes are limited here, so that kernels and tables never meet others.
-        reach = 1 << (program.input.bits - 1)
-        limits = CStep(kernel="clamp", fields={"count": program.input.count, "low": -reach, "high": reach - 1})
-        nodes.append("\n" + _constants("input_range", limits))
+        reach = 1 << (port.tensor.bits - 1)
+        limits = CStep(kernel="clamp", fields={"count": port.tensor.count, "low": -reach, "high": reach - 1})
+        named = text.numbered("input_range", number)
+        nodes.append("\n" + _constants(named, limits))
         kernels.add(limits.kernel)
-        entry = text.call_text("input_range", limits.kernel, ("input",), text.place(program.input_place))
-    output = text.output_text(name, text.place(program.output_place))
-    if program.last is not None:
-        nodes.append("\n" + _constants("result_order", program.last))
-        kernels.add(program.last.kernel)
-        output = text.call_text("result_order", program.last.kernel, (text.place(program.output_place),), "output")
+        given = text.given(name, "input", number)
+        entries.append(text.call_text(named, limits.kernel, (given,), text.place(port.place)))
+    results = []
+    for number, port in _numbered(program.outputs):
+        if port.move is None:
+            results.append(text.output_text(name, text.place(port.place), number))
+            continue
+        named = text.numbered("result_order", number)
+        nodes.append("\n" + _constants(named, port.move))
+        kernels.add(port.move.kernel)
+        taken = text.given(name, "output", number)
+        results.append(text.call_text(named, port.move.kernel, (text.place(port.place),), taken))
     return text.source_text(
         name,
         kernels=kernels,
         nodes="".join(nodes),
         calls="".join(calls),
-        entry=entry,
-        output=output,
+        entry="".join(entries),
+        output="".join(results),
         rounding=rounding,
     )
 
 
 def header_of(program: Program, name: str) -> str:
     """`NAME.h`."""
-    source, result = program.input_codes, program.output_codes
-    return text.header_text(
-        name,
-        macros={
-            "INPUT_SIZE": program.input.count,
-            "OUTPUT_SIZE": program.output.count,
-            "INPUT_SCALE": float(source.scale),
-            "INPUT_ZERO_POINT": source.zero_point,
-            "OUTPUT_SCALE": float(result.scale),
-            "OUTPUT_ZERO_POINT": result.zero_point,
-            "INPUT_LAYOUT": LAYOUTS[len(program.input.shape)],
-            "ARENA_SIZE": program.arena_size,
-            "CONST_SIZE": program.const_size,
-        },
-    )
+    macros = text.port_macros("INPUT", [port.text for port in program.inputs])
+    macros |= text.port_macros("OUTPUT", [port.text for port in program.outputs])
+    sizes = {"ARENA_SIZE": program.arena_size, "CONST_SIZE": program.const_size}
+    return text.header_text(name, macros={**macros, **sizes})
+
+
+def _numbered(ports: Sequence[CPort]) -> Iterator[tuple[int | None, CPort]]:
+    """The ports with their numbers, where there are several."""
+    yield from enumerate(ports) if len(ports) > 1 else ((None, port) for port in ports)
 
 
 def _node(placed: PlacedNode, index: int, source_names: Mapping[str, str]) -> tuple[str, str]:

@@ -4,6 +4,7 @@
 >>> export_model(quantized, folder, format="c99")    # doctest: +SKIP
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -28,7 +29,7 @@ def write_c99(request: Request) -> tuple[Path, ...]:
 
 
 def write_program(
-    model: Model, folder: Path, name: str, *, inputs: Tensor | None = None, rounding: Rounding = "single"
+    model: Model, folder: Path, name: str, *, inputs: Sequence[Tensor] = (), rounding: Rounding = "single"
 ) -> tuple[Path, ...]:
     """The files of a network under the identifier `name`, the one that carries it first.
 
@@ -36,7 +37,7 @@ def write_program(
         model: Quantized all through.
         folder: Where they go; it is made if it is not there.
         name: A C identifier.
-        inputs: Real inputs [n, …] for the samples; random ones fill up to 16.
+        inputs: Real inputs [n, …] for the samples, one tensor a network input; random ones fill up to 16.
         rounding: `single` rounds as the screen does; `double` as TensorFlow Lite and CMSIS-NN do.
 
     Raises:
@@ -57,8 +58,9 @@ def write_program(
     return (*(folder / file for file in written), *samples)
 
 
-def _sixteen(model: Model, inputs: Tensor | None) -> Tensor:
-    (made,) = random_inputs(model, COUNT)
-    if inputs is None:
-        return made
-    return torch.cat([inputs[:COUNT].float(), made[len(inputs[:COUNT]) :]])
+def _sixteen(model: Model, inputs: Sequence[Tensor]) -> list[Tensor]:
+    made = random_inputs(model, COUNT)
+    if not inputs:
+        return list(made)
+    pairs = zip(inputs, made, strict=True)
+    return [torch.cat([one[:COUNT].float(), other[len(one[:COUNT]) :]]) for one, other in pairs]

@@ -8,12 +8,16 @@ True
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 from penjing.model.c_kernels.parts import PARTS, STRUCTS, Rounding, parts
 
 _WIDTH = {"int8_t": 4, "uint8_t": 4, "int32_t": 11}
 _A_LINE = {"int8_t": 20, "uint8_t": 20, "int32_t": 8}
 _INDENT = "    "
+LAYOUTS: Mapping[int, str] = {2: "NC", 3: "NLC", 4: "NHWC"}
+"""By the number of axes, batch included."""
 _LONGEST_NAME, _LONGEST_COMMENT = 24, 48
 
 _KERNEL = """/* A KERNEL stays a function of its own, one for all its layers, with its small parts INSIDE it:
@@ -118,14 +122,53 @@ def source_text(
     )
 
 
-def input_text(name: str, target: str) -> str:
-    """How what is given enters the arena."""
-    return f"{_INDENT}memcpy({target}, input, {name.upper()}_INPUT_SIZE);\n"
+@dataclass(frozen=True, kw_only=True)
+class Port:
+    """An input or a result, as the header tells it."""
+
+    size: int
+    scale: float
+    zero_point: int
+    layout: str
 
 
-def output_text(name: str, source: str) -> str:
-    """How the result leaves the arena."""
-    return f"{_INDENT}memcpy(output, {source}, {name.upper()}_OUTPUT_SIZE);\n"
+def port_macros(side: Literal["INPUT", "OUTPUT"], ports: Sequence[Port]) -> dict[str, int | float | str]:
+    """What the header defines about all inputs or results; where there are several also about each."""
+    first = ports[0]
+    found: dict[str, int | float | str] = {f"{side}_SIZE": sum(port.size for port in ports)}
+    found |= {f"{side}_SCALE": first.scale, f"{side}_ZERO_POINT": first.zero_point}
+    found |= {"INPUT_LAYOUT": first.layout} if side == "INPUT" else {}
+    offset = 0
+    for number, port in enumerate(ports if len(ports) > 1 else ()):
+        about = {"OFFSET": offset, "SIZE": port.size, "SCALE": port.scale, "ZERO_POINT": port.zero_point}
+        found |= {f"{side}_{number}_{key}": value for key, value in about.items()}
+        found |= {f"INPUT_{number}_LAYOUT": port.layout} if side == "INPUT" else {}
+        offset += port.size
+    return found
+
+
+def input_text(name: str, target: str, number: int | None = None) -> str:
+    """How what is given enters the arena; `number` is that of the input where there are several."""
+    return f"{_INDENT}memcpy({target}, {given(name, 'input', number)}, {_size(name, 'INPUT', number)});\n"
+
+
+def output_text(name: str, source: str, number: int | None = None) -> str:
+    """How a result leaves the arena."""
+    return f"{_INDENT}memcpy({given(name, 'output', number)}, {source}, {_size(name, 'OUTPUT', number)});\n"
+
+
+def given(name: str, side: Literal["input", "output"], number: int | None = None) -> str:
+    """Where the caller's values of an input or a result begin."""
+    return side if number is None else f"{side} + {name.upper()}_{side.upper()}_{number}_OFFSET"
+
+
+def numbered(name: str, number: int | None) -> str:
+    """An identifier, one of several where there are."""
+    return name if number is None else f"{name}_{number}"
+
+
+def _size(name: str, side: str, number: int | None) -> str:
+    return f"{name.upper()}_{side}_SIZE" if number is None else f"{name.upper()}_{side}_{number}_SIZE"
 
 
 def header_text(name: str, *, macros: Mapping[str, int | float | str]) -> str:

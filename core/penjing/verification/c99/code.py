@@ -1,12 +1,13 @@
 """Exported C as a network: what its header says, real values to the bytes it reads, and back."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from penjing.compression.integer_graph import Codes
@@ -14,7 +15,7 @@ from penjing.exporting.c99.samples import stored
 
 Answer = Callable[[bytes], bytes]
 """Inputs one after the other to outputs one after the other, all of them int8."""
-_MACRO = re.compile(r'^#define [A-Z0-9_]+?_((?:INPUT|OUTPUT|ARENA|CONST)_[A-Z_]+) \(?\s*"?([^")\s]+)', re.MULTILINE)
+_MACRO = re.compile(r'^#define [A-Z0-9_]+?_((?:INPUT|OUTPUT|ARENA|CONST)_[A-Z0-9_]+) \(?\s*"?([^")\s]+)', re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,14 +34,40 @@ class Code:
         """A macro of the header that is a whole number."""
         return int(self.macros[macro])
 
-    def run(self, inputs: Tensor, answer: Answer) -> Tensor:
-        """Real results [n, values], channels last, of real inputs [n, …]."""
-        given = stored(self._codes("INPUT"), inputs.numpy().astype(np.float32))
+    def run(self, inputs: Sequence[Tensor], answer: Answer) -> tuple[Tensor, ...]:
+        """Real results [n, values] each, channels last, of real inputs [n, …], one tensor a network input."""
+        given = self.given(inputs)
+        found = np.frombuffer(answer(given.tobytes()), np.int8).reshape(len(given), self.number("OUTPUT_SIZE"))
+        results, offset = [], 0
+        for side, size in self._ports("OUTPUT"):
+            codes = self._codes(side)
+            part = found[:, offset : offset + size].astype(np.int64) - codes.zero_point
+            results.append(torch.from_numpy(codes.decode(part)))
+            offset += size
+        return tuple(results)
+
+    def given(self, inputs: Sequence[Tensor]) -> NDArray[np.int8]:
+        """What the network reads, [n, values], of real inputs.
+
+        Raises:
+            ValueError: It reads more, or fewer.
+        """
+        ports = self._ports("INPUT")
+        if len(ports) != len(inputs):
+            raise ValueError(f"{len(inputs)} inputs instead of {len(ports)}")
+        pairs = zip(ports, inputs, strict=True)
+        given = np.hstack([stored(self._codes(side), one.numpy().astype(np.float32)) for (side, _), one in pairs])
         if given.shape[1] != self.number("INPUT_SIZE"):
             raise ValueError(f"inputs of {given.shape[1]} values instead of {self.number('INPUT_SIZE')}")
-        found = np.frombuffer(answer(given.tobytes()), np.int8).reshape(len(given), self.number("OUTPUT_SIZE"))
-        codes = self._codes("OUTPUT")
-        return torch.from_numpy(codes.decode(found.astype(np.int64) - codes.zero_point))
+        return given
+
+    def _ports(self, side: str) -> list[tuple[str, int]]:
+        """How the macros of each input or result begin, and its size."""
+        several: list[tuple[str, int]] = []
+        while f"{side}_{len(several)}_SIZE" in self.macros:
+            named = f"{side}_{len(several)}"
+            several.append((named, self.number(f"{named}_SIZE")))
+        return several or [(side, self.number(f"{side}_SIZE"))]
 
     def _codes(self, side: str) -> Codes:
         scale = np.float32(self.macros[f"{side}_SCALE"].rstrip("f"))
