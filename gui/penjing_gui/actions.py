@@ -87,7 +87,7 @@ class Actions(QObject):
             *self.tabs,
         ):
             action.setEnabled(session.is_open)
-        self.save.setEnabled(session.is_open and not session.projects.read_only)
+        self.save.setEnabled(session.is_open)
         self.measure.setEnabled(session.data is not None)
         self.fit.setEnabled(session.is_open and session.device is not None and not working)
         self.cancel.setEnabled(working or session.opening is not None)

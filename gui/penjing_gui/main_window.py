@@ -134,6 +134,7 @@ class MainWindow(QMainWindow):
         session.project_changed.connect(self._entitle)
         session.undo_stack.cleanChanged.connect(self._entitle)
         session.projects.locate_wanted.connect(self.commands.locate)
+        self.painted.connect(self._fit_screen)
         app = QApplication.instance()
         assert app is not None
         app.installEventFilter(self)
@@ -288,6 +289,8 @@ class MainWindow(QMainWindow):
         session = self.session
         path: Path | None = session.projects.path
         name = language.title_of(session.source or "", session.title) if path is None else path.name
+        if session.projects.read_only:
+            name = self.tr("{name} (read-only)").format(name=name)
         self.setWindowTitle(f"{name}[*] – Penjing" if name else "Penjing")
         self.setWindowModified(bool(name) and session.unsaved)
 
@@ -311,6 +314,12 @@ class MainWindow(QMainWindow):
             # Only there all docks have their sizes.
             changes["layout"] = bytes(self.saveState(_LAYOUT_VERSION).toBase64().data()).decode()
         self.settings.update(**changes)
+
+    def _fit_screen(self) -> None:
+        """On a screen as large as the window, the frame, which is known only now, must not push the status bar off."""
+        screen, frame = self.screen().availableGeometry().size(), self.frameGeometry().size() - self.size()
+        if self.size().boundedTo(screen) == self.size():
+            self.resize(self.size().boundedTo(screen - frame))
 
     def _restore(self) -> None:
         geometry = self.settings.value.geometry

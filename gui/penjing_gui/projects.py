@@ -110,6 +110,8 @@ class Projects(QObject):
             return False
         if lock is not self._lock:
             self._take_lock(lock)
+        if self.read_only:
+            session.noticed.emit(Notice(text="", key="read-only"))
         self.path, self.read_only, self.dirty = path, False, False
         session.undo_stack.setClean()
         self.autosave.now()

@@ -165,6 +165,7 @@ QPushButton, QToolButton[framed="true"] {{
 QPushButton:hover, QToolButton[framed="true"]:hover {{ border-color: {chosen.accent}; }}
 QPushButton:focus, QToolButton[framed="true"]:focus {{ border: 1px solid {chosen.accent}; }}
 QPushButton:pressed, QToolButton[framed="true"]:pressed {{ background: {chosen.accent_soft}; }}
+QToolButton[framed="true"]:checked {{ background: {chosen.accent_soft}; border-color: {chosen.accent}; }}
 QPushButton:disabled, QToolButton[framed="true"]:disabled {{ color: {chosen.muted}; background: transparent; }}
 QPushButton[quiet="true"] {{
   background: transparent; border: 1px solid transparent; text-align: left; padding: 3px 6px; }}
@@ -173,6 +174,7 @@ QPushButton[primary="true"] {{
   background: {chosen.accent}; color: {chosen.surface}; border: 1px solid {chosen.accent}; font-weight: 600; }}
 QPushButton[primary="true"]:focus {{ border: 2px solid {chosen.text}; padding: 4px 11px; }}
 QPushButton[primary="true"]:disabled {{ background: {chosen.border}; border-color: {chosen.border}; }}
+QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
 QHeaderView::section {{
   background: {chosen.background}; color: {chosen.muted}; border: none;
   border-bottom: 1px solid {chosen.border}; padding: 4px 6px; }}
