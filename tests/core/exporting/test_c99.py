@@ -23,7 +23,7 @@ from penjing.inspection.graph import layer_graph
 from penjing.layer_graph import NetworkInput, NetworkOutput
 from penjing.loading.build import build as build_network
 from penjing.model.model import Model
-from penjing.model.modules import Concat, GlobalMaxPool, Mean, Multiply, Pad, Transpose
+from penjing.model.modules import Concat, Erf, GlobalMaxPool, Mean, Multiply, Pad, Reshape, Transpose
 from penjing.model.operators.table import operator_of
 from penjing.model.spec import NetworkSpec, NodeSpec
 from tests.core.compression.test_integer import scaled_and_joined
@@ -105,15 +105,57 @@ def two_ended(seed: int = 0) -> Model:
     return randomised(build_network(NetworkSpec(inputs=entries, nodes=tuple(specs), outputs=outputs)), seed)
 
 
+def functions(seed: int = 0) -> Model:
+    """What nothing else here has: SiLU, erf, a reshape, identities, the largest value of all positions."""
+    return network(
+        (3, 5, 4),
+        [
+            ("conv", nn.Conv2d(3, 6, (3, 1), stride=(2, 1)), "x"),
+            ("silu", nn.SiLU(), ""),
+            ("same", nn.Identity(), ""),
+            ("erf", Erf(), "conv"),
+            ("both", Concat(1), "same erf"),
+            ("most", GlobalMaxPool(keepdim=True), ""),
+            ("shaped", Reshape((12,)), ""),
+            ("last", nn.Linear(12, 4), ""),
+        ],
+        seed=seed,
+    )
+
+
+def signals(seed: int = 0) -> Model:
+    """One axis of positions: grouped and dilated convolutions, pads, pools, a join, softmax."""
+    return network(
+        (4, 17),
+        [
+            ("pad", Pad((0, 2), (0, 1), mode="replicate", value=0.0), "x"),
+            ("conv", nn.Conv1d(4, 6, 3, dilation=2, padding=2), ""),
+            ("grouped", nn.Conv1d(6, 8, 3, groups=2, stride=2), ""),
+            ("relu", nn.ReLU6(), ""),
+            ("most", nn.MaxPool1d(3, stride=2, padding=1), ""),
+            ("mean", nn.AvgPool1d(3, stride=2, padding=1, count_include_pad=True), "relu"),
+            ("join", Concat(1), "most mean"),
+            ("depthwise", nn.Conv1d(16, 16, 3, groups=16, padding=1), ""),
+            ("tanh", nn.Tanh(), ""),
+            ("all", Mean((2,), keepdim=False), ""),
+            ("last", nn.Linear(16, 5), ""),
+            ("shares", nn.Softmax(1), ""),
+        ],
+        seed=seed,
+    )
+
+
 EVERY = {name: make for name, make in NETWORKS.items() if name != "constants"}
 EVERY |= {
+    "functions": functions,
+    "signals": signals,
     "two ended": two_ended,
     "mlp": mlp,
     "scaled and joined": scaled_and_joined,
     "movers": movers,
     "flattened": flattened,
 }
-UNSEEN = {"movers", "flattened"}
+UNSEEN = {"movers", "flattened", "signals"}
 """Have what a layer graph does not show: dilation, windows that hang over, a result that is put in order."""
 
 
@@ -207,6 +249,24 @@ def test_that_no_name_gets_out_of_its_comment(name: str, tmp_path: Path) -> None
     model = dataclasses.replace(quantized(mlp()), source_names={"fc1": name, "relu": name, "fc2": name})
     assert run(build(tmp_path, model)) == "16 samples, 0 differ\n"
     assert "system(0);" not in (tmp_path / "net.c").read_text()
+
+
+@pytest.mark.parametrize(
+    "name", ["main", "stdint", "string", "int", "模型", "a b/../c", "9", "*/ #error", "x" * 10_000]
+)
+def test_that_an_export_of_any_name_compiles(name: str, tmp_path: Path) -> None:
+    files = export_model(quantized(mlp()), tmp_path, format="c99", name=name)
+    source = tmp_path / files[0].path
+    assert source.is_file() and source.parent.parent == tmp_path and len(source.name) < 60
+    assert re.fullmatch(r"[A-Za-z]\w*", source.stem)
+    done = subprocess.run(
+        ["gcc", "-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-I.", "-o", "example", "main.c", source.name],
+        cwd=source.parent,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert run(source.parent / "example") == "16 samples, 0 differ\n"
 
 
 def test_that_two_networks_can_be_linked_into_one_program(tmp_path: Path) -> None:

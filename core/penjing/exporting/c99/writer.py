@@ -24,7 +24,7 @@ from penjing.model.model import Model
 @register("c99")
 def write_c99(request: Request) -> tuple[Path, ...]:
     """NAME_c99/: NAME.c, NAME.h, main.c, CMakeLists.txt, README.md, samples/."""
-    name = text.c_name(request.name)
+    name = text.program_name(request.name)
     return write_program(request.model, request.path("_c99"), name, inputs=request.samples)
 
 

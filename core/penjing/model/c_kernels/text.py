@@ -16,6 +16,15 @@ from penjing.model.c_kernels.parts import PARTS, STRUCTS, Rounding, parts
 _WIDTH = {"int8_t": 4, "uint8_t": 4, "int32_t": 11}
 _A_LINE = {"int8_t": 20, "uint8_t": 20, "int32_t": 8}
 _INDENT = "    "
+# fmt: off
+_TAKEN = frozenset(
+    (
+        "main", "stdint", "stdio", "string", "stddef", "limits", "assert", "ctype", "errno", "float", "iso646",
+        "locale", "math", "setjmp", "signal", "stdarg", "stdbool", "stdlib", "tgmath", "time", "wchar", "wctype",
+        "complex", "fenv", "inttypes", "board", "driver", "network", "input", "output", "arena",
+    )
+)
+# fmt: on
 LAYOUTS: Mapping[int, str] = {2: "NC", 3: "NLC", 4: "NHWC"}
 """By the number of axes, batch included."""
 _LONGEST_NAME, _LONGEST_COMMENT = 24, 48
@@ -42,6 +51,16 @@ def c_name(name: str) -> str:
     """A C identifier from a name that may be anything."""
     safe = re.sub(r"[^A-Za-z0-9_]", "_", name)[:_LONGEST_NAME] or "model"
     return f"n{safe}" if safe[0].isdigit() else safe
+
+
+def program_name(name: str) -> str:
+    """The identifier of a network, after which its files are called, too: none that C or its headers have.
+
+    >>> program_name("stdint"), program_name("模型")
+    ('net_stdint', 'model')
+    """
+    safe = c_name(name).strip("_") or "model"
+    return f"net_{safe}" if safe.lower() in _TAKEN else safe
 
 
 def c_comment(text: str) -> str:
