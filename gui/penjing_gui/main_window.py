@@ -124,6 +124,7 @@ class MainWindow(QMainWindow):
             self._show_docks()
         else:
             self.show_start()
+        self._entitle()
         for notice in notices:
             self.notices.show_notice(notice)
 
