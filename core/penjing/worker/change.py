@@ -15,8 +15,8 @@ from penjing.verification.significance import mcnemar
 
 Classes = NDArray[np.int64]
 
-MOST_FLIPS = 500
-"""So many at most are named; `lost`, `gained` and `moved` count all."""
+MOST_FLIPS = 200
+"""So many at most of each kind are named; `lost`, `gained` and `moved` count all."""
 
 
 class Count(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -61,7 +61,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     p_value: float
     """McNemar's exact test, two-sided, of `lost` against `gained`: below 0.05 the change is hardly chance."""
     flips: tuple[Flip, ...] = ()
-    """At most `MOST_FLIPS`: the lost ones first, then the gained, then the moved; the surest before come first."""
+    """At most `MOST_FLIPS` of each kind: first the lost, then the gained, then the moved; the surest come first."""
     confusion: tuple[Count, ...] = ()
     """In the last message: of the samples seen, which class is taken for which now."""
     confusion_before: tuple[Count, ...] = ()
@@ -93,7 +93,7 @@ def change_of(
     flips: list[Flip] = []
     for kind in (lost, gained, moved):
         places = np.flatnonzero(kind)
-        places = places[np.argsort(-np.abs(surety[places]), kind="stable")][: MOST_FLIPS - len(flips)]
+        places = places[np.argsort(-np.abs(surety[places]), kind="stable")][:MOST_FLIPS]
         columns = (column[places].tolist() for column in (truth, before, now))
         for sample, *classes in zip(places.tolist(), *columns, strict=True):
             flips.append(Flip(sample=sample, truth=classes[0], before=classes[1], now=classes[2]))

@@ -51,7 +51,8 @@ class LookPanel(Panel):
         return self.tr("Where it looks")
 
     def show_example(self, index: int) -> None:
-        """Look into another example of the validation data."""
+        """Look into another example of the validation data, when the tab is next seen."""
+        self._count_examples()
         self.sample.setValue(index)
 
     def show_now(self) -> None:
@@ -59,12 +60,16 @@ class LookPanel(Panel):
         data = self.session.data
         for control in (self.sample, self.method):
             control.setEnabled(data is not None)
-        self.sample.setMaximum(0 if data is None else max(data.sizes["val"] - 1, 0))
+        self._count_examples()
         if data is None:
             self._look = None
             self._draw()
         else:
             self._soon.start()
+
+    def _count_examples(self) -> None:
+        data = self.session.data
+        self.sample.setMaximum(0 if data is None else max(data.sizes["val"] - 1, 0))
 
     def _lay_out(self) -> None:
         head = QHBoxLayout()

@@ -11,6 +11,7 @@ from penjing_gui.controls.identity import identify
 from penjing_gui.pages.class_panel import ClassPanel
 from penjing_gui.pages.look_panel import LookPanel
 from penjing_gui.pages.memory_panel import MemoryPanel
+from penjing_gui.pages.samples_panel import SamplesPanel
 
 if TYPE_CHECKING:
     from penjing_gui.pages.panel import Panel
@@ -18,12 +19,15 @@ if TYPE_CHECKING:
 
 
 class Strip(QTabWidget):
-    """The tabs."""
+    """The tabs; a sample that is chosen in one is looked into in the other."""
 
     def __init__(self, session: "Session", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         identify(self, "explore.strip", self.tr("More views"))
         self.setDocumentMode(True)
-        self.panels: tuple[Panel, ...] = (ClassPanel(session), LookPanel(session), MemoryPanel(session))
+        samples, look = SamplesPanel(session), LookPanel(session)
+        self.panels: tuple[Panel, ...] = (ClassPanel(session), samples, look, MemoryPanel(session))
         for panel in self.panels:
             self.addTab(panel, panel.title())
+        samples.chosen.connect(look.show_example)
+        samples.opened_closer.connect(lambda _: self.setCurrentWidget(look))

@@ -1,0 +1,112 @@
+"""Small pictures of examples: an image as it is, traces over time, their spectrogram, or a bar for each feature."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import pyqtgraph as pg
+from numpy.typing import NDArray
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QImage, QPainter, QPen, QPixmap, QPolygonF
+
+from penjing_gui.theme import Colors
+
+Values = NDArray[np.float32]
+Look = Literal["plain", "spectrogram"]
+_MOST_TRACES = 8
+_SHORTEST_WINDOW, _LONGEST_WINDOW = 8, 256
+
+
+def thumbnail(example: Values, *, width: int, height: int, inks: Colors, look: Look = "plain") -> QPixmap:
+    """A picture of an example.
+
+    Args:
+        example: [channels, height, width], [channels, length] or [features].
+        width: Of the picture, in pixels.
+        height: Of the picture, in pixels.
+        inks: Of the present theme.
+        look: `spectrogram` shows what [channels, length] holds at which frequency.
+    """
+    result = QPixmap(width, height)
+    result.fill(QColor(inks.surface))
+    painter = QPainter(result)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    room = QRectF(1, 1, width - 2, height - 2)
+    if example.ndim == 3:
+        _draw_picture(painter, room, _as_picture(example), keeps_shape=True)
+    elif example.ndim == 2 and look == "spectrogram":
+        _draw_picture(painter, room, _as_heat(spectrogram(example)), keeps_shape=False)
+    elif example.ndim == 2:
+        _draw_traces(painter, room, example, inks.series)
+    elif example.size:
+        _draw_bars(painter, room, example, inks)
+    painter.end()
+    return result
+
+
+def spectrogram(example: Values) -> NDArray[np.float64]:
+    """Magnitudes by frequency and time, [window / 2 + 1, windows], the mean of all channels of [channels, length].
+
+    A short-time Fourier transform with Hann windows, each a quarter of the length (but 8 to 256 steps), one beginning
+    after every quarter of the one before.
+    """
+    length = example.shape[1]
+    size = min(max(length // 4, _SHORTEST_WINDOW), _LONGEST_WINDOW, length)
+    starts = np.arange(0, length - size + 1, max(size // 4, 1))
+    pieces = example[:, starts[:, None] + np.arange(size)].astype(np.float64)
+    # A constant part would outshine everything that moves.
+    pieces = (pieces - pieces.mean(axis=2, keepdims=True)) * np.hanning(size + 2)[1:-1]
+    return np.asarray(np.abs(np.fft.rfft(pieces, axis=2)).mean(axis=0).T)
+
+
+def _as_picture(example: Values) -> NDArray[np.ubyte]:
+    shown = example if len(example) == 3 else example.mean(axis=0, keepdims=True)
+    low, high = _span(shown)
+    grey = ((shown - low) / (high - low) * 255).astype(np.ubyte)
+    return np.ascontiguousarray(np.moveaxis(np.broadcast_to(grey, (3, *grey.shape[1:])), 0, -1))
+
+
+def _as_heat(values: NDArray[np.float64]) -> NDArray[np.ubyte]:
+    """Lowest frequencies at the bottom, in cividis."""
+    low, high = _span(values)
+    colours = pg.colormap.get("cividis").map((values[::-1] - low) / (high - low), mode="byte")
+    return np.ascontiguousarray(colours[..., :3])
+
+
+def _draw_picture(painter: QPainter, room: QRectF, picture: NDArray[np.ubyte], *, keeps_shape: bool) -> None:
+    rows, columns = picture.shape[:2]
+    image = QImage(picture.data, columns, rows, 3 * columns, QImage.Format.Format_RGB888)
+    place = room
+    if keeps_shape:
+        scale = min(room.width() / columns, room.height() / rows)
+        place = QRectF(0, 0, columns * scale, rows * scale)
+        place.moveCenter(room.center())
+    # Few pixels are meant to be seen as such, many to be seen as a picture.
+    smooth = max(rows, columns) > max(room.width(), room.height())
+    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, smooth)
+    painter.drawImage(place, image)
+
+
+def _draw_traces(painter: QPainter, room: QRectF, example: Values, series: Sequence[str]) -> None:
+    low, high = _span(example)
+    xs = np.linspace(room.left(), room.right(), example.shape[1])
+    for number, row in enumerate(example[:_MOST_TRACES]):
+        ys = room.bottom() - (row - low) / (high - low) * room.height()
+        painter.setPen(QPen(QColor(series[number % len(series)]), 1))
+        painter.drawPolyline(QPolygonF([QPointF(x, y) for x, y in zip(xs.tolist(), ys.tolist(), strict=True)]))
+
+
+def _draw_bars(painter: QPainter, room: QRectF, example: Values, inks: Colors) -> None:
+    low, high = _span(np.append(example, 0.0))
+    wide = room.width() / len(example)
+    zero = room.bottom() + low / (high - low) * room.height()
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(inks.accent))
+    for number, value in enumerate(example.tolist()):
+        top = room.bottom() - (value - low) / (high - low) * room.height()
+        painter.drawRect(QRectF(room.left() + number * wide, min(top, zero), 0.8 * wide, abs(top - zero)))
+
+
+def _span(values: NDArray[np.floating]) -> tuple[float, float]:
+    low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
+    return (low, high) if high > low else (low - 0.5, low + 0.5)
