@@ -17,6 +17,7 @@ from penjing.worker import progressive
 from penjing.worker.channel import Channel
 from penjing.worker.gathered import first_tables, saliency_picture, wanted_tables
 from penjing.worker.inbox import Inbox
+from penjing.worker.learning import Learning
 from penjing.worker.looking import look
 from penjing.worker.messages import (
     Baseline,
@@ -24,6 +25,7 @@ from penjing.worker.messages import (
     Crashed,
     Failed,
     JobRuns,
+    Learn,
     Measure,
     Measured,
     Message,
@@ -64,6 +66,8 @@ class Engine:
         self._open: Open | None = None
         self._baseline: tuple[OpenSource, Answers] | None = None
         self._measuring: tuple[Measure, Answers] | None = None
+        self._learning: Learning | None = None
+        self._job_runs = False
         self._measured: tuple[int, Model] | None = None
         """Generation and network of the plan that was measured last."""
         self._state: State | None = None
@@ -78,15 +82,18 @@ class Engine:
             self.turn()
 
     def turn(self) -> None:
-        """Answer one request, or measure one batch; waits if there is neither."""
+        """Answer one request, or measure one batch, or learn a little; waits if there is nothing of all this."""
         busy = self._baseline is not None or self._measuring is not None
+        learns = self._learning is not None and not self._job_runs
         if not busy:
             self._say(State(state="idle"))
-        message = self._inbox.take(wait=not busy)
+        message = self._inbox.take(wait=not busy and not learns)
         if message is not None:
             self._handle(message)
-        else:
+        elif busy:
             self._next_batch()
+        else:
+            self._learn()
 
     def _handle(self, message: Message) -> None:
         """One message; whatever goes wrong is told, and the next one is served."""
@@ -125,7 +132,10 @@ class Engine:
                 self._work(lambda opened: look(opened, folder, message, self._measured))
             case Snapshot():
                 self._work(lambda opened: _snapshot(opened, message))
+            case Learn():
+                self._learning = Learning(message, self._require_open(), self._stop_if_asked)
             case JobRuns():
+                self._job_runs = message.running
                 self._use_threads(1 if message.running else THREADS)
             case CancelOpen() | Shutdown():
                 pass  # the hearing thread has dealt with them
@@ -148,7 +158,7 @@ class Engine:
             on_stage(OpenProgress(request=message.request, stage="tables", done=number, total=compressible))
 
         tables = first_tables(opened.evidence, self._channel.exchange, request=message.request, on_layer=on_layer)
-        self._open, self._measured = opened, None
+        self._open, self._measured, self._learning = opened, None, None
         self._channel.send(announcement)
         self._channel.send(tables)
         self._baseline = None if opened.data is None else (message, self._measure_baseline(message, opened))
@@ -240,6 +250,27 @@ class Engine:
             self._baseline = None
         else:
             self._measuring = None
+
+    def _learn(self) -> None:
+        """One probe, unless somebody asks for something meanwhile; then it is repeated later."""
+        learning = self._learning
+        assert learning is not None
+        try:
+            told = learning.step()
+        except Cancelled:
+            return
+        except Exception:
+            self._channel.send(Crashed(text=traceback.format_exc()))
+            self._learning = None
+            return
+        if told is not None:
+            self._channel.send(told)
+        if learning.over:
+            self._learning = None
+
+    def _stop_if_asked(self) -> None:
+        if self._inbox.waits:
+            raise Cancelled
 
     def _work(self, answer: Callable[[Open], Message]) -> None:
         opened = self._require_open()

@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from penjing.estimation.predicted import Predictions
 from penjing.layer_graph import LayerGraph
 from penjing.plan import Plan
 from penjing.results import Accuracy
@@ -93,6 +94,17 @@ class WantLook(Message, frozen=True, kw_only=True):
     method: str
     """An id of the catalogue's `input_saliency`."""
     split: SplitName = "val"
+
+
+class Learn(Message, frozen=True, kw_only=True):
+    """Learn how each layer answers to compression under the steps and methods of `plan` → `Learned`.
+
+    It goes on in the background until all is known, or another `Learn` or `OpenSource` comes; everything else that is
+    asked comes first, and a job that runs, too.
+    """
+
+    request: int
+    plan: Plan
 
 
 class Snapshot(Message, frozen=True, kw_only=True):
@@ -277,6 +289,15 @@ class Look(Message, frozen=True, kw_only=True):
     refused: str | None = None
     """Instead of all this: the code of a message, with `values`."""
     values: dict[str, Value] = msgspec.field(default_factory=dict)
+
+
+class Learned(Message, frozen=True, kw_only=True):
+    """What is known so far of how layers answer: enough to predict any plan, the better the more is `done`."""
+
+    request: int
+    done: int
+    total: int
+    predictions: Predictions
 
 
 class SnapshotWritten(Message, frozen=True, kw_only=True):

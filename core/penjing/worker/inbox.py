@@ -45,6 +45,12 @@ class Inbox:
             plan, self._plan = self._plan, None
             return plan
 
+    @property
+    def waits(self) -> bool:
+        """Whether there is something to do."""
+        with self._changed:
+            return bool(self._requests) or self._plan is not None
+
     def is_superseded(self, message: Measure) -> bool:
         """Whether measuring this plan is of no use any more."""
         with self._changed:

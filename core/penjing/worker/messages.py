@@ -23,6 +23,8 @@ from penjing.worker.engine_messages import (
     DataSummary,
     Failed,
     JobRuns,
+    Learn,
+    Learned,
     Logits,
     Look,
     Measure,
@@ -86,6 +88,8 @@ __all__ = [
     "JobPaused",
     "JobProgress",
     "JobRuns",
+    "Learn",
+    "Learned",
     "Logits",
     "Look",
     "Measure",
@@ -134,6 +138,7 @@ ToEngine = (
     | WantSamples
     | WantLogits
     | WantLook
+    | Learn
     | Snapshot
     | JobRuns
     | Shutdown
@@ -150,6 +155,7 @@ FromEngine = (
     | Samples
     | Logits
     | Look
+    | Learned
     | SnapshotWritten
     | Measured
     | Failed

@@ -11,12 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from penjing.estimation.evaluator import Outputs
 from penjing.estimation.interval import effective_samples, wilson
+from penjing.estimation.margins import margins_of
 from penjing.estimation.measured import accuracy_of, classes_of
 from penjing.estimation.paired import batches, difference, strata
 from penjing.loading.dataset import Dataset, SplitName
@@ -206,16 +205,3 @@ def _reversed_bits(numbers: Indices, bits: int) -> Indices:
 
 def _change(baseline: Baseline, chosen: Classes, seen: NDArray[np.bool_], *, final: bool) -> Change:
     return change_of(baseline.truth, baseline.chosen, chosen, surety=baseline.margins, seen=seen, final=final)
-
-
-def margins_of(output: Tensor, truth: Classes) -> NDArray[np.float64]:
-    """The output of the truth less the largest other one, [n]; of a single output how far it is on the right side."""
-    values = output.double()
-    if values.shape[1] == 1:
-        sides = torch.from_numpy(np.where(truth > 0, 1.0, -1.0))
-        return np.asarray((values[:, 0] * sides).numpy())
-    known = torch.from_numpy(truth < values.shape[1])  # a label that the network has no output for is never right
-    places = torch.from_numpy(truth).clamp(max=values.shape[1] - 1)[:, None]
-    right = torch.where(known, values.gather(1, places)[:, 0], values.amin(dim=1))
-    others = torch.where(known, values.scatter(1, places, -math.inf).amax(dim=1), values.amax(dim=1))
-    return np.asarray((right - others).numpy())

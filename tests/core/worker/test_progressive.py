@@ -9,6 +9,7 @@ import torch
 
 from penjing.compression.simulation import simulate
 from penjing.estimation.evaluator import Outputs, plainly
+from penjing.estimation.margins import margins_of
 from penjing.estimation.measured import measure, predictions
 from penjing.estimation.paired import strata
 from penjing.loading.dataset import Dataset
@@ -17,7 +18,6 @@ from penjing.worker.progressive import (
     Baseline,
     Standing,
     estimate,
-    margins_of,
     measure_baseline,
     measure_change,
     spread_batches,

@@ -1,0 +1,145 @@
+"""Asks a network how it answers to compression: one layer at a time, then whole plans, through the plan's own steps."""
+
+import math
+import time
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from penjing.errors import UserError
+from penjing.estimation.evaluator import Evaluator
+from penjing.estimation.margins import margins_of
+from penjing.estimation.measured import classes_of
+from penjing.estimation.sensitivity import (
+    LARGEST,
+    Joint,
+    Point,
+    Reading,
+    Sensitivity,
+    methods_of,
+    probe_plan,
+    reading,
+    schedule,
+)
+from penjing.layer_graph import LayerGraph
+from penjing.loading.dataset import Dataset
+from penjing.model.model import Model
+from penjing.model.operators.table import operator_of
+from penjing.pipeline.run import run_plan
+from penjing.plan import Plan
+
+MOST_SAMPLES, LEAST_SAMPLES = 512, 32
+SECONDS = 0.25
+"""About so long may one network take to be heard; fewer samples where it is slower."""
+MEMORY = 64 << 20
+_SMALLEST = 1e-12
+
+
+class Prober:
+    """Of one network under the steps and methods of one plan; each `step` is one probe further.
+
+    What compresses how strongly in the plan is of no account.
+    """
+
+    def __init__(
+        self, model: Model, data: Dataset, plan: Plan, *, graph: LayerGraph, on_part: Callable[[], None] = lambda: None
+    ) -> None:
+        """Listen to the network as loaded.
+
+        Args:
+            model: The network as loaded.
+            data: Its validation samples judge, at most 512 of them, fewer of a slow network.
+            plan: Whose steps and methods the probes use.
+            graph: Of the model.
+            on_part: Called often; may raise `errors.Cancelled`.
+        """
+        self._methods = methods_of(plan)
+        self._schedule = schedule(graph, self._methods)
+        self._listener = _Listener(model, data, graph, on_part)
+
+    def nothing(self) -> Sensitivity:
+        """What is known before the first probe."""
+        listener = self._listener
+        return Sensitivity(samples=listener.samples, baseline=listener.baseline, total=len(self._schedule))
+
+    def step(self, known: Sensitivity) -> Sensitivity:
+        """What is known after one more probe, the most telling of those that are left; all of it stays the same."""
+        if known.done >= len(self._schedule):
+            return known
+        task = self._schedule[known.done]
+        if isinstance(task, Plan):
+            return known.with_joint(Joint(plan=task, reading=self._listener.reading(task)))
+        layer, aspect, level = task
+        reading = self._listener.reading(probe_plan(self._methods, layer, aspect, level))
+        return known.with_point(layer, aspect, Point(level=level, reading=reading))
+
+
+class _Listener:
+    """Hears what networks say on the samples that judge, beside what the network as loaded says."""
+
+    def __init__(self, model: Model, data: Dataset, graph: LayerGraph, on_part: Callable[[], None]) -> None:
+        self._model, self._data, self._graph, self._on_part = model, data, graph, on_part
+        self._softmax = any(
+            name == model.outputs[0].layer and operator_of(module).kind == "softmax"
+            for name, module, _ in model.layers()
+        )
+        self._evaluator = Evaluator(data, "val", memory=MEMORY, fast=False)
+        count = len(data.val)
+        few = _spread(count, LEAST_SAMPLES)
+        outputs = self._evaluator.outputs(model, on_part=on_part)
+        outputs(few)
+        started = time.perf_counter()
+        outputs(few)
+        each = (time.perf_counter() - started) / max(len(few), 1)
+        most = max(LEAST_SAMPLES, min(MOST_SAMPLES, int(SECONDS / max(each, 1e-9))))
+        self._indices = _spread(count, most)
+        self._said = self._answers(model)
+        labels = data.val.y if data.metric == "top1" else None
+        self._truth = classes_of(self._said) if labels is None else labels[self._indices]
+        self.baseline = reading(0.0, margins_of(self._said, self._truth))
+
+    @property
+    def samples(self) -> int:
+        """How many judge."""
+        return len(self._indices)
+
+    def reading(self, plan: Plan) -> Reading:
+        """What the network of a plan says; one that cannot be made (nothing would be left) says nothing right."""
+        try:
+            made = run_plan(
+                self._model,
+                plan,
+                self._data,
+                graph=self._graph,
+                training=False,
+                measuring=False,
+                on_progress=lambda _: self._on_part(),
+            ).model
+        except UserError as error:
+            if error.code == "prune.nothing_removed":
+                return self.baseline
+            return reading(math.inf, np.full(self.samples, -LARGEST))
+        said = self._answers(made)
+        return reading(_divergence(self._said, said), margins_of(said, self._truth))
+
+    def _answers(self, model: Model) -> Tensor:
+        """Logits, or of a softmax the logarithm, float64 [n, outputs]."""
+        said = self._evaluator.outputs(model, on_part=self._on_part)(self._indices).double()
+        return said.clamp_min(_SMALLEST).log() if self._softmax else said
+
+
+def _divergence(before: Tensor, after: Tensor) -> float:
+    """Mean KL(before ‖ after) of the classes' chances in nats; of one logit that of its sigmoid."""
+    if before.shape[1] == 1:
+        before, after = (functional.pad(values, (0, 1)) for values in (before, after))
+    first, second = (functional.log_softmax(values, 1) for values in (before, after))
+    found = float((first.exp() * (first - second)).sum(dim=1).mean())
+    return max(0.0, found) if math.isfinite(found) else math.inf
+
+
+def _spread(count: int, most: int) -> NDArray[np.int64]:
+    """Evenly spaced places, because a split may be sorted by class."""
+    return np.unique(np.linspace(0, count - 1, num=min(count, most)).round().astype(np.int64))
