@@ -18,7 +18,7 @@ _SHORTEST_WINDOW, _LONGEST_WINDOW = 8, 256
 
 
 def thumbnail(example: Values, *, width: int, height: int, inks: Colors, look: Look = "plain") -> QPixmap:
-    """A picture of an example.
+    """A picture of an example on a ground that shows through.
 
     Args:
         example: [channels, height, width], [channels, length] or [features].
@@ -28,7 +28,7 @@ def thumbnail(example: Values, *, width: int, height: int, inks: Colors, look: L
         look: `spectrogram` shows what [channels, length] holds at which frequency.
     """
     result = QPixmap(width, height)
-    result.fill(QColor(inks.surface))
+    result.fill(Qt.GlobalColor.transparent)
     painter = QPainter(result)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     room = QRectF(1, 1, width - 2, height - 2)

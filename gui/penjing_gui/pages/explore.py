@@ -55,7 +55,7 @@ class ExplorePage(Page):
         self.histogram = identify(Histogram(), "plot.histogram", self.tr("Weights"))
         self.heatmap = identify(Heatmap(), "plot.saliency", self.tr("Saliency"))
         self.strip = Strip(session)
-        self.log = identify(_toggle(self.tr("Log")), "plot.log", self.tr("Logarithmic counts"))
+        self.log = identify(_toggle(self.tr("Log scale")), "plot.log", self.tr("Logarithmic counts"))
         self.before = identify(_toggle(self.tr("Before (B)")), "plot.before", self.tr("Show the network as loaded"))
         self.title = _plain(heading=True)
         self.facts = _plain(muted=True)
