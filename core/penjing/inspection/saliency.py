@@ -11,7 +11,7 @@ from torch import Tensor
 
 from penjing.errors import UserError
 from penjing.inspection.criteria.evidence import Evidence
-from penjing.inspection.criteria.registry import registry
+from penjing.inspection.criteria.registry import registry, stated_errors
 from penjing.model.model import Model
 
 if TYPE_CHECKING:
@@ -41,6 +41,12 @@ def weight_scores_from(evidence: Evidence, layer: str, criterion: str) -> Tensor
 def filter_scores_from(evidence: Evidence, layer: str, criterion: str) -> Tensor:
     """Scores of whole filters from evidence that several layers share; errors as `weight_scores_from`."""
     return _finite(evidence, layer, registry()["filter_criterion", criterion](evidence, layer))
+
+
+def filter_errors_from(evidence: Evidence, layer: str, criterion: str) -> Tensor | None:
+    """How far the scores of whole filters may be off, float32 [out]; None for a criterion that estimates nothing."""
+    error = stated_errors().get(criterion)
+    return None if error is None else error(evidence, layer).to(torch.float32)
 
 
 def _finite(evidence: Evidence, layer: str, scores: Tensor) -> Tensor:

@@ -8,8 +8,9 @@ from torch.nn import functional as F
 
 from penjing.catalogue.methods import methods
 from penjing.errors import UserError
+from penjing.inspection.criteria.evidence import Evidence
 from penjing.inspection.criteria.registry import registry
-from penjing.inspection.saliency import filter_scores, weight_scores
+from penjing.inspection.saliency import filter_errors_from, filter_scores, filter_scores_from, weight_scores
 from penjing.loading.dataset import Dataset
 from penjing.model.model import Model
 from penjing.model.modules import Add, GlobalAveragePool
@@ -211,17 +212,88 @@ def test_that_obd_is_half_the_second_derivative_times_the_squared_weight() -> No
     )
 
 
-def test_that_hutchinsons_estimate_finds_the_heavy_diagonal() -> None:
-    model, data = tiny(), few_data((2, 3, 3), 8)
-    values, labels = data.batch(data.train, np.arange(8)), torch.from_numpy(data.train.y)
-    weight = model.weight("conv")  # 54 weights: estimated
+def bent(classes: int) -> Model:
+    """Larger than what is probed value by value, behind it what is not piecewise linear."""
+    nodes = [
+        ("conv", nn.Conv2d(2, 4, 3, padding=1), ""),
+        ("act", nn.Tanh(), ""),
+        ("conv2", nn.Conv2d(4, 4, 3), ""),
+        ("act2", nn.Sigmoid(), ""),
+        ("flat", nn.Flatten(), ""),
+        ("fc", nn.Linear(36, classes), ""),
+    ]
+    return network((2, 5, 5), nodes)
+
+
+def straight(classes: int) -> Model:
+    """The same with ReLU and pooling alone."""
+    nodes = [
+        ("conv", nn.Conv2d(2, 4, 3, padding=1), ""),
+        ("act", nn.ReLU(), ""),
+        ("pool", nn.MaxPool2d(2, stride=1), ""),
+        ("conv2", nn.Conv2d(4, 4, 3), ""),
+        ("flat", nn.Flatten(), ""),
+        ("fc", nn.Linear(16, classes), ""),
+    ]
+    return network((2, 5, 5), nodes)
+
+
+def exact_curvature(model: Model, data: Dataset) -> Tensor:
+    start, losses = loss_from(model, "act", data)
+    size = start.numel()
+    diagonal = _hessian(lambda a: losses(a).sum(), start).reshape(size, size).diagonal()  # type: ignore[operator]
+    return diagonal.reshape(start.shape).abs().sum(dim=(2, 3)).mean(dim=0)
+
+
+def test_that_the_curvature_of_a_piecewise_linear_network_is_exact_whatever_its_size() -> None:
+    model, data = straight(5), few_data((2, 5, 5), 4)
+    evidence = Evidence(model, data)
+    scores, error = (judge(evidence, "conv", "curvature") for judge in (filter_scores_from, filter_errors_from))
+    assert torch.allclose(scores, exact_curvature(model, data), rtol=1e-3)
+    assert error is not None and not error.any()
+
+
+@pytest.mark.parametrize(("make", "classes"), [(bent, 4), (bent, 40), (straight, 40)])
+def test_that_estimated_curvature_is_right_within_its_stated_error(make: object, classes: int) -> None:
+    model: Model = make(classes)  # type: ignore[operator]
+    data = few_data((2, 5, 5), 4)
+    expected, off, stated = exact_curvature(model, data), [], []
+    for seed in range(5):
+        evidence = Evidence(model, data, seed)
+        scores, error = (judge(evidence, "conv", "curvature") for judge in (filter_scores_from, filter_errors_from))
+        assert error is not None
+        off.append((scores - expected).abs())
+        stated.append(error)
+    assert bool((torch.stack(off) <= torch.stack(stated)).all())
+    if make is straight:  # the random signs stand for classes, not for positions: that costs little
+        assert bool((torch.stack(stated) < expected).all())
+
+
+@pytest.mark.parametrize(("make", "layer"), [(bent, "conv"), (bent, "conv2"), (straight, "conv2")])
+def test_that_estimated_obd_is_right_within_its_stated_error(make: object, layer: str) -> None:
+    model: Model = make(4)  # type: ignore[operator]
+    data = few_data((2, 5, 5), 6)
+    values, labels = data.batch(data.train, np.arange(6)), torch.from_numpy(data.train.y)
+    weight = model.weight(layer)
     hessian = _hessian(
-        lambda w: F.cross_entropy(torch.func.functional_call(model.module, {"conv.weight": w}, (values,)), labels),
+        lambda w: F.cross_entropy(torch.func.functional_call(model.module, {f"{layer}.weight": w}, (values,)), labels),
         weight,
     )
-    exact = 0.5 * hessian.reshape(54, 54).diagonal().reshape(weight.shape).clamp_min(0) * weight.square()
-    scores = weight_scores(model, "conv", "obd", data=data)
-    assert np.corrcoef(scores.flatten(), exact.flatten())[0, 1] > 0.7
+    diagonal = hessian.reshape(weight.numel(), weight.numel()).diagonal().reshape(weight.shape)
+    expected = (0.5 * diagonal.clamp_min(0) * weight.square()).flatten(1).sum(dim=1)
+    for seed in range(3):
+        evidence = Evidence(model, data, seed)
+        scores, error = (judge(evidence, layer, "obd") for judge in (filter_scores_from, filter_errors_from))
+        assert error is not None and bool((error > 0).all())
+        assert bool(((scores - expected).abs() <= error).all())
+
+
+def test_that_criteria_that_estimate_nothing_state_no_error() -> None:
+    evidence = Evidence(tiny(), few_data((2, 3, 3), 4))
+    assert {name for name in methods("filter_criterion") if filter_errors_from(evidence, "conv", name) is not None} == {
+        "curvature",
+        "obd",
+    }
 
 
 @pytest.mark.parametrize(("make", "layer"), [(tiny, "conv"), (signal, "pw"), (tiny, "fc")])

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from penjing.errors import UserError
+from penjing.inspection.criteria.curvature import Diagonal, Loss, twice_differentiable
 from penjing.inspection.execution import affordable, execute, look_only
 from penjing.inspection.few_samples import FewSamples, few_samples
 from penjing.inspection.graph import layer_graph
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 SAMPLES = 256
 """Most samples that a criterion looks at."""
+CURVED_SAMPLES = 64
+"""Samples whose loss is differentiated twice."""
 
 
 @dataclass(frozen=True)
@@ -95,22 +98,67 @@ class Evidence:
         pairs = zip(weights.items(), slopes, strict=True)
         return {name: (weight * 0 if slope is None else slope).to(torch.float64) for (name, weight), slope in pairs}
 
-    def losses(self, results: Mapping[str, Tensor], samples: FewSamples | None = None) -> Tensor:
+    def losses(self, results: Mapping[str, Tensor]) -> Tensor:
         """The cross-entropy of each sample, [n], from the results of a run.
 
         Raises:
             UserError: `saliency.needs_classes` if the network's output is not [n, classes].
         """
-        samples = self.samples if samples is None else samples
-        layer = self.model.outputs[0].layer
-        scores = results[layer]
+        self.check_classes(results)
+        scores = results[self.model.outputs[0].layer]
+        if self.logits != self.model.outputs[0].layer:
+            scores = scores.clamp_min(1e-12).log()
+        assert self.samples.labels is not None
+        return F.cross_entropy(scores, self.samples.labels, reduction="none")
+
+    @functools.cached_property
+    def neuron_curvature(self) -> Mapping[str, Diagonal]:
+        """∂²L_j/∂a² of every layer that `neurons` names, for few samples j: [n, …]."""
+        samples, names = self._fewer, dict.fromkeys(self.neurons.values())
+        with torch.enable_grad():
+            values = samples.values.clone().requires_grad_()
+            keep = frozenset({*names, self.logits})
+            found = execute(twice_differentiable(self.model), values, look_only, keep=keep)
+            loss = self._loss(found, samples, each=True)
+            return loss.diagonals({name: found[name] for name in names}, self.generator("neurons"))
+
+    @functools.cached_property
+    def weight_curvature(self) -> Mapping[str, Diagonal]:
+        """∂²L/∂w² of every compressible layer, L the mean loss of few samples."""
+        samples, model = self._fewer, twice_differentiable(self.model).copy()
+        weights = {layer.name: model.layer(layer.name).get_parameter("weight") for layer in self.graph.compressible}
+        with torch.enable_grad():
+            for weight in weights.values():
+                weight.requires_grad_()
+            found = execute(model, samples.values, look_only, keep=frozenset({self.logits}))
+            return self._loss(found, samples, each=False).diagonals(weights, self.generator("weights"))
+
+    def _loss(self, results: Mapping[str, Tensor], samples: FewSamples, *, each: bool) -> Loss:
+        self.check_classes(results)
+        assert samples.labels is not None
+        return Loss(results[self.logits], samples.labels, each)
+
+    @functools.cached_property
+    def _fewer(self) -> FewSamples:
+        samples = self.samples
+        every = max(1, -(-len(samples) // CURVED_SAMPLES))
+        return FewSamples(samples.values[::every], None if samples.labels is None else samples.labels[::every])
+
+    @functools.cached_property
+    def logits(self) -> str:
+        """The layer whose results are the scores of the classes: the output, or what a softmax at the end reads."""
+        layer = self.graph.by_name.get(self.model.outputs[0].layer)
+        return layer.inputs[0] if layer is not None and layer.kind == "softmax" else self.model.outputs[0].layer
+
+    def check_classes(self, results: Mapping[str, Tensor]) -> None:
+        """Nothing if the network's output is [n, classes].
+
+        Raises:
+            UserError: `saliency.needs_classes`.
+        """
+        scores = results[self.model.outputs[0].layer]
         if scores.dim() != 2 or scores.shape[1] < 2:
             raise UserError("saliency.needs_classes", shape=list(scores.shape[1:]))
-        kind = self.graph.by_name[layer].kind if layer in self.graph.by_name else ""
-        if kind == "softmax":
-            scores = scores.clamp_min(1e-12).log()
-        assert samples.labels is not None
-        return F.cross_entropy(scores, samples.labels, reduction="none")
 
     def _chosen(self, values: Tensor) -> Tensor:
         with torch.no_grad():

@@ -20,6 +20,7 @@ Score = Callable[[Evidence, str], Tensor]
 
 _FAMILIES = ("weights", "filters", "activations", "gradients", "second_order")
 _REGISTRY: dict[tuple[CriterionKind, str], Score] = {}
+_ERRORS: dict[str, Score] = {}
 
 
 def judges_weights(id_: str, *, filters: Literal["sum", "mean"] | None) -> Callable[[Score], Score]:
@@ -44,6 +45,23 @@ def judges_filters(id_: str, *, weights: bool = True) -> Callable[[Score], Score
         return score
 
     return register
+
+
+def states_error(id_: str) -> Callable[[Score], Score]:
+    """Register how far a criterion's estimates of whole filters may be off; other criteria are exact."""
+
+    def register(error: Score) -> Score:
+        assert id_ not in _ERRORS, id_
+        _ERRORS[id_] = error
+        return error
+
+    return register
+
+
+def stated_errors() -> Mapping[str, Score]:
+    """By criterion: the stated error of every filter's score, [out]; missing ones are exact."""
+    _load()
+    return _ERRORS
 
 
 def registry() -> Mapping[tuple[CriterionKind, str], Score]:

@@ -2,51 +2,47 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from penjing.inspection.criteria.activations import by_neuron
 from penjing.inspection.criteria.evidence import Evidence
-from penjing.inspection.criteria.registry import judges_filters, judges_weights
-from penjing.inspection.execution import execute, look_only
-from penjing.inspection.few_samples import FewSamples
-from penjing.model.model import Model
+from penjing.inspection.criteria.registry import judges_filters, judges_weights, states_error
+from penjing.inspection.execution import execute
 from penjing.model.operators.table import operator_of
 
-PROBES = 32
-"""Random probes of a Hutchinson estimate; at most so many values are probed one by one instead, which is exact."""
-
-SAMPLES = 64
-"""Samples whose loss is differentiated twice."""
+STANDARD_ERRORS = 3
+"""What is stated: errors of one probe are in all positions at once, and 32 probes know their own spread but roughly."""
 
 
 @judges_filters("curvature")
 def curvature(evidence: Evidence, layer: str) -> Tensor:
-    """1/n Σ_j ‖∂²L/∂(a_i^j)²‖₁ over a neuron's positions; the diagonal exact or by Hutchinson's estimate.
+    """1/n Σ_j ‖∂²L/∂(a_i^j)²‖₁ over a neuron's positions.
 
-    Source: LeCun 1990 for the diagonal, Hutchinson 1990 for the estimate E[v ⊙ Hv], v of random signs.
+    Source: LeCun 1990 for the diagonal, Hutchinson 1990 for what is estimated of it.
     """
-    name, samples = evidence.neurons[layer], _fewer(evidence.samples)
-    with torch.enable_grad():
-        values = samples.values.clone().requires_grad_()
-        found = execute(_twice_differentiable(evidence.model), values, look_only, keep=frozenset({name}))
-        loss = evidence.losses(found, samples).sum()
-        # Samples do not meet in evaluation mode: one probe serves them all, each with its own second derivative.
-        diagonal = _diagonal(loss, found[name], evidence.generator(layer), shared=1)
-    return by_neuron(evidence, layer, diagonal).abs().sum(dim=2).mean(dim=0)
+    return _by_neuron(evidence, layer, evidence.neuron_curvature[evidence.neurons[layer]].values.abs())
+
+
+@states_error("curvature")
+def curvature_error(evidence: Evidence, layer: str) -> Tensor:
+    """By how much an estimated curvature may be off: 3/n Σ_j Σ of the standard errors over a neuron's positions."""
+    return STANDARD_ERRORS * _by_neuron(evidence, layer, evidence.neuron_curvature[evidence.neurons[layer]].error)
 
 
 @judges_weights("obd", filters="sum")
 def obd(evidence: Evidence, layer: str) -> Tensor:
-    """½ h_kk w_k², h the diagonal of the Hessian of the mean loss (LeCun 1990), exact or by Hutchinson's estimate.
+    """½ h_kk w_k², h the diagonal of the Hessian of the mean loss (LeCun 1990), exact for few weights, else estimated.
 
     An estimate below 0 says nothing but that h is small: it counts as 0.
     """
-    samples, model = _fewer(evidence.samples), _twice_differentiable(evidence.model).copy()
-    with torch.enable_grad():
-        weight = model.layer(layer).get_parameter("weight").requires_grad_()
-        loss = evidence.losses(execute(model, samples.values, look_only), samples).mean()
-        diagonal = _diagonal(loss, weight, evidence.generator(layer), shared=0)
-    return 0.5 * diagonal.to(torch.float64).clamp_min(0) * evidence.weight(layer).square()
+    found = evidence.weight_curvature[layer].values.to(torch.float64)
+    return 0.5 * found.clamp_min(0) * evidence.weight(layer).square()
+
+
+@states_error("obd")
+def obd_error(evidence: Evidence, layer: str) -> Tensor:
+    """By how much a filter's estimated sum may be off: 3 Σ of the standard errors of its weights' scores."""
+    found = evidence.weight_curvature[layer].error.to(torch.float64)
+    return 0.5 * STANDARD_ERRORS * (found * evidence.weight(layer).square()).flatten(1).sum(dim=1)
 
 
 @judges_weights("obs", filters="sum")
@@ -72,19 +68,6 @@ def obs(evidence: Evidence, layer: str) -> Tensor:
     return scores.reshape(weight.shape)
 
 
-class _HardSigmoid(nn.Module):
-    """relu6(x + 3) / 6: torch differentiates its own hard sigmoid only once."""
-
-    def forward(self, values: Tensor) -> Tensor:
-        """Of any shape."""
-        return F.relu6(values + 3) / 6
-
-
-def _twice_differentiable(model: Model) -> Model:
-    once = [name for name, module, _ in model.layers() if operator_of(module).kind == "hard_sigmoid"]
-    return model.replace_layers({name: _HardSigmoid() for name in once}) if once else model
-
-
 def _second_moment(module: nn.Module, values: Tensor) -> Tensor:
     """1/m Σ x xᵀ of the columns that a layer's filters meet, [groups, columns, columns], float64."""
     total, count = torch.zeros((), dtype=torch.float64), 0
@@ -94,27 +77,5 @@ def _second_moment(module: nn.Module, values: Tensor) -> Tensor:
     return total / count
 
 
-def _diagonal(loss: Tensor, values: Tensor, generator: torch.Generator, *, shared: int) -> Tensor:
-    """The diagonal of ∂²loss/∂values²; the first `shared` axes are independent of each other and probed together."""
-    (slope,) = torch.autograd.grad(loss, values, create_graph=True, allow_unused=True, materialize_grads=True)
-    if not slope.requires_grad:
-        return torch.zeros_like(values)
-    inner = values.shape[shared:]
-    elements = inner.numel()
-    exact = elements <= PROBES
-    total = torch.zeros_like(values)
-    for index in range(elements if exact else PROBES):
-        if exact:
-            probe = F.one_hot(torch.tensor(index), elements).to(values.dtype).reshape(inner).expand(values.shape)
-        else:
-            probe = torch.randint(0, 2, values.shape, generator=generator).to(values.dtype) * 2 - 1
-        (product,) = torch.autograd.grad(
-            slope, values, probe, retain_graph=True, allow_unused=True, materialize_grads=True
-        )
-        total += probe * product
-    return (total if exact else total / PROBES).detach()
-
-
-def _fewer(samples: FewSamples) -> FewSamples:
-    every = max(1, -(-len(samples) // SAMPLES))
-    return FewSamples(samples.values[::every], None if samples.labels is None else samples.labels[::every])
+def _by_neuron(evidence: Evidence, layer: str, values: Tensor) -> Tensor:
+    return by_neuron(evidence, layer, values).sum(dim=2).mean(dim=0)
