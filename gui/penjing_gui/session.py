@@ -21,13 +21,14 @@ from penjing.plan import Distillation, Plan
 from penjing.planning.fit import Budgets
 from penjing.planning.presets import preset
 from penjing.project.values import Project, Run, RunKind
-from penjing.results import RunResult
+from penjing.results import Accuracy, RunResult
 from penjing.worker import messages as wire
 from penjing.worker.exchange import Exchange
 from penjing.worker.received import received_tables, received_values
 from penjing_gui.edits import for_all, for_layers, same_network
 from penjing_gui.engine import Engine
 from penjing_gui.figures import ExactFigures
+from penjing_gui.foresight import Foresight
 from penjing_gui.job_runner import JobRunner
 from penjing_gui.jobs import Job
 from penjing_gui.notices import Notice
@@ -35,7 +36,6 @@ from penjing_gui.opening import Opening, Pending
 from penjing_gui.projects import Projects
 from penjing_gui.results import Results
 from penjing_gui.session_state import SessionState
-from penjing_gui.sweeps import Sweeps
 from penjing_gui.sweeps import Sweeps
 from penjing_gui.texts import Texts
 from penjing_gui.undo import PlanCommand
@@ -102,7 +102,8 @@ class Session(SessionState):
         self.engine.received.connect(self._hear)
         self.results = Results(self)
         self.projects = Projects(self)
-        self.sweeps = Sweeps(self)
+        self.foresight = Foresight(self)
+        self.foresight.changed.connect(self.accuracy_changed)
         self.sweeps = Sweeps(self)
 
     @property
@@ -293,6 +294,17 @@ class Session(SessionState):
         """A number that no message carries yet."""
         return next(self._requests)
 
+    @property
+    def shown_accuracy(self) -> Accuracy | None:
+        """Of the present plan as measured, else as predicted, else what was measured last (`accuracy_is_stale`)."""
+        predicted = None if self.accuracy_is_current else self.foresight.accuracy(self._plan)
+        return self._accuracy if predicted is None else predicted
+
+    @property
+    def accuracy_is_stale(self) -> bool:
+        """Whether `shown_accuracy` is of an earlier plan."""
+        return not self.accuracy_is_current and self.foresight.accuracy(self._plan) is None
+
     # ------------------------------------------------------------------------------------------- plans and figures
 
     def _set_plan(self, plan: Plan) -> None:
@@ -309,6 +321,7 @@ class Session(SessionState):
             self._accuracy_generation = self._generation
         elif not self._measure_soon.isActive():
             self._measure_soon.start()
+        self.foresight.consider()
         self.plan_changed.emit(plan)
         self.figures_changed.emit()
         self.accuracy_changed.emit()
@@ -368,6 +381,8 @@ class Session(SessionState):
             case wire.Baseline() if message.request == self._open_request:
                 self._baseline_accuracy = message.accuracy
                 self._baseline_per_class = message.per_class or self._baseline_per_class
+                self._baseline_final = message.final
+                self.foresight.consider()
                 self.figures_changed.emit()
                 self.accuracy_changed.emit()
             case wire.Measured() if message.generation == self._generation:
@@ -375,7 +390,11 @@ class Session(SessionState):
                 self.measured_generation = message.generation
                 self._per_class = message.per_class or self._per_class
                 self._change = message.change
+                if message.final:
+                    self.foresight.measured(self._plan, message.accuracy)
                 self.accuracy_changed.emit()
+            case wire.Learned():
+                self.foresight.hear(message)
             case wire.Saliency() if message.request in self._asked:
                 self._asked.discard(message.request)
                 self.saliency_received.emit(message, self.exchange.map(message.file)(message.block))
@@ -412,6 +431,7 @@ class Session(SessionState):
         self.jobs.engine_restarted()
         self._asked.clear()
         self._wanted.clear()
+        self.foresight.forget()
         self._accuracy_generation = self.measured_generation = -1
         self.accuracy_changed.emit()
 
@@ -422,6 +442,7 @@ class Session(SessionState):
         if not again:
             self._reset()
             self.results.forget()
+            self.foresight.forget()
         self._opened, self._open_request = arriving, pending.request
         self._source, self._data_source = pending.source, pending.data
         self._tables, self._values = received_tables(tables, mapped), received_values(tables, mapped)
@@ -430,6 +451,7 @@ class Session(SessionState):
             self._new_exact()
             self.tables_changed.emit()
             self._measure(full=False)
+            self.foresight.consider()
             return
         self._layer = (
             max(arriving.graph.compressible, key=lambda layer: layer.weights).name

@@ -102,6 +102,11 @@ class SessionState(QObject):
         return msgspec.structs.replace(self._exact.baseline, accuracy=self._baseline_accuracy)
 
     @property
+    def baseline_is_final(self) -> bool:
+        """Whether the network as loaded has been measured on all validation samples."""
+        return self._baseline_final
+
+    @property
     def baseline_per_class(self) -> tuple[float | None, ...]:
         """Accuracy of the network as loaded on each class, when it has been measured."""
         return self._baseline_per_class
@@ -204,6 +209,7 @@ class SessionState(QObject):
         self._figures_current = False
         self._baseline_accuracy: Accuracy | None = None
         self._baseline_per_class: tuple[float | None, ...] = ()
+        self._baseline_final = False
         self._accuracy: Accuracy | None = None
         self._accuracy_generation = -1
         self._per_class: tuple[float | None, ...] = ()

@@ -29,6 +29,7 @@ class StatusBar(QStatusBar):
         session.accuracy_changed.connect(self._show)
         session.opened.connect(self._ready)
         session.engine_state_changed.connect(self._show_engine)
+        session.foresight.changed.connect(lambda: self._show_engine(session.engine.state))
         session.open_progressed.connect(self._show_opening)
         session.noticed.connect(self._show_notice)
         self._ready()
@@ -58,17 +59,21 @@ class StatusBar(QStatusBar):
         told = [words.accuracy(before.accuracy)] if before.accuracy is not None else []
         text = " · ".join([*told, words.size(before.size_bytes)])
         self._put(self._baseline, self.tr("baseline {figures}").format(figures=text))
-        accuracy = session.accuracy
+        accuracy = session.shown_accuracy
         told = []
         if accuracy is not None:
-            told = [words.accuracy(accuracy) if session.accuracy_is_current else "…"]
+            told = ["…" if session.accuracy_is_stale else words.accuracy(accuracy)]
         times = words.ratio(before.size_bytes, now.size_bytes)
         size = words.size(now.size_bytes) if session.figures_are_current else "…"
         text = " · ".join([*told, f"{size} ({times})" if times else size])
         self._put(self._now, self.tr("now {figures}").format(figures=text))
 
     def _show_engine(self, state: str) -> None:
-        self._put(self._engine, engine_words(state))
+        known = self._session.foresight
+        told = engine_words(state)
+        if known.done < known.total:
+            told += " · " + self.tr("trying layers {share:.0f} %").format(share=100 * known.done / known.total)
+        self._put(self._engine, told)
 
     def _show_opening(self, progress: OpenProgress | None) -> None:
         if progress is None:

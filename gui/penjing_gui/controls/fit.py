@@ -137,7 +137,7 @@ class FitPanel(QScrollArea):
 
     def _show_accuracy(self) -> None:
         session = self._session
-        value = session.accuracy
+        value = session.shown_accuracy
         if value is None:
             waiting = session.data is not None
             seen = "" if waiting or not session.is_open else self.tr("no data to measure with")
@@ -146,7 +146,7 @@ class FitPanel(QScrollArea):
             measured = self.tr("measured") if value.kind == "measured" else self.tr("predicted")
             metric = [self.tr("agreement with the original")] if value.metric == "agreement" else []
             seen = ", ".join([f"n={value.n}", measured, *metric])
-            self._put(self._accuracy, words.accuracy(value), stale=not session.accuracy_is_current, more=seen)
+            self._put(self._accuracy, words.accuracy(value), stale=session.accuracy_is_stale, more=seen)
         self._seen.say(seen, seen, "muted")
 
     def _put(self, label: Readout, text: str, *, stale: bool, more: str = "") -> None:

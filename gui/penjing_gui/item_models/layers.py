@@ -61,6 +61,7 @@ class LayersModel(QAbstractTableModel):
         session.opened.connect(self._reset)
         session.plan_changed.connect(self._update)
         session.tables_changed.connect(self._update)
+        session.foresight.changed.connect(self._update)
         session.device_changed.connect(self._update)
         self._reset()
 
@@ -197,7 +198,8 @@ class LayersModel(QAbstractTableModel):
             Column.NOW: self.tr("Bytes under this device's storage"),
             Column.SPARSITY: self.tr("Share of the layer's weights that are cut or zero"),
             Column.SENSITIVITY: self.tr(
-                "Share of the weights' energy that rounding to 4 bits loses, beside the others"
+                "How far cutting or rounding this layer alone moves the answers, beside the others; "
+                "until that is tried, the energy that rounding to 4 bits loses"
             ),
         }
 
@@ -271,7 +273,7 @@ class LayersModel(QAbstractTableModel):
         self._now = session.layer_shares(plan) or self._now
         self._settings = {layer.name: plan.settings(layer.name) for layer in self._layers}
         self._set_apart = frozenset(plan.layers)
-        self._sensitivity = _shares_of_largest(session.tables)
+        self._sensitivity = {**_shares_of_largest(session.tables), **session.foresight.sensitivity}
 
 
 def _shares_of_largest(tables: Tables) -> dict[str, float]:

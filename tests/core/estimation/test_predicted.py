@@ -8,36 +8,27 @@ from numpy.typing import NDArray
 
 from penjing.estimation.calibration import Scales, chances_right, learned, trusted
 from penjing.estimation.fitting import fitted
-from penjing.estimation.predicted import Predictions, Predictor, changes
+from penjing.estimation.predicted import Predictions, Predictor
 from penjing.estimation.sensitivity import (
-    Joint,
-    Point,
     Sensitivity,
     methods_of,
     probe_plan,
-    probes,
     reading,
     schedule,
-    strength,
-    whole_plans,
 )
 from penjing.inspection.graph import layer_graph
 from penjing.layer_graph import LayerGraph
 from penjing.plan import Plan
 from penjing.results import Accuracy
+from tests.support.answers import SAMPLES, margins, of_layers
 from tests.support.teaching import convolutional
 
 Vector = NDArray[np.float64]
-SAMPLES = 256
 
 
 @pytest.fixture(scope="module")
 def graph() -> LayerGraph:
     return layer_graph(convolutional())
-
-
-def margins() -> Vector:
-    return np.random.default_rng(0).normal(3, 2, SAMPLES)
 
 
 def accuracy(value: float, *, half: float = 0.01, kind: str = "measured") -> Accuracy:
@@ -50,25 +41,6 @@ def accuracy(value: float, *, half: float = 0.01, kind: str = "measured") -> Acc
         metric="top1",
         split="val",  # type: ignore[arg-type]
     )
-
-
-def of_layers(graph: LayerGraph, *, noise: float, joints: bool = True) -> Sensitivity:
-    """A network each of whose layers adds its own noise to the margins, by its strength, and halves them."""
-    before = margins()
-    moves = {
-        (layer.name, aspect): noise * np.random.default_rng(number).normal(size=SAMPLES)
-        for number, layer in enumerate(graph.compressible)
-        for aspect in ("sparsity", "filters", "weight_bits", "activation_bits")
-    }
-    found = Sensitivity(samples=SAMPLES, baseline=reading(0.0, before))
-    for layer, aspect, level in probes(graph):
-        how = strength(aspect, level)
-        after = 0.5 * (before + how * moves[layer, aspect])
-        found = found.with_point(layer, aspect, Point(level=level, reading=reading(how, after)))
-    for plan in whole_plans(graph, Plan()) if joints else ():
-        total = sum((strength(aspect, level) * moves[layer, aspect] for layer, aspect, level in changes(graph, plan)))
-        found = found.with_joint(Joint(plan=plan, reading=reading(0.1, 0.1 * (before + total))))
-    return found
 
 
 def test_that_layers_add_up_whatever_all_margins_shrink_by(graph: LayerGraph) -> None:
