@@ -17,13 +17,14 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import live_measured, live_speed, live_structure
+from benchmarks import live_measured, live_predicted, live_speed, live_structure
 from benchmarks.bars import Finding, table
 
 ROOT = Path(__file__).parents[1]
 PARTS: dict[str, Callable[[bool], dict[str, Finding]]] = {
     "L1": live_structure.exact,
     "L2": live_structure.scale,
+    "L3": live_predicted.predicted,
     "L4": live_measured.first_numbers,
     "L5": live_speed.evaluator,
     "L6": live_speed.superseded,

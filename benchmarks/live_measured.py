@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.bars import Finding, at_least, at_most, cpu
-from benchmarks.live_plans import applied, unlearned, networks, random_plan
+from benchmarks.live_plans import applied, networks, random_plan, unlearned
 from penjing.compression.simulation import simulate
 from penjing.estimation.evaluator import Evaluator
 from penjing.estimation.interval import Z

@@ -12,7 +12,7 @@ LOGISTIC = 1.702
 """1 / (1 + exp(-1.702 x)) is within 0.0095 of the normal distribution function."""
 LEAST = 0.02
 """Errors count relative to the loss and this much more: a broken network is not what people look for."""
-TIGHT = 0.5
+TIGHT = 5.0
 """How dear it is to leave the plain sum, beside the sum of such errors over all plans."""
 STEPS = (2.0, 1.0, 0.5, 0.25)
 FOLDS = 6
