@@ -59,7 +59,10 @@ class Assembly:
         Raises:
             UserError: `load.unsupported_form`, `load.bad_node`, `load.too_big`, `load.not_finite`.
         """
-        drafts = self._drafts(node, reading)
+        return self.put(self._drafts(node, reading), node, wanted=wanted, first=first, own=own)
+
+    def put(self, drafts: Sequence[Draft], node: SourceNode, *, wanted: str, first: str, own: str = "") -> Activation:
+        """Layers that are already drafted, each fed by the one before; names as for `read`."""
         for index, draft in enumerate(drafts):
             inputs = tuple(first if name == PREVIOUS else name for name in draft.inputs)
             last = index == len(drafts) - 1
@@ -68,11 +71,6 @@ class Assembly:
             part = label if last else f"{label}_{draft.kind}"
             first = self._add(dataclasses.replace(draft, inputs=inputs), part, source, node)
         return Activation(first, self._shapes[first])
-
-    def put(self, draft: Draft, wanted: str, node: SourceNode) -> Activation:
-        """One layer that is already drafted."""
-        name = self._add(draft, wanted, wanted, node)
-        return Activation(name, self._shapes[name])
 
     def finish(self, outputs: Sequence[tuple[str, str]], *, opset: int | None = None) -> Model:
         """The model; `outputs` are (the file's own name, layer).

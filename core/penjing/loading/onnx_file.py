@@ -1,5 +1,6 @@
 """Reads an ONNX file into module form: limits first, then node after node through the operator table."""
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -14,10 +15,15 @@ from penjing.loading.onnx_folding import FOLDED, folded
 from penjing.loading.onnx_names import LayerNames
 from penjing.loading.onnx_regions import Waiting, settled
 from penjing.loading.onnx_tensors import array_of, attribute_of
+from penjing.loading.rearranging import rearranged
 from penjing.model.model import Model
-from penjing.model.operators.reading import Activation, Constant, OnnxNode, Pending, Value
+from penjing.model.operators.reading import Activation, Constant, OnnxNode, Pending, Reading, Value
+from penjing.model.operators.table import Operator
 
 OLDEST_OPSET = 7
+
+_Step = tuple[str, Mapping[str, Any], tuple[int, ...] | None]
+"""Operator, attributes, and the shape that it is told, if one."""
 
 
 def read_onnx(path: Path, *, example_shape: Sequence[int] | None = None) -> Model:
@@ -147,62 +153,144 @@ class _Reader:
             self.values.update(found)
             return
         try:
-            self.values[self._first_output(node)] = self._layer(node, inputs, attributes)
+            self.values.update(self._layers(node, inputs, attributes))
         except UserError as error:
             if error.code not in _KEEPABLE:
                 raise
             self.values.update(self.waiting.put(node, error))
 
-    def _layer(self, node: onnx.NodeProto, inputs: Sequence[Value | None], attributes: Mapping[str, Any]) -> Activation:
-        """The node through the operator table."""
-        source = OnnxNode(
-            op=node.op_type,
-            name=node.name or (node.output[0] if node.output else ""),
-            opset=self.opset,
-            inputs=tuple(inputs),
-            attributes=attributes,
-        )
+    def _layers(
+        self, node: onnx.NodeProto, inputs: Sequence[Value | None], attributes: Mapping[str, Any]
+    ) -> Mapping[str, Activation]:
+        """The node through the operator table, by result; of most operators only the first is ever read."""
         first = next((value.name for value in inputs if isinstance(value, Activation)), None)
-        if first is None or not node.output:
-            raise source.unsupported("it does not depend on the network's input")
         wanted = self.names.wanted(node)
-        return self.assembly.read(source, lambda row: row.read(source), wanted=wanted, first=first, own=node.name)
+        made: dict[str, Activation] = {}
+        for place, name in enumerate(node.output if node.op_type == "Split" else node.output[:1]):
+            source = OnnxNode(
+                op=node.op_type,
+                name=node.name or name,
+                opset=self.opset,
+                inputs=tuple(inputs),
+                attributes=attributes,
+                result=place,
+                results=len(node.output),
+            )
+            if first is None:
+                raise source.unsupported("it does not depend on the network's input")
+            reading = functools.partial(_read_by, source)
+            made[name] = self.assembly.read(source, reading, wanted=wanted, first=first, own=node.name)
+        return made
 
     def _after_pending(
         self, node: onnx.NodeProto, inputs: Sequence[Value | None], attributes: Mapping[str, Any]
     ) -> Mapping[str, Value]:
         """A node that reads values no row made: they become layers where they can, else the node waits with them."""
         pending = [value for value in inputs if isinstance(value, Pending)]
+        if node.op_type in ("MatMul", "Gemm", "Add") and len(pending) == 1:
+            beside = [entry for entry in inputs if not isinstance(entry, Pending | Activation)]
+            if all(_is_along_the_last(node, entry) for entry in beside) and len(beside) + 1 == len(inputs):
+                found = self._order_waits(node, inputs, attributes) or self._rows_wait(node, inputs, attributes)
+                if found is not None:
+                    return found
         for alone in (False, True):
             made = {value.name: self._settled(value, alone=alone) for value in pending}
             if all(made.values()):
                 ready = [made[value.name] if isinstance(value, Pending) else value for value in inputs]
                 try:
-                    return {self._first_output(node): self._layer(node, ready, attributes)}
+                    return self._layers(node, ready, attributes)
                 except UserError as error:
                     if error.code not in _KEEPABLE:
                         raise
         return self.waiting.put(node, pending[0].why)
+
+    def _order_waits(
+        self, node: onnx.NodeProto, inputs: Sequence[Value | None], attributes: Mapping[str, Any]
+    ) -> Mapping[str, Value] | None:
+        """What works along the last axis does not mind in which order the others stand: the order waits on alone."""
+        (pending,) = (entry for entry in inputs if isinstance(entry, Pending))
+        order, source = self.waiting.moved(pending)
+        before = self._settled(source, alone=False) if isinstance(source, Pending) else source
+        if not isinstance(before, Activation) or order[-1:] != (len(order) - 1,):
+            return None
+        ready = [before if entry is pending else entry for entry in inputs]
+        (result,) = self._layers(node, ready, attributes).values()
+        return self._again(node, result, [("Transpose", {"perm": order}, None)], pending.why)
+
+    def _rows_wait(
+        self, node: onnx.NodeProto, inputs: Sequence[Value | None], attributes: Mapping[str, Any]
+    ) -> Mapping[str, Value] | None:
+        """Nor does it mind in which rows the examples stand: they are put apart for it, and together again."""
+        (pending,) = (entry for entry in inputs if isinstance(entry, Pending))
+        piece = self.waiting.piece(pending) if pending.array.ndim == 2 and node.op_type != "Add" else None
+        if piece is None or not piece.feeds or self._settled(pending, alone=False) is not None:
+            return None
+        rows, width = pending.array.shape
+        each = rows // piece.feeds[0].shape[0]
+        swapped = ("Transpose", {"perm": (1, 0, 2)}, None)
+        for alone in (False, True):
+            for first, back in (
+                ([("Reshape", {}, (-1, each, width))], []),
+                ([("Reshape", {}, (each, -1, width)), swapped], [swapped]),
+            ):
+                apart = self._steps(f"{node.output[0]}{_INNER}{len(first)}", pending, first, pending.why)
+                before = self._settled(apart, alone=alone)
+                if before is not None:
+                    ready = [before if entry is pending else entry for entry in inputs]
+                    (result,) = self._layers(node, ready, attributes).values()
+                    steps = [*back, ("Reshape", {}, (-1, result.shape[-1]))]
+                    return self._again(node, result, steps, pending.why)
+        return None
+
+    def _again(
+        self, node: onnx.NodeProto, result: Activation, steps: Sequence[_Step], why: UserError
+    ) -> Mapping[str, Value]:
+        """The node's result, made of what its layer makes."""
+        return {node.output[0]: self._steps(node.output[0], result, steps, why)}
+
+    def _steps(self, name: str, value: Activation | Pending, steps: Sequence[_Step], why: UserError) -> Pending:
+        """Nodes that no file has, one after another; the last one's result has the name."""
+        known = self.values.get(name)
+        if isinstance(known, Pending):
+            return known
+        source = f"{name}{_INNER}in"
+        self.values[source] = value
+        if isinstance(value, Pending):
+            source = value.name
+        for place, (op, attributes, shape) in enumerate(steps):
+            made = name if place == len(steps) - 1 else f"{name}{_INNER}{place}"
+            feeds = [source]
+            if shape is not None:
+                feeds.append(f"{made}{_INNER}shape")
+                self.values[feeds[1]] = Constant(np.array(shape, np.int64))
+            proto = onnx.helper.make_node(op, feeds, [made], **attributes)
+            self.values.update(self.waiting.put(proto, why))
+            source = made
+        result = self.values[name]
+        assert isinstance(result, Pending)
+        return result
 
     def _settled(self, value: Pending, *, alone: bool) -> Activation | None:
         """The layer that makes a value which waits, put into the network once; None where it has none."""
         known = self.settled.get(value.name)
         if known is None:
             piece = self.waiting.piece(value)
-            draft = None if piece is None else settled(piece, value, alone=alone)
-            if piece is None or draft is None:
+            if piece is None:
+                return None
+            drafts = rearranged(piece, value, alone=alone)
+            whole = None if drafts is not None else settled(piece, value, alone=alone)
+            drafts = drafts if whole is None else (whole,)
+            if drafts is None:
                 return None
             node = OnnxNode(op=", ".join(piece.operators), name=value.name, opset=self.opset, inputs=(), attributes={})
-            known = self.assembly.put(draft, value.name, node)
-            self.kept_whole.extend(piece.operators)
+            first = piece.feeds[0].name
+            known = self.assembly.put(drafts, node, wanted=value.name, first=first)
+            self.kept_whole.extend(() if whole is None else piece.operators)
             self.settled[value.name] = known
         return known
 
     def _refuse(self, value: Pending) -> NoReturn:
         raise value.why
-
-    def _first_output(self, node: onnx.NodeProto) -> str:
-        return str(node.output[0]) if node.output else ""
 
     def _value(self, name: str, node: onnx.NodeProto) -> Value:
         if name not in self.values:
@@ -269,6 +357,18 @@ def _origin(node: onnx.NodeProto, inputs: Sequence[Value | None]) -> str:
     source = inputs[0] if inputs else None
     return source.origin if node.op_type in _SAME and isinstance(source, Constant) else ""
 
+
+def _read_by(source: OnnxNode, row: Operator) -> Reading:
+    return row.read(source)
+
+
+def _is_along_the_last(node: onnx.NodeProto, value: Value | None) -> bool:
+    """Whether a stored side is a matrix that multiplies, or one value a feature that is added."""
+    return isinstance(value, Constant) and value.array.ndim in {"MatMul": (2,), "Add": (1,)}.get(node.op_type, (1, 2))
+
+
+_INNER = "#inner"
+"""Ends the names of values that no node of the file has."""
 
 _KEEPABLE = ("load.unsupported_form", "load.unknown_operator")
 """Refusals of a row after which a node may still run as it is."""

@@ -96,6 +96,12 @@ class Waiting:
             return np.random.default_rng(0).standard_normal(value.shape).astype(np.float32)
         return np.zeros(value.shape, helper.tensor_dtype_to_np_dtype(kind))
 
+    def moved(self, value: Pending) -> tuple[tuple[int, ...], Value | None]:
+        """The order of axes that a value was brought into last, and what it was before; () and None otherwise."""
+        node = self._made_by[value.name]
+        order = next((tuple(entry.ints) for entry in node.attribute if entry.name == "perm"), ())
+        return (order, self._values.get(node.input[0])) if node.op_type == "Transpose" else ((), None)
+
     def piece(self, value: Pending) -> Piece | None:
         """Everything that waits and that a value is made of; None where its leaves are of different batches."""
         nodes: dict[int, onnx.NodeProto] = {}

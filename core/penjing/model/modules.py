@@ -1,5 +1,7 @@
 """Modules for operators that torch has only as functions, so that every node of module form is a module."""
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -176,3 +178,118 @@ class Erf(nn.Module):
     def forward(self, values: Tensor) -> Tensor:
         """Elementwise."""
         return values.erf()
+
+
+class MatMul(nn.Module):
+    """y = a b, the matrices in the last two axes; the batch stays first."""
+
+    def forward(self, left: Tensor, right: Tensor) -> Tensor:
+        """[n, …, i, j] and [n, …, j, k] → [n, …, i, k]."""
+        return left @ right
+
+
+class Embedding(nn.Module):
+    """Row x of a table for every number x; a number below 0 counts from the end."""
+
+    def __init__(self, weight: Tensor) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(weight.detach(), requires_grad=False)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """[n, …] of whole numbers, as float → [n, …, width]."""
+        places = values.detach().long()
+        return F.embedding(torch.where(places < 0, places + self.weight.shape[0], places), self.weight)
+
+
+class Elementary(nn.Module):
+    """y = f(x), value by value; `function` is one of `FUNCTIONS`."""
+
+    def __init__(self, function: str) -> None:
+        super().__init__()
+        self.function, self._apply_to = function, FUNCTIONS[function]
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Elementwise."""
+        return self._apply_to(values)
+
+
+FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "abs": torch.abs,
+    "cos": torch.cos,
+    "exp": torch.exp,
+    "log": torch.log,
+    "neg": torch.neg,
+    "reciprocal": torch.reciprocal,
+    "sin": torch.sin,
+    "softplus": F.softplus,
+    "sqrt": torch.sqrt,
+}
+
+
+class Power(nn.Module):
+    """y = x ^ exponent."""
+
+    def __init__(self, exponent: float) -> None:
+        super().__init__()
+        self.exponent = exponent
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Elementwise."""
+        return values**self.exponent
+
+
+class Slice(nn.Module):
+    """Every `step`-th value from `start` to before `stop` along an axis that is not the batch.
+
+    With `drop`, the axis, which has then one value, goes.
+    """
+
+    def __init__(self, dim: int, start: int, stop: int, step: int = 1, *, drop: bool = False) -> None:
+        super().__init__()
+        if dim < 1 or not 0 <= start < stop or step < 1 or (drop and stop - start > step):
+            raise ValueError(f"values {start} to {stop} by {step} of axis {dim}")
+        self.dim, self.start, self.stop, self.step, self.drop = dim, start, stop, step, drop
+
+    def forward(self, values: Tensor) -> Tensor:
+        """[n, …] → [n, …]."""
+        if self.stop > values.shape[self.dim]:
+            raise ValueError(f"axis {self.dim} has {values.shape[self.dim]} values, not {self.stop}")
+        if self.drop:
+            return values.select(self.dim, self.start)
+        whole = (slice(None),) * self.dim
+        return values[(*whole, slice(self.start, self.stop, self.step))]
+
+
+class TransposedConv(nn.Module):
+    """Transposed convolution in one or two dimensions: what a convolution does to its gradient; weight [out, in, …].
+
+    torch and ONNX keep the weight as [in, out, …]; here the filters come first, as in every other layer.
+    """
+
+    def __init__(
+        self,
+        weight: Tensor,
+        bias: Tensor | None,
+        *,
+        stride: tuple[int, ...],
+        padding: tuple[int, ...],
+        output_padding: tuple[int, ...],
+        dilation: tuple[int, ...],
+    ) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(weight.detach(), requires_grad=False)
+        self.bias = None if bias is None else nn.Parameter(bias.detach(), requires_grad=False)
+        self.stride, self.padding, self.output_padding, self.dilation = stride, padding, output_padding, dilation
+
+    def forward(self, values: Tensor) -> Tensor:
+        """[n, in, …] → [n, out, …], (extent - 1) stride - 2 padding + dilation (kernel - 1) + output padding + 1."""
+        run: Callable[..., Tensor] = F.conv_transpose1d if self.weight.dim() == 3 else F.conv_transpose2d
+        return run(
+            values,
+            self.weight.transpose(0, 1),
+            self.bias,
+            stride=self.stride,
+            padding=self.padding,
+            output_padding=self.output_padding,
+            dilation=self.dilation,
+        )

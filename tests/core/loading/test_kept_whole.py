@@ -83,6 +83,38 @@ def test_that_an_older_opset_is_written_in_a_newer_one(opset: int, tmp_path: Pat
     assert_parity(runtime(float_proto(model, opset=18).SerializeToString(), x), wanted)
 
 
+ROWS_PUT_APART = [
+    helper.make_node("Transpose", ["x"], ["t"], perm=[1, 0, 2]),
+    helper.make_node("MatMul", ["t", "w1"], ["a"], name="first"),
+    helper.make_node("Add", ["a", "b1"], ["b"]),
+    helper.make_node("Reshape", ["b", "heads"], ["c"]),
+    helper.make_node("Transpose", ["c"], ["d"], perm=[1, 2, 0, 3]),
+    helper.make_node("Softmax", ["d"], ["e"], axis=-1),
+    helper.make_node("Transpose", ["e"], ["f"], perm=[2, 0, 1, 3]),
+    helper.make_node("Reshape", ["f", "rows"], ["g"]),
+    helper.make_node("Gemm", ["g", "w2", "b2"], ["h"], name="second"),
+    helper.make_node("Reshape", ["h", "times"], ["i"]),
+    helper.make_node("Transpose", ["i"], ["y"], perm=[1, 0, 2]),
+]
+
+
+@pytest.mark.parametrize("batch", [1, "n"])
+def test_that_an_exporters_order_of_axes_hides_no_layer(batch: int | str, tmp_path: Path) -> None:
+    """Attention as torch writes it: time first, heads split off, all examples' rows in one matrix."""
+    fixed = 1 if batch == 1 else -1
+    shapes = {"heads": [5, fixed, 3, 2], "rows": [-1 if batch == "n" else 5, 6], "times": [5, fixed, 4]}
+    tensors = {name: np.array(shape) for name, shape in shapes.items()}
+    tensors |= {"w1": values(4, 6), "b1": values(6), "w2": values(6, 4), "b2": values(4)}
+    proto = graph(ROWS_PUT_APART, [batch, 5, 4], tensors=tensors, opset=13)
+    model, x = load(proto, tmp_path), values(3, 5, 4)
+    layers = layer_graph(model).layers
+    assert [layer.name for layer in layers if layer.compressible] == ["first", "second"]
+    assert not any(layer.verbatim for layer in layers)
+    content = proto.SerializeToString()
+    wanted = np.concatenate([runtime(content, row[None])[0] for row in x])
+    assert_parity(outputs(model, x), [wanted])
+
+
 def test_that_a_piece_written_for_one_example_runs_one_after_another(tmp_path: Path) -> None:
     nodes = [
         helper.make_node("Transpose", ["x"], ["t"], perm=[1, 0, 2]),

@@ -173,6 +173,43 @@ CASES: Mapping[str, tuple[onnx.NodeProto, tuple[int, ...], dict[str, NDArray[Any
         {"g": values(4), "b": values(4), "m": values(4), "v": np.abs(values(4))},
         15,
     ),
+    "a product of two tensors": (node("MatMul", "x x"), (2, 3, 5, 5), {}, 13),
+    "layer norm": (
+        node("LayerNormalization", "x g b", epsilon=1e-3),
+        (2, 5, 7),
+        {"g": values(7), "b": values(7)},
+        17,
+    ),
+    "a root": (node("Softplus", "x"), IMAGE, {}, 13),
+    "a square": (node("Pow", "x p"), IMAGE, {"p": np.float32(2)}, 13),
+    "a slice with steps": (
+        node("Slice", "x a b c d"),
+        IMAGE,
+        {
+            "a": np.array([1, 0], INT),
+            "b": np.array([-1, 99], INT),
+            "c": np.array([2, 1], INT),
+            "d": np.array([2, 3], INT),
+        },
+        13,
+    ),
+    "an old slice": (node("Slice", "x", starts=[1], ends=[3], axes=[-1]), IMAGE, {}, 9),
+    "one place of an axis": (node("Gather", "x p", axis=2), IMAGE, {"p": np.array(-1, INT)}, 13),
+    "some places of an axis": (node("Gather", "x p", axis=2), IMAGE, {"p": np.array([2, 0, 2], INT)}, 13),
+    "a token before all others": (
+        node("Concat", "c x", axis=1),
+        (2, 3, 5),
+        {"c": np.tile(values(1, 1, 5), (2, 1, 1))},
+        13,
+    ),
+    "transposed conv": (
+        node("ConvTranspose", "x w b", strides=[2, 3], pads=[1, 0, 1, 0], output_padding=[1, 0], dilations=[1, 2]),
+        IMAGE,
+        {"w": values(4, 6, 3, 2), "b": values(6)},
+        13,
+    ),
+    "transposed conv over one axis": (node("ConvTranspose", "x w", strides=[2]), (2, 3, 7), {"w": values(3, 5, 4)}, 13),
+    "grouped transposed conv": (node("ConvTranspose", "x w", group=2), IMAGE, {"w": values(4, 3, 2, 2)}, 13),
     "dropout": (node("Dropout", "x r"), IMAGE, {"r": np.float32(0.4)}, 13),
 }
 

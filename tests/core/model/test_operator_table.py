@@ -16,16 +16,22 @@ from penjing.model.modules import (
     Clip,
     Concat,
     Divide,
+    Elementary,
+    Embedding,
     Erf,
     GlobalAveragePool,
     GlobalMaxPool,
+    MatMul,
     Mean,
     Multiply,
     MultiplyConstant,
     Pad,
+    Power,
     Reshape,
+    Slice,
     Subtract,
     Transpose,
+    TransposedConv,
 )
 from penjing.model.opaque import Opaque
 from penjing.model.operators.channels import ChannelIds, Channels, Flow
@@ -81,12 +87,29 @@ ROWS: dict[str, tuple[nn.Module, tuple[tuple[int, ...], ...]]] = {
     "reshape": (Reshape((-1, 30)), (IMAGE,)),
     "transpose": (Transpose((0, 2, 3, 1)), (IMAGE,)),
     "pad": (Pad((0, 1, 2), (0, 3, 0), mode="constant", value=-1.5), (IMAGE,)),
+    "matmul": (MatMul(), ((4, 6, 5), (4, 5, 3))),
+    "layer_norm": (nn.LayerNorm(5, eps=1e-3), (IMAGE,)),
+    "embedding": (Embedding(torch.randn(7, 3)), ((4,),)),
+    "elementary": (Elementary("sqrt"), (IMAGE,)),
+    "power": (Power(1.5), (IMAGE,)),
+    "slice": (Slice(2, 1, 6, 2), (IMAGE,)),
+    "conv_transpose": (
+        TransposedConv(
+            torch.randn(3, 4, 3, 2),
+            torch.randn(3),
+            stride=(2, 3),
+            padding=(1, 0),
+            output_padding=(1, 0),
+            dilation=(1, 2),
+        ),
+        (IMAGE,),
+    ),
     "opaque": (cumulative_sum(), (IMAGE,)),
     "upsample": (nn.Upsample(scale_factor=(2.0, 3.0), mode="nearest"), (IMAGE,)),
 }
 """By kind: a module that is not the default one, and the shapes of what it takes."""
 
-MAKES_CHANNELS = ("conv", "linear")
+MAKES_CHANNELS = ("conv", "conv_transpose", "linear")
 
 
 def examples(shapes: tuple[tuple[int, ...], ...]) -> list[torch.Tensor]:
@@ -175,6 +198,10 @@ def test_that_a_model_survives_the_way_to_a_spec_and_back() -> None:
         ("upsample", {"factors": (1000,)}),
         ("gelu", {"approximate": "eval"}),
         ("clip", {"low": "a", "high": 1}),
+        ("slice", {"dim": 0, "start": 0, "stop": 1, "step": 1, "drop": False}),
+        ("slice", {"dim": 1, "start": 2, "stop": 2, "step": 1, "drop": False}),
+        ("slice", {"dim": 1, "start": 0, "stop": 2, "step": 1, "drop": True}),
+        ("elementary", {"function": "eval"}),
         ("opaque", {"graph": "no base64!", "shape": (1,)}),
         ("opaque", {"graph": "bm8gZ3JhcGg=", "shape": (1,)}),
     ],

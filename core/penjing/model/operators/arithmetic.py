@@ -10,7 +10,18 @@ from penjing.model.modules import Add, Concat, Divide, Multiply, Subtract
 from penjing.model.operators import integer_kernels
 from penjing.model.operators.channels import Channels, Flow
 from penjing.model.operators.onnx_writer import OnnxWriter
-from penjing.model.operators.reading import PREVIOUS, Activation, AtenNode, Draft, OnnxNode, Reading, from_front
+from penjing.model.operators.reading import (
+    PREVIOUS,
+    Activation,
+    AtenNode,
+    Constant,
+    Draft,
+    OnnxNode,
+    Reading,
+    Value,
+    from_front,
+    tensor,
+)
 from penjing.model.operators.table import Attributes, Operator, Shape, register
 
 
@@ -124,9 +135,36 @@ class ConcatRow(Operator):
     reads_aten = ("cat", "concat")
 
     def read(self, node: OnnxNode) -> Reading:
-        """Parts that all depend on the network's input."""
-        parts = [node.activation(index) for index in range(len(node.inputs))]
-        return self._parts(node, parts, int(node.attributes["axis"]))
+        """Parts that all depend on the network's input, or one that does among stored ones."""
+        given = [node.value(index) for index in range(len(node.inputs))]
+        axis = int(node.attributes["axis"])
+        if any(isinstance(part, Constant) for part in given):
+            return self._beside_stored(node, given, axis)
+        return self._parts(node, [node.activation(index) for index in range(len(given))], axis)
+
+    def _beside_stored(self, node: OnnxNode, given: list[Value | None], axis: int) -> Reading:
+        """Room for the stored parts, which are then added: the token of a class before an image's, for example."""
+        places = [index for index, part in enumerate(given) if isinstance(part, Activation)]
+        if len(places) != 1:
+            raise node.unsupported("stored parts beside several others")
+        value = node.activation(places[0])
+        rank = len(value.shape)
+        dim = from_front(axis, rank, node)
+        shape = value.shape[1:]
+        parts = []
+        for index in range(len(given)):
+            array = None if index == places[0] else node.needed(index)
+            if array is not None and (array.ndim != rank or dim == 0 or (array != array[:1]).any()):
+                raise node.unsupported("a stored part that differs by example")
+            parts.append(np.zeros(shape, np.float32) if array is None else array[0].astype(np.float32))
+        sides = [sum(part.shape[dim - 1] for part in side) for side in (parts[: places[0]], parts[places[0] + 1 :])]
+        begin, end = (tuple(side if place == dim - 1 else 0 for place in range(rank - 1)) for side in sides)
+        pad = {"begin": begin, "end": end, "mode": "constant", "value": 0.0}
+        added = {"value": tensor(np.concatenate(parts, axis=dim - 1))}
+        return (
+            Draft(kind="pad", inputs=(value.name,), attributes=pad),
+            Draft(kind="add_constant", inputs=(PREVIOUS,), tensors=added),
+        )
 
     def read_aten(self, node: AtenNode) -> Reading:
         """The same."""

@@ -29,6 +29,8 @@ class Linear(Operator):
 
     def read(self, node: OnnxNode) -> Reading:
         """A Gemm with its factors multiplied into the weight, or a MatMul by a stored matrix."""
+        if node.op == "MatMul" and isinstance(node.value(1), Activation):
+            return None
         weight, value = node.needed(1), node.activation(0)
         if node.op == "MatMul":
             return self._matrix(node, value, weight.T, None, node.origin(1))
@@ -52,6 +54,8 @@ class Linear(Operator):
             weight, bias = node.needed("mat2").T, node.constant("self")
             return self._matrix(node, node.activation("mat1"), weight, bias, node.origin("mat2"))
         other = "mat2" if node.op == "mm" else "other"
+        if node.op == "matmul" and isinstance(node.get(other), Activation):
+            return None
         return self._matrix(node, node.activation(), node.needed(other).T, None, node.origin(other))
 
     @staticmethod

@@ -92,6 +92,10 @@ class OnnxNode(SourceNode):
     opset: int
     inputs: tuple[Value | None, ...]
     attributes: Mapping[str, Any]
+    result: int = 0
+    """Which of the node's results is read."""
+    results: int = 1
+    """How many it has."""
 
     def value(self, index: int) -> Value | None:
         """One input, None where it is left out."""

@@ -37,6 +37,10 @@ _FAMILIES = (
     "reduction",
     "shaping",
     "layout",
+    "attention",
+    "elementary",
+    "slicing",
+    "transposed",
     "opaque",
 )
 _BY_KIND: dict[str, "Operator"] = {}
