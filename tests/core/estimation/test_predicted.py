@@ -102,7 +102,7 @@ def test_that_where_predictions_say_nothing_the_network_as_loaded_is_the_guess()
 def test_that_factors_are_found_again_from_whole_plans() -> None:
     random = np.random.default_rng(3)
     before = random.normal(3, 2, 512)
-    moves = (random.normal(size=(24, 4, 512)) * random.uniform(0, 4, (24, 4, 1))).astype(np.float32)
+    moves = (random.normal(size=(96, 4, 512)) * random.uniform(0, 2, (96, 4, 1))).astype(np.float32)
     true = Scales(factors=(0.25, 1.0, 3.0, 1.0), noise=0.3)
     scales = learned(before, moves, chances_right(before, moves, true))
     plain = np.abs(chances_right(before, moves, Scales()) - chances_right(before, moves, true)).mean()
