@@ -64,6 +64,10 @@ class Canvas(pg.PlotWidget):  # type: ignore[misc]
     def restyle(self) -> None:
         """Draw everything again in the inks of the present palette."""
 
+    def close(self) -> bool:
+        """As any widget: pyqtgraph would take the scene apart while events for it are on their way, and crash."""
+        return QWidget.close(self)
+
     def changeEvent(self, event: QEvent) -> None:
         """A new palette restyles the plot."""
         super().changeEvent(event)
