@@ -1,18 +1,15 @@
 """`penjing inspect`: what a network is made of."""
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from penjing.catalogue.methods import methods
+from penjing.cli import ranking
 from penjing.cli.looking import look, show
 from penjing.cli.sources import add_model, open_plan, open_sources
 from penjing.cli.terminal import Terminal
 from penjing.cli.words import count, size
 from penjing.layer_graph import Layer
-
-if TYPE_CHECKING:
-    from penjing.cli.sources import Opened
-    from penjing.layer_graph import LayerGraph
 
 HELP = "Show layers, shapes, costs and, on request, how important every filter is and where the network looks."
 EXAMPLE = "penjing inspect network.onnx --saliency l1 --json"
@@ -22,7 +19,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Model, data, criterion."""
     add_model(parser)
     criteria = tuple(methods("filter_criterion"))
-    parser.add_argument("--saliency", choices=criteria, metavar="CRITERION", help="scores of every filter: %(choices)s")
+    parser.add_argument(
+        "--saliency",
+        choices=(*criteria, ranking.ALL),
+        action="append",
+        metavar="CRITERION",
+        help="scores of every filter; repeat it to rank several side by side: %(choices)s",
+    )
     ways = tuple(methods("input_saliency"))
     parser.add_argument("--input-saliency", choices=ways, metavar="METHOD", help="where the network looks: %(choices)s")
     parser.add_argument("--sample", type=int, default=0, metavar="N", help="in which validation example (default 0)")
@@ -39,7 +42,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     if arguments.input_saliency:
         looked = look(opened, method=arguments.input_saliency, sample=arguments.sample, plan=plan)
     graph = layer_graph(opened.model)
-    saliency = _saliency(opened, graph, arguments.saliency) if arguments.saliency else None
+    judged = ranking.judge(opened, graph, ranking.wanted(arguments.saliency or ()))
     terminal.warn(graph.warnings)
     if terminal.json:
         terminal.document(
@@ -49,7 +52,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
                 "outputs": [{"name": o.source_name, "shape": o.shape, "layer": o.layer} for o in graph.outputs],
                 "opset": graph.opset,
                 "warnings": graph.warnings,
-                "saliency": saliency,
+                "saliency": judged[0] if judged else None,
+                "saliencies": judged,
                 "input_saliency": looked,
             }
         )
@@ -69,9 +73,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     terminal.table("", [terminal.text(f"cli.column.{key}") for key in names], rows, right="   rrr")
     total = (sum(layer.params for layer in graph.layers), sum(layer.macs for layer in graph.layers))
     terminal.say(terminal.text("cli.totals", params=count(total[0]), macs=count(total[1])))
-    for name, scores in (saliency or {"layers": {}})["layers"].items():
-        shown = "  ".join(f"{score:.3g}" for score in scores[:12])
-        terminal.say(f"{name}: {shown}{'  …' if len(scores) > 12 else ''}")
+    if judged:
+        ranking.show(terminal, judged)
     if looked is not None:
         show(terminal, looked)
     return 0
@@ -89,12 +92,3 @@ def _as_json(layer: Layer, terminal: Terminal) -> dict[str, Any]:
         "compressible": layer.compressible,
         "reason": None if layer.reason is None else terminal.text(layer.reason),
     }
-
-
-def _saliency(opened: "Opened", graph: "LayerGraph", criterion: str) -> dict[str, Any]:
-    from penjing.inspection.criteria.evidence import Evidence
-    from penjing.inspection.saliency import filter_scores_from
-
-    evidence = Evidence(opened.model, opened.data)  # shared, so that all layers are scored from one look at the data
-    layers = {layer.name: filter_scores_from(evidence, layer.name, criterion).tolist() for layer in graph.compressible}
-    return {"criterion": criterion, "layers": layers}

@@ -7,7 +7,7 @@ signs, finds it.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -92,10 +92,23 @@ def hutchinson(
     slopes = torch.autograd.grad(
         loss, list(inner.values()), create_graph=True, allow_unused=True, materialize_grads=True
     )
+    # One look at all of them spares a network that is piecewise linear in its activations one look at each.
+    if shared and not _bends(slopes, list(inner.values()), generator):
+        return {name: Diagonal(torch.zeros_like(values), torch.zeros_like(values)) for name, values in inner.items()}
     return {
         name: _probed(slope, values, generator, shared=shared)
         for (name, values), slope in zip(inner.items(), slopes, strict=True)
     }
+
+
+def _bends(slopes: Sequence[Tensor], inner: Sequence[Tensor], generator: torch.Generator) -> bool:
+    """Whether any slope changes with any of what it is taken by."""
+    curved = [slope for slope in slopes if slope.requires_grad]
+    if not curved:
+        return False
+    probed = torch.stack([(slope * _signs(slope, generator)).sum() for slope in curved]).sum()
+    changes = torch.autograd.grad(probed, list(inner), retain_graph=True, allow_unused=True)
+    return any(change is not None and bool(change.any()) for change in changes)
 
 
 def _probed(slope: Tensor, values: Tensor, generator: torch.Generator, *, shared: int) -> Diagonal:
