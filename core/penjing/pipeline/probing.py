@@ -58,7 +58,7 @@ class Prober:
         """
         self._methods = methods_of(plan)
         self._schedule = schedule(graph, self._methods)
-        self._listener = _Listener(model, data, graph, on_part)
+        self._listener = Listener(model, data, graph, on_part)
 
     def nothing(self) -> Sensitivity:
         """What is known before the first probe."""
@@ -77,10 +77,11 @@ class Prober:
         return known.with_point(layer, aspect, Point(level=level, reading=reading))
 
 
-class _Listener:
+class Listener:
     """Hears what networks say on the samples that judge, beside what the network as loaded says."""
 
     def __init__(self, model: Model, data: Dataset, graph: LayerGraph, on_part: Callable[[], None]) -> None:
+        """Listen to the network as loaded, on as many samples as its speed allows."""
         self._model, self._data, self._graph, self._on_part = model, data, graph, on_part
         self._softmax = any(
             name == model.outputs[0].layer and operator_of(module).kind == "softmax"

@@ -39,12 +39,14 @@ from penjing.worker.messages import (
     ToEngine,
     WantLogits,
     WantLook,
+    WantRecovery,
     WantSaliency,
     WantSamples,
     WantTables,
     plain,
 )
 from penjing.worker.opening import Open, open_source
+from penjing.worker.recovery import Recover
 from penjing.worker.sampling import logits, samples
 from penjing.worker.snapshot import write_snapshot
 from penjing.worker.watched import watched, watched_modules
@@ -66,6 +68,7 @@ class Engine:
         self._open: Open | None = None
         self._baseline: tuple[OpenSource, Answers] | None = None
         self._measuring: tuple[Measure, Answers] | None = None
+        self._recover: Recover | None = None
         self._learning: Learning | None = None
         self._job_runs = False
         self._measured: tuple[int, Model] | None = None
@@ -82,18 +85,18 @@ class Engine:
             self.turn()
 
     def turn(self) -> None:
-        """Answer one request, or measure one batch, or learn a little; waits if there is nothing of all this."""
+        """Answer one request, or measure one batch, or go on with what can wait; waits if there is nothing to do."""
         busy = self._baseline is not None or self._measuring is not None
-        learns = self._learning is not None and not self._job_runs
+        goes_on = self._recover is not None or (self._learning is not None and not self._job_runs)
         if not busy:
             self._say(State(state="idle"))
-        message = self._inbox.take(wait=not busy and not learns)
+        message = self._inbox.take(wait=not busy and not goes_on)
         if message is not None:
             self._handle(message)
         elif busy:
             self._next_batch()
         else:
-            self._learn()
+            self._go_on()
 
     def _handle(self, message: Message) -> None:
         """One message; whatever goes wrong is told, and the next one is served."""
@@ -119,6 +122,8 @@ class Engine:
                 self._opening(message)
             case Measure():
                 opened = self._require_open()
+                if self._recover is not None and self._recover.plan != message.plan:
+                    self._recover = None
                 self._measuring = message, self._measure(message, opened)
             case WantTables():
                 self._work(lambda opened: wanted_tables(opened.evidence, folder, message))
@@ -134,6 +139,8 @@ class Engine:
                 self._work(lambda opened: _snapshot(opened, message))
             case Learn():
                 self._learning = Learning(message, self._require_open(), self._stop_if_asked)
+            case WantRecovery():
+                self._recover = Recover(message, self._require_open(), self._stop_if_asked)
             case JobRuns():
                 self._job_runs = message.running
                 self._use_threads(1 if message.running else THREADS)
@@ -158,7 +165,7 @@ class Engine:
             on_stage(OpenProgress(request=message.request, stage="tables", done=number, total=compressible))
 
         tables = first_tables(opened.evidence, self._channel.exchange, request=message.request, on_layer=on_layer)
-        self._open, self._measured, self._learning = opened, None, None
+        self._open, self._measured, self._learning, self._recover = opened, None, None, None
         self._channel.send(announcement)
         self._channel.send(tables)
         self._baseline = None if opened.data is None else (message, self._measure_baseline(message, opened))
@@ -251,21 +258,24 @@ class Engine:
         else:
             self._measuring = None
 
-    def _learn(self) -> None:
-        """One probe, unless somebody asks for something meanwhile; then it is repeated later."""
-        learning = self._learning
-        assert learning is not None
+    def _go_on(self) -> None:
+        """One step of what can wait, unless somebody asks for something meanwhile; then it is repeated later."""
+        work = self._recover or self._learning
+        assert work is not None
+        told: Message | None = None
+        over = True
         try:
-            told = learning.step()
+            told = work.step()
+            over = work.over
         except Cancelled:
             return
         except Exception:
-            self._channel.send(Crashed(text=traceback.format_exc()))
-            self._learning = None
-            return
+            told = Crashed(text=traceback.format_exc())
         if told is not None:
             self._channel.send(told)
-        if learning.over:
+        if over and work is self._recover:
+            self._recover = None
+        elif over:
             self._learning = None
 
     def _stop_if_asked(self) -> None:

@@ -7,6 +7,7 @@ import msgspec
 from penjing.estimation.predicted import Predictions
 from penjing.layer_graph import LayerGraph
 from penjing.plan import Plan
+from penjing.planning.recovery import Recovered
 from penjing.results import Accuracy
 from penjing.worker.change import Change, Count
 from penjing.worker.message import Array, Message, SplitName, Value
@@ -102,6 +103,13 @@ class Learn(Message, frozen=True, kw_only=True):
     It goes on in the background until all is known, or another `Learn` or `OpenSource` comes; everything else that is
     asked comes first, and a job that runs, too.
     """
+
+    request: int
+    plan: Plan
+
+
+class WantRecovery(Message, frozen=True, kw_only=True):
+    """Try what gives `plan` its accuracy back → `Recovery`… ; forgotten when another plan is to be measured."""
 
     request: int
     plan: Plan
@@ -298,6 +306,18 @@ class Learned(Message, frozen=True, kw_only=True):
     done: int
     total: int
     predictions: Predictions
+
+
+class Recovery(Message, frozen=True, kw_only=True):
+    """What was tried so far; all of it when `done` is `total`."""
+
+    request: int
+    layer: str | None
+    """The layer that hurts most; None: that is not known yet, or the plan changes none."""
+    done: int
+    total: int
+    found: tuple[Recovered, ...] = ()
+    """In the order in which they were tried; `planning.recovery.ranked` orders them with their bytes."""
 
 
 class SnapshotWritten(Message, frozen=True, kw_only=True):

@@ -33,6 +33,7 @@ from penjing.worker.engine_messages import (
     Opened,
     OpenProgress,
     OpenSource,
+    Recovery,
     Saliency,
     SampleFacts,
     Samples,
@@ -43,6 +44,7 @@ from penjing.worker.engine_messages import (
     Tables,
     WantLogits,
     WantLook,
+    WantRecovery,
     WantSaliency,
     WantSamples,
     WantTables,
@@ -101,6 +103,7 @@ __all__ = [
     "Opened",
     "Pause",
     "Ready",
+    "Recovery",
     "Resume",
     "RunJob",
     "Saliency",
@@ -119,6 +122,7 @@ __all__ = [
     "Value",
     "WantLogits",
     "WantLook",
+    "WantRecovery",
     "WantSaliency",
     "WantSamples",
     "WantTables",
@@ -139,6 +143,7 @@ ToEngine = (
     | WantLogits
     | WantLook
     | Learn
+    | WantRecovery
     | Snapshot
     | JobRuns
     | Shutdown
@@ -156,6 +161,7 @@ FromEngine = (
     | Logits
     | Look
     | Learned
+    | Recovery
     | SnapshotWritten
     | Measured
     | Failed

@@ -13,7 +13,18 @@ from penjing.worker.cache import keep, key_of, recall
 from penjing.worker.engine import Engine
 from penjing.worker.inbox import Inbox
 from penjing.worker.learning import Learning
-from penjing.worker.messages import Learn, Learned, Measure, Measured, Message, OpenSource, decode_from_worker, encode
+from penjing.worker.messages import (
+    Learn,
+    Learned,
+    Measure,
+    Measured,
+    Message,
+    OpenSource,
+    Recovery,
+    WantRecovery,
+    decode_from_worker,
+    encode,
+)
 from penjing.worker.opening import Open, open_source
 
 
@@ -56,6 +67,28 @@ def test_that_a_plan_comes_before_learning_and_learning_goes_on_after_it(tmp_pat
     while len(window.of(Learned)) == before:
         engine.turn()
     assert window.of(Learned)[-1].done > first.done  # type: ignore[attr-defined]
+
+
+def test_that_remedies_are_told_one_by_one_until_another_plan_is_wanted(tmp_path: Path) -> None:
+    window, inbox = Recorder(tmp_path), Inbox()
+    engine = Engine(window, inbox)  # type: ignore[arg-type]
+    inbox.put(OpenSource(request=1, source="sample:digits"))
+    plan = Plan(pipeline=("quantize",)).with_layer("conv2", weight_bits=2)
+    inbox.put(WantRecovery(request=2, plan=plan))
+    while not any(message.found for message in window.of(Recovery)):  # type: ignore[attr-defined]
+        engine.turn()
+    told = window.of(Recovery)
+    assert [message.done for message in told] == list(range(1, len(told) + 1))  # type: ignore[attr-defined]
+    last = told[-1]
+    assert isinstance(last, Recovery)
+    assert (last.layer, last.found[0].candidate.remedy) == ("conv2", "keep")
+    assert last.found[0].gained > 0.3
+    assert decode_from_worker(encode(last)) == last
+    inbox.put(Measure(generation=1, plan=Plan(), full=False))
+    while not window.of(Measured):
+        engine.turn()
+    assert len(window.of(Recovery)) == len(told)
+    assert engine._recover is None
 
 
 def test_that_a_probe_which_was_interrupted_is_repeated(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
