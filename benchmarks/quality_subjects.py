@@ -77,7 +77,7 @@ class Loss:
     points: float
     """Percentage points of accuracy; below 0 they are better."""
     chance: float
-    """Half of the 95 % interval of `points`: answers are paired, only those right in one of the two count."""
+    """Half of the 95 % interval of `points`: answers are paired, and examples of one recording count as one."""
     flips: int
     count: int
 
@@ -179,8 +179,11 @@ def lost(subject: Subject, other: Answers, than: Tensor | None = None) -> Loss:
     before, after = wanted.argmax(1), other.test.argmax(1)
     worse = int(((before == truth) & (after != truth)).sum())
     better = int(((before != truth) & (after == truth)).sum())
-    count = len(truth)
-    chance = 1.96 * math.sqrt(max(worse + better - (worse - better) ** 2 / count, 0.0)) / count
+    count, known = len(truth), subject.data.test.groups
+    apart = ((before == truth).double() - (after == truth).double()).numpy()
+    recordings = np.arange(count) if known is None else np.unique(known, return_inverse=True)[1]
+    sums = np.bincount(recordings, weights=apart - apart.mean())
+    chance = 1.96 * math.sqrt(float((sums**2).sum()) * len(sums) / max(len(sums) - 1, 1)) / count
     return Loss(
         points=100 * (worse - better) / count,
         chance=100 * chance,

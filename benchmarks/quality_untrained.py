@@ -45,11 +45,13 @@ def static_quantization(subject: Subject, *, quick: bool) -> Iterator[Part]:
     for bits, share in ((8, 1.0),) if quick else ((8, 1.0), (4, 0.25)):
         ours, theirs = _integers(subject, bits), peers.quantized(subject, bits)
         loss, plain = lost(subject, ours), lost(subject, theirs)
-        bar = plain.points if share == 1 else share * max(plain.points, 0.0)
+        # What another gains by luck over the network itself need not be reached.
+        bar = share * max(plain.points, 0.0)
+        chance = lost(subject, ours, theirs.test).chance if share == 1 else 0.0
         detail = f"{_accuracy(subject, ours)}, {loss}; {_accuracy(subject, theirs)} {theirs.recipe}, {plain}"
         detail += f"; further from the network than ours {_times(subject, theirs, ours)}"
         what = f"{subject.name}, W{bits}A8"
-        yield Part(what=what, value=loss.points, bar=bar, detail=detail, seconds=ours.seconds)
+        yield Part(what=what, value=loss.points, bar=bar, chance=chance, detail=detail, seconds=ours.seconds)
 
 
 def weights_zeroed(subject: Subject, *, quick: bool) -> Iterator[Part]:
@@ -91,17 +93,23 @@ def peers_beaten(subject: Subject, *, quick: bool) -> Iterator[Part]:
             assert ours.model is not None
             assert all(len(ours.model.weight(name)) == count for name, count in left.items())
             what = f"{subject.name}, {100 * ratio:.0f} % of the channels by {criterion}"
-            gain = -lost(subject, ours, theirs.test).points
-            yield Part(what=what, value=gain, bar=0.0, more=True, detail=detail, seconds=ours.seconds)
+            yield _gain(subject, what, ours, theirs, detail)
     for bits in () if quick else (8, 4):
         ours, theirs = _integers(subject, bits), peers.quantized(subject, bits)
         assert ours.bytes is not None
         assert theirs.bytes is not None
-        gain = -lost(subject, ours, theirs.test).points
         detail = f"{_accuracy(subject, ours)} in {ours.bytes} bytes; {_accuracy(subject, theirs)} in {theirs.bytes}"
         what = f"{subject.name}, onnxruntime W{bits}A8"
-        yield Part(what=what, value=gain, bar=0.0, more=True, detail=detail, seconds=ours.seconds)
+        yield _gain(subject, what, ours, theirs, detail)
         yield Part(what=f"{what}, bytes", value=ours.bytes / theirs.bytes, bar=1.0, detail=detail)
+
+
+def _gain(subject: Subject, what: str, ours: Answers, theirs: Answers, detail: str) -> Part:
+    """Percentage points more than theirs; theirs' distance from the network beside ours."""
+    apart = lost(subject, ours, theirs.test)
+    detail += f"; further from the network than ours {_times(subject, theirs, ours)}"
+    gain = 0.0 - apart.points
+    return Part(what=what, value=gain, bar=0.0, more=True, chance=apart.chance, detail=detail, seconds=ours.seconds)
 
 
 def packed_files(subject: Subject, *, quick: bool) -> Iterator[Part]:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 SAMPLES = 256
 SAMPLES_AT_ONCE = 16
-DAMPING = 0.01
+DAMPING = 0.03
 """How strongly weights stay where they are: few samples do not tell every direction."""
 
 
