@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import torch
+from torch import nn
+
 from penjing.devices.profiles import device
 from penjing.inspection.graph import layer_graph
 from penjing.loading.data import open_data
@@ -9,8 +12,11 @@ from penjing.loading.open import open_model
 from penjing.pipeline.estimate import estimate_plan
 from penjing.pipeline.fit import fit_plan
 from penjing.pipeline.job import Job, compress_job
+from penjing.pipeline.run import run_plan
 from penjing.plan import Plan
 from penjing.planning.fit import Budgets
+from tests.support.few_data import few_data
+from tests.support.networks import network, sample_input
 
 
 def test_that_a_fit_is_measured_and_in_integers_where_the_device_runs_integers() -> None:
@@ -43,3 +49,30 @@ def test_that_an_estimate_and_a_run_say_what_the_plan_does_in_vain(tmp_path: Pat
     result = compress_job(job, tmp_path / "out")
     assert [text for text in result.warnings if f"“{first}”" in text and "below the threshold" in text]
     assert not any(f"“{name}”" in text for text in result.warnings for name in others)
+
+
+def test_that_filters_that_do_nothing_are_told_and_the_advice_removes_them_at_no_cost() -> None:
+    model = network(
+        (2, 6, 6),
+        [
+            ("conv1", nn.Conv2d(2, 6, 3), ""),
+            ("relu1", nn.ReLU(), ""),
+            ("conv2", nn.Conv2d(6, 5, 3), ""),
+            ("relu2", nn.ReLU(), ""),
+            ("flat", nn.Flatten(), ""),
+            ("fc", nn.Linear(20, 3), ""),
+        ],
+    )
+    model.layer("conv1").bias.data[2:4] = -1000.0  # type: ignore[operator, index]
+    model.layer("conv2").weight.data[1] = 0.0  # type: ignore[operator, index]
+    model.layer("conv2").bias.data[:] = 2.0  # type: ignore[operator, index]
+    model.layer("conv2").bias.data[1] = -1.0  # type: ignore[operator, index]
+    data = few_data((2, 6, 6), 20)
+    told = dict(estimate_plan(model, Plan().with_defaults(weight_bits=8), data).warnings)
+    assert told["check.dead_filters"] == {"layer": "conv1", "dead": 2, "filters": 6, "examples": 20}
+    assert told["check.empty_filters"] == {"layer": "conv2", "empty": 1, "filters": 5}
+    advice = Plan(pipeline=("prune",)).with_defaults(filter_criterion="apoz", filter_threshold=0.001)
+    smaller = run_plan(model, advice, data, measuring=False)
+    assert [len(smaller.model.weight(name)) for name in ("conv1", "conv2")] == [4, 4]
+    values = sample_input(model)
+    torch.testing.assert_close(smaller.model(values), model(values), rtol=1e-4, atol=1e-6)
