@@ -76,6 +76,7 @@ class MainWindow(QMainWindow):
         self.start.choose_project_wanted.connect(self.commands.choose_project)
         self.workbench = Workbench(session, self.record)
         self.workbench.tab_changed.connect(self._tab_changed)
+        self.workbench.source_wanted.connect(self.commands.open)
         self._stack = QStackedWidget()
         self._stack.addWidget(self.start)
         self._stack.addWidget(self.workbench)
@@ -104,8 +105,9 @@ class MainWindow(QMainWindow):
         """Make everything anew in another language, and leave the person where they were."""
         self._refurnishing = False
         at_work, tab = self._stack.currentWidget() is self.workbench, self.workbench.tabs.currentIndex()
-        built, notices, layout = self.workbench.tabs.count() > 0, self.notices.notices, self.saveState(_LAYOUT_VERSION)
+        built, notices = self.workbench.tabs.count() > 0, self.notices.notices
         self._keep_docks()
+        self._tab = None  # until the new docks stand where the old ones did
         for action in self.actions():
             self.removeAction(action)
         self.removeToolBar(self.tool_bar)
@@ -118,10 +120,8 @@ class MainWindow(QMainWindow):
         if built:
             self.workbench.build()
         if at_work:
-            self._stack.setCurrentWidget(self.workbench)
             self.workbench.tabs.setCurrentIndex(tab)
-            self.restoreState(layout, _LAYOUT_VERSION)
-            self._show_docks()
+            self.show_workbench()
         else:
             self.show_start()
         self._entitle()
@@ -136,9 +136,6 @@ class MainWindow(QMainWindow):
         session.undo_stack.cleanChanged.connect(self._entitle)
         session.projects.locate_wanted.connect(self.commands.locate)
         self.painted.connect(self._fit_screen)
-        app = QApplication.instance()
-        assert app is not None
-        app.installEventFilter(self)
 
     def begin(self, source: str | None) -> None:
         """The first thing after the window has been painted: the engine, then what the person named."""
@@ -207,6 +204,8 @@ class MainWindow(QMainWindow):
         super().paintEvent(event)
         if not self._painted:
             self._painted = True
+            # Keys pass here first. On the application the filter would be asked about every event of every widget.
+            self.windowHandle().installEventFilter(self)
             QTimer.singleShot(0, self, self.painted.emit)
 
     def closeEvent(self, event: QCloseEvent) -> None:
@@ -217,9 +216,8 @@ class MainWindow(QMainWindow):
             return
         self._keep_docks()
         self.settings.update(geometry=bytes(self.saveGeometry().toBase64().data()).decode())
-        app = QApplication.instance()
-        assert app is not None
-        app.removeEventFilter(self)
+        if (handle := self.windowHandle()) is not None:
+            handle.removeEventFilter(self)
         # What takes time happens when nobody looks at the window any more.
         self.hide()
         self.session.close()
