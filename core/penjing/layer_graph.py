@@ -7,7 +7,7 @@ together; `FIXED` (-1) marks channels that cannot be cut (network inputs, output
 
 import functools
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -20,11 +20,12 @@ WeightKind = Literal["none", "dense", "depthwise", "grouped", "affine", "other"]
 
 
 class Verbatim(msgspec.Struct, frozen=True, kw_only=True):
-    """What a layer that no row of the operator table knows is in ONNX: its nodes, and how many names they hold."""
+    """What a layer that no row of the operator table knows is in ONNX."""
 
-    graph: bytes
+    bytes: int
+    """Of its nodes."""
     names: int
-    one_by_one: bool
+    """How many names they hold."""
 
 
 class Layer(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +64,8 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
     """An elementwise operator that kernels fuse into the layer that feeds it (ReLU, batch norm)."""
     in_integers: bool = True
     """Whether it can be computed in integers between quantized tensors; otherwise it stays float there."""
+    attributes: dict[str, Any] = {}
+    """What the operator table builds it from besides tensors: plain data, as in a `.penjingnet` file."""
     verbatim: Verbatim | None = None
     """The nodes of an opaque layer; None for every other."""
     compressible: bool = False

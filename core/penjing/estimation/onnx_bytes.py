@@ -4,6 +4,7 @@ Names and constants are counted as they are; of attributes only the number is kn
 counts as a small one (a byte).
 """
 
+import dataclasses
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -116,6 +117,21 @@ _OPERATORS: Mapping[str, _Operator] = {
     "reshape": _Operator(type="Reshape", constants={"shape": (3, 8)}),
     "transpose": _Operator(type="Transpose", attributes=lambda axes: _numbers("perm", axes + 2)),
     "pad": _Operator(type="Pad", constants={"pads": (8, 8), "value": (1, 4)}),
+    "matmul": _Operator(type="MatMul"),
+    "layer_norm": _Operator(type="LayerNormalization", attributes=lambda axes: _number("axis") + _real("epsilon")),
+    "embedding": _Operator(type="Gather", attributes=lambda axes: _number("axis"), before=("Cast",)),
+    "elementary": _Operator(type="Softplus"),
+    "power": _Operator(type="Pow", constants={"exponent": (1, 4)}),
+    "slice": _Operator(type="Slice", constants={"start": (1, 8), "stop": (1, 8), "axis": (1, 8), "step": (1, 8)}),
+    "conv_transpose": _Operator(
+        type="ConvTranspose",
+        attributes=lambda axes: (
+            _numbers("dilations", axes)
+            + _numbers("output_padding", axes)
+            + _numbers("pads", 2 * axes)
+            + _numbers("strides", axes)
+        ),
+    ),
     "upsample": _Operator(
         type="Resize",
         attributes=lambda axes: (
@@ -126,6 +142,22 @@ _OPERATORS: Mapping[str, _Operator] = {
         constants={"scales": (4, 4)},
     ),
 }
+
+
+def _row(layer: Layer) -> _Operator:
+    """How one layer is written: its operator, with the constants that depend on what it says."""
+    row, said = _OPERATORS.get(layer.kind, _Operator(type=layer.kind)), layer.attributes
+    if layer.kind == "reshape" and "shape" in said:
+        return dataclasses.replace(row, constants={"shape": (len(said["shape"]) + 1, 8)})
+    if layer.kind == "pad" and "begin" in said:
+        return dataclasses.replace(row, constants={"pads": (2 * len(said["begin"]) + 2, 8), "value": (1, 4)})
+    if layer.kind == "mean" and "dims" in said:
+        return dataclasses.replace(row, constants={"axes": (len(said["dims"]), 8)})
+    if layer.kind == "elementary":
+        return dataclasses.replace(row, type=layer.type)
+    if layer.kind == "slice" and said.get("drop"):
+        return _Operator(type="Gather", attributes=lambda axes: _number("axis"), constants={"place": (1, 8)})
+    return row
 
 
 class _Writer:
@@ -161,14 +193,24 @@ class _Writer:
     def _layer(self, layer: Layer) -> None:
         if layer.verbatim is not None:
             # Its nodes as they are, with longer names, and its stored numbers.
-            self._nodes += len(layer.verbatim.graph) + layer.verbatim.names * (len(layer.name) + 2)
+            self._nodes += layer.verbatim.bytes + layer.verbatim.names * (len(layer.name) + 2)
             if layer.params:
                 self._constant(f"{layer.name}.w0", (layer.params,), 4 * layer.params)
             return
-        row = _OPERATORS.get(layer.kind, _Operator(type=layer.kind))
+        row = _row(layer)
         inputs = [f"{name}/value" if self._is_coded_input(name) else name for name in layer.inputs]
         made = f"{layer.name}/real" if layer.name in self._codes else layer.name
         inputs += self._tensors(layer)
+        if layer.kind == "conv_transpose":
+            turned = f"{layer.name}/Transpose"
+            axes = len(layer.weight_shape or ())
+            inputs[1] = self._node("Transpose", turned, turned, inputs[1:2], _numbers("perm", axes))
+        elif layer.kind == "embedding":
+            inputs = [
+                inputs[1],
+                self._node("Cast", f"{layer.name}/Cast", f"{layer.name}/Cast", inputs[:1], _number("to")),
+            ]
+            row = dataclasses.replace(row, before=())
         for part, (count, width) in row.constants.items():
             name = f"{layer.name}/{part}"
             shape = () if count == 1 and width == 4 else (count,)
@@ -200,6 +242,10 @@ class _Writer:
         if layer.kind == "batch_norm":
             parts = ("weight", "bias", "running_mean", "running_var")
             return [self._constant(f"{name}.{part}", (layer.weights,), 4 * layer.weights) for part in parts]
+        if layer.kind == "layer_norm":
+            return [
+                self._constant(f"{name}.{part}", (layer.weights,), 4 * layer.weights) for part in ("weight", "bias")
+            ]
         if layer.weight_kind not in FILTERED or layer.weight_shape is None:
             return [self._constant(f"{name}.value", (layer.params,), 4 * layer.params)] if layer.params else []
         weight = self._state.weight(layer)

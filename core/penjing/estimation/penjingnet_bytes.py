@@ -1,6 +1,5 @@
 """Predicted bytes of a `.penjingnet` file: packed weights, and a graph in JSON that is much like the real one."""
 
-import base64
 from collections.abc import Mapping
 from typing import Any
 
@@ -104,9 +103,8 @@ def _weight_quantizer(bits: int, scales: int) -> dict[str, Any]:
 
 def _attributes(layer: Layer, source: tuple[int, ...]) -> Mapping[str, Any]:
     axes = len(layer.output_shape) - 2
-    if layer.verbatim is not None:
-        text = base64.b64encode(layer.verbatim.graph).decode()
-        return {"graph": text, "shape": layer.output_shape[1:], "one_by_one": layer.verbatim.one_by_one}
+    if layer.attributes:
+        return layer.attributes
     if layer.kind in ("global_avg_pool", "global_max_pool"):
         return {"keepdim": axes > 0}
     if layer.kind not in ("conv", "max_pool", "avg_pool") or len(source) != len(layer.output_shape):

@@ -48,9 +48,22 @@ _NODES: Mapping[str, tuple[str, int]] = {
     "add": ("add", 514),
     "multiply": ("mul", 519),
     "concat": ("cat", 535),
+    "reshape": ("reshape", 595),
+    "slice": ("slice", 608),
+    "transpose": ("permute", 523),
+    "matmul": ("matmul", 553),
+    "layer_norm": ("layer_norm", 783),
+    "gelu": ("gelu", 484),
+    "softmax": ("softmax", 531),
+    "pad": ("pad", 610),
+    "add_constant": ("add", 514),
+    "mean": ("mean", 535),
+    "embedding": ("embedding", 3300),
 }
 """By kind of layer: the name of its node, and the bytes of the node without any names."""
 _OTHER_NODE = 510
+_BATCH_SIZE = 620
+"""The node that says how large the batch is, which every reshape reads."""
 _GROUPS = 120
 """A node of a grouped convolution also says dilation and groups."""
 
@@ -103,6 +116,9 @@ def _tensors(layer: Layer) -> Iterator[_Tensor]:
         yield _Tensor(f"{layer.name}.running_mean", filters, buffer=True)
         yield _Tensor(f"{layer.name}.running_var", filters, buffer=True)
         yield _Tensor(f"{layer.name}.num_batches_tracked", (), buffer=True, width=8)
+    elif layer.kind == "layer_norm":
+        yield _Tensor(f"{layer.name}.weight", filters)
+        yield _Tensor(f"{layer.name}.bias", filters)
     elif layer.weight_kind in FILTERED:
         yield _Tensor(f"{layer.name}.weight", layer.weight_shape or ())
         if layer.bias:
@@ -131,6 +147,7 @@ def _model(graph: LayerGraph, tensors: list[_Tensor]) -> int:
     for entry in graph.inputs:
         total += 2 * len('{"as_tensor": {"name": ""}}, ') + 20 + len('"": , ') + _meta(entry.shape, batch=True)
         total += 3 * len(entry.name)
+    total += _BATCH_SIZE if any(layer.kind == "reshape" for layer in graph.layers) else 0
     for index, layer in enumerate(graph.layers):
         total += len('{"fqn": "", "signature": null}, ') + len(layer.name)
         if layer.kind in ("identity", "dropout"):

@@ -118,6 +118,7 @@ def _layer(node: _Node, source_name: str, numbers: _Numbers) -> Layer:
         alias=operator.alias,
         in_place=operator.in_place,
         in_integers=operator.integer is not None and operator.integer.supports(operator.attributes(module)),
+        attributes=dict(operator.attributes(module)),
         verbatim=verbatim(module) if isinstance(module, Opaque) else None,
         compressible=kind in _COMPRESSIBLE,
         reason=None if kind in _COMPRESSIBLE else _REASONS[kind],

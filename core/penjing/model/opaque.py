@@ -103,7 +103,7 @@ def verbatim(module: Opaque) -> Verbatim:
 
     nodes = onnx.ModelProto.FromString(module.graph).graph.node
     names = sum(1 + len(node.input) + len(node.output) for node in nodes)
-    return Verbatim(graph=module.graph, names=names, one_by_one=module.one_by_one)
+    return Verbatim(bytes=len(module.graph), names=names)
 
 
 def as_text(graph: bytes) -> str:
