@@ -29,7 +29,7 @@ class StatusBar(QStatusBar):
         session.accuracy_changed.connect(self._show)
         session.opened.connect(self._ready)
         session.engine_state_changed.connect(self._show_engine)
-        session.foresight.changed.connect(lambda: self._show_engine(session.engine.state))
+        session.foresight.changed.connect(self._show_engine_again)
         session.open_progressed.connect(self._show_opening)
         session.noticed.connect(self._show_notice)
         self._ready()
@@ -67,6 +67,10 @@ class StatusBar(QStatusBar):
         size = words.size(now.size_bytes) if session.figures_are_current else "…"
         text = " · ".join([*told, f"{size} ({times})" if times else size])
         self._put(self._now, self.tr("now {figures}").format(figures=text))
+
+    def _show_engine_again(self) -> None:
+        # No lambda: it would outlive this line when the window is made anew in another language.
+        self._show_engine(self._session.engine.state)
 
     def _show_engine(self, state: str) -> None:
         known = self._session.foresight
