@@ -34,6 +34,7 @@ from penjing.verification.linked import estimates
 from penjing.verification.record import write_record
 from penjing.verification.runtimes import C99
 from penjing.verification.source import source_rung
+from penjing.verification.truth import choices_without_labels
 from penjing.verification.verify import verify_files
 
 INTEGER_FORMATS = frozenset({"onnx-int8", "c99"})
@@ -140,7 +141,14 @@ def compress_job(job: Job, folder: Path, *, on_progress: OnProgress = unheard) -
             ),
         )
         _report(temporary, job, plan, finished, result)
-        write_record(temporary, verdict, result.files, predicted=predicted, data_source=job.data_source)
+        write_record(
+            temporary,
+            verdict,
+            result.files,
+            predicted=predicted,
+            data_source=job.data_source,
+            original=choices_without_labels(job.model, job.data),
+        )
     return result
 
 

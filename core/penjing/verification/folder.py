@@ -82,7 +82,7 @@ def _unchanged(changed: tuple[str, ...], texts: Texts) -> Rung:
 def _truth(folder: Path, record: Record, changed: tuple[str, ...], rungs: list[Rung], texts: Texts) -> Truth | None:
     model = _network(folder, record, changed)
     if model is not None:
-        return truth_of_model(model, _data(folder, record, model, rungs, texts))
+        return truth_of_model(model, _data(folder, record, model, rungs, texts), before=record.before)
     try:
         if SAMPLES in changed:
             raise ValueError(f"{SAMPLES} was changed")

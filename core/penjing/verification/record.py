@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from penjing.errors import UserError
 from penjing.exporting.folder import RECORD as FILE
@@ -26,6 +28,13 @@ class Record(Verdict, frozen=True, kw_only=True):
     """Bytes that the estimate said, by format; of C also `flash:CORE` and `ram`."""
     data: str | None = None
     """`sample:NAME`, or a path relative to the folder."""
+    original: bytes = b""
+    """Without labels: the class that the original chose on each test example, as <u4."""
+
+    @property
+    def before(self) -> NDArray[np.int64] | None:
+        """The same as numbers."""
+        return np.frombuffer(self.original, "<u4").astype(np.int64) if self.original else None
 
 
 def write_record(
@@ -35,6 +44,7 @@ def write_record(
     *,
     predicted: Mapping[str, int],
     data_source: str | None,
+    original: NDArray[np.int64] | None = None,
 ) -> None:
     """Write `verdict.json`, after everything else in the folder is there."""
     record = Record(
@@ -43,6 +53,7 @@ def write_record(
         manifest=manifest(folder),
         predicted=dict(predicted),
         data=_portable(data_source, folder),
+        original=b"" if original is None else original.astype("<u4").tobytes(),
     )
     content = msgspec.json.format(msgspec.json.encode(record), indent=1)
     (folder / FILE).write_bytes(content + b"\n")
@@ -59,6 +70,8 @@ def read_record(folder: Path) -> Record:
         if path.stat().st_size > LARGEST:
             raise UserError("verify.damaged_record", path=path, detail="too large")
         record = msgspec.json.decode(path.read_bytes(), type=Record)
+        if len(record.original) % 4:
+            raise UserError("verify.damaged_record", path=path, detail="original")
     except OSError as error:
         raise UserError("verify.not_an_export", folder=folder) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -44,15 +44,20 @@ class Truth:
     data: Dataset | None = None
 
 
-def truth_of_model(model: Model, data: Dataset | None, *, baseline: Model | None = None) -> Truth:
-    """The network itself, on the whole test split, or on 64 seeded random inputs without data."""
+def truth_of_model(
+    model: Model, data: Dataset | None, *, baseline: Model | None = None, before: Classes | None = None
+) -> Truth:
+    """The network itself, on the whole test split, or on 64 seeded random inputs without data.
+
+    What the original chose is asked of `baseline`, or known (`before`, a class for each example of the split).
+    """
     data = data if data is not None and len(data.test) else None
     screen, plain = running(simulate(model)), running(model)
 
-    def batch(inputs: tuple[Tensor, ...], labels: Classes | None) -> Batch:
-        before = None if baseline is None else classes_of(baseline(*inputs))
+    def batch(inputs: tuple[Tensor, ...], labels: Classes | None, known: Classes | None = None) -> Batch:
+        chosen = known if baseline is None else classes_of(baseline(*inputs))
         return Batch(
-            inputs=inputs, wanted={"screen": screen(inputs), "float": plain(inputs)}, labels=labels, before=before
+            inputs=inputs, wanted={"screen": screen(inputs), "float": plain(inputs)}, labels=labels, before=chosen
         )
 
     def batches() -> Iterator[Batch]:
@@ -60,11 +65,20 @@ def truth_of_model(model: Model, data: Dataset | None, *, baseline: Model | None
             yield batch(random_inputs(model, RANDOM_SAMPLES), None)
             return
         labelled = data.metric == "top1"
-        for inputs, labels in data.batches(data.test, BATCH):
-            yield batch((inputs,), labels.numpy() if labelled and labels is not None else None)
+        known = before if before is not None and len(before) == len(data.test) else None
+        for place, (inputs, labels) in enumerate(data.batches(data.test, BATCH)):
+            chosen = None if known is None else known[place * BATCH : (place + 1) * BATCH]
+            yield batch((inputs,), labels.numpy() if labelled and labels is not None else None, chosen)
 
     total = RANDOM_SAMPLES if data is None else len(data.test)
     return Truth(batches=batches, total=total, steps=steps_of(model), model=model, data=data)
+
+
+def choices_without_labels(original: Model, data: Dataset | None) -> Classes | None:
+    """What the original chooses on a test split that has no labels to tell, to be kept beside an export."""
+    if data is None or data.metric == "top1" or not len(data.test):
+        return None
+    return np.concatenate([classes_of(original(inputs)) for inputs, _ in data.batches(data.test, BATCH)])
 
 
 def truth_of_samples(samples: Samples) -> Truth:

@@ -17,6 +17,7 @@ from penjing.plan import Plan
 from penjing.results import Verdict
 from penjing.verification.folder import verify_folder
 from penjing.verification.record import read_record, write_record
+from penjing.verification.truth import choices_without_labels
 from penjing.verification.verify import verify_files
 from tests.core.exporting.networks import batch, residual
 
@@ -137,3 +138,29 @@ def test_that_a_record_cannot_point_outside_its_folder(tmp_path: Path, path: str
     with pytest.raises(UserError) as caught:
         read_record(tmp_path / "out")
     assert caught.value.code == "verify.damaged_record"
+
+
+def test_that_agreement_with_the_original_is_known_again_without_labels_and_without_the_original(
+    tmp_path: Path,
+) -> None:
+    original, folder = residual(), tmp_path / "out"
+    np.savez(tmp_path / "data.npz", x=batch(original, 120, seed=3).numpy())
+    model = quantize(original, Plan().with_defaults(weight_bits=2, activation_bits=8), None)
+    folder.mkdir()
+    files = export_model(model, folder, format="penjingnet")
+    data = open_data(tmp_path / "data.npz", model=model)
+    before = verify_files(model, files, folder, data, baseline=original)
+    assert before.accuracy is not None and before.accuracy.metric == "agreement" and before.accuracy.value < 1
+    write_record(
+        folder,
+        before,
+        files,
+        predicted={},
+        data_source=str(tmp_path / "data.npz"),
+        original=choices_without_labels(original, data),
+    )
+    verdict, _ = verify_folder(folder)
+    assert verdict.accuracy == before.accuracy
+    record = json.loads((folder / "verdict.json").read_text())
+    (folder / "verdict.json").write_text(json.dumps({**record, "original": record["original"][:-16]}))
+    assert verify_folder(folder)[0].accuracy is None  # three choices too few tell of another split
