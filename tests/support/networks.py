@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+import onnx
 import torch
+from onnx import helper, numpy_helper
 from torch import nn
 
 from penjing.layer_graph import NetworkInput, NetworkOutput
@@ -17,6 +20,7 @@ from penjing.model.modules import (
     Multiply,
     MultiplyConstant,
 )
+from penjing.model.opaque import Opaque
 from penjing.model.operators.table import operator_of
 from penjing.model.spec import NetworkSpec, NodeSpec
 
@@ -240,3 +244,12 @@ def sample_input(model: Model, *, count: int = 5, seed: int = 1) -> torch.Tensor
     """Random inputs for a model with one input, [count, …]."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(count, *model.inputs[0].shape[1:], generator=generator)
+
+
+def cumulative_sum(shape: tuple[int, ...]) -> Opaque:
+    """An operator without a row: sums along axis 2 of [n, *shape]."""
+    node = helper.make_node("CumSum", ["x0", "k0"], ["y"])
+    entries = [helper.make_tensor_value_info("x0", 1, None)], [onnx.ValueInfoProto(name="y")]
+    graph = helper.make_graph([node], "piece", *entries, [numpy_helper.from_array(np.array(2), "k0")])
+    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    return Opaque(proto.SerializeToString(), {}, shape=shape, one_by_one=False)

@@ -21,21 +21,27 @@ from penjing.model.modules import (
     Clip,
     Concat,
     Divide,
+    Elementary,
+    Embedding,
     Erf,
     GlobalAveragePool,
     GlobalMaxPool,
+    MatMul,
     Mean,
     Multiply,
     MultiplyConstant,
     Pad,
+    Power,
     Reshape,
+    Slice,
     Subtract,
     Transpose,
+    TransposedConv,
 )
 from penjing.model.operators.table import operator_of, operators
 from penjing.plan import Plan
 from tests.core.exporting.networks import batch
-from tests.support.networks import network
+from tests.support.networks import cumulative_sum, network
 
 CASES: dict[str, Callable[[], nn.Module]] = {
     "conv with everything": lambda: nn.Conv2d(4, 6, 3, stride=(2, 1), padding=(1, 2), dilation=(1, 2), groups=2),
@@ -74,6 +80,21 @@ CASES: dict[str, Callable[[], nn.Module]] = {
     "reshape": lambda: Reshape((2, -1)),
     "transpose": lambda: Transpose((0, 2, 3, 1)),
     "pad": lambda: Pad((0, 1, 0), (0, 2, 1), mode="constant", value=0.0),
+    "layer norm": lambda: nn.LayerNorm(7),
+    "embedding": lambda: Embedding(torch.linspace(-1, 1, 120).reshape(40, 3)),
+    "softplus": lambda: Elementary("softplus"),
+    "power": lambda: Power(2.0),
+    "slice": lambda: Slice(2, 1, 6, 2),
+    "slice of one place": lambda: Slice(3, 4, 5, drop=True),
+    "transposed conv": lambda: TransposedConv(
+        torch.linspace(-1, 1, 72).reshape(3, 4, 3, 2),
+        torch.ones(3),
+        stride=(2, 3),
+        padding=(1, 0),
+        output_padding=(1, 0),
+        dilation=(1, 2),
+    ),
+    "opaque": lambda: cumulative_sum((4, 6, 7)),
     "upsample": lambda: nn.Upsample(scale_factor=(2.0, 2.0), mode="nearest"),
 }
 JOINS: dict[str, Callable[[], nn.Module]] = {
@@ -82,13 +103,14 @@ JOINS: dict[str, Callable[[], nn.Module]] = {
     "subtract": Subtract,
     "divide": Divide,
     "concat": lambda: Concat(1),
+    "matmul": MatMul,
 }
 
 
 def made(case: str) -> Model:
     before = [("first", nn.Conv2d(4, 4, 1), ""), ("second", nn.Conv2d(4, 4, 1), "x"), ("away", Clip(0.5, 4.0), "")]
     if case in JOINS:
-        return network((4, 6, 7), [*before, ("case", JOINS[case](), "first away")])
+        return network((4, 7, 7), [*before, ("case", JOINS[case](), "first away")])
     return network((4, 6, 7), [before[0], ("case", CASES[case](), "")])
 
 

@@ -2,11 +2,8 @@
 
 from typing import Any
 
-import numpy as np
-import onnx
 import pytest
 import torch
-from onnx import helper, numpy_helper
 from torch import nn
 
 from penjing.loading.build import build
@@ -33,24 +30,12 @@ from penjing.model.modules import (
     Transpose,
     TransposedConv,
 )
-from penjing.model.opaque import Opaque
 from penjing.model.operators.channels import ChannelIds, Channels, Flow
 from penjing.model.operators.table import operator_of, operators
 from penjing.model.spec import spec_of
-from tests.support.networks import network
+from tests.support.networks import cumulative_sum, network
 
 IMAGE = (4, 6, 5)
-
-
-def cumulative_sum() -> Opaque:
-    node = helper.make_node("CumSum", ["x0", "k0"], ["y"])
-    entries = [helper.make_tensor_value_info("x0", 1, None)], [onnx.ValueInfoProto(name="y")]
-    axis = numpy_helper.from_array(np.array(2), "k0")
-    graph = helper.make_graph([node], "piece", *entries, [axis])
-    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    return Opaque(proto.SerializeToString(), {}, shape=IMAGE, one_by_one=False)
-
-
 ROWS: dict[str, tuple[nn.Module, tuple[tuple[int, ...], ...]]] = {
     "conv": (nn.Conv2d(4, 3, 3, stride=2, padding=1, dilation=2), (IMAGE,)),
     "linear": (nn.Linear(4, 3), ((4,),)),
@@ -104,7 +89,7 @@ ROWS: dict[str, tuple[nn.Module, tuple[tuple[int, ...], ...]]] = {
         ),
         (IMAGE,),
     ),
-    "opaque": (cumulative_sum(), (IMAGE,)),
+    "opaque": (cumulative_sum(IMAGE), (IMAGE,)),
     "upsample": (nn.Upsample(scale_factor=(2.0, 3.0), mode="nearest"), (IMAGE,)),
 }
 """By kind: a module that is not the default one, and the shapes of what it takes."""
