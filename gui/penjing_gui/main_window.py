@@ -77,6 +77,7 @@ class MainWindow(QMainWindow):
         self.workbench = Workbench(session, self.record)
         self.workbench.tab_changed.connect(self._tab_changed)
         self.workbench.source_wanted.connect(self.commands.open)
+        self.workbench.source_wanted.connect(self.commands.open)
         self._stack = QStackedWidget()
         self._stack.addWidget(self.start)
         self._stack.addWidget(self.workbench)

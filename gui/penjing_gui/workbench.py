@@ -26,6 +26,8 @@ class Workbench(QWidget):
 
     tab_changed = Signal(str)
     """The name of the tab that is now in front."""
+    source_wanted = Signal(str)
+    """A network that a page would go on with."""
 
     def __init__(self, session: Session, record: TrainingRecord, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -62,8 +64,10 @@ class Workbench(QWidget):
             TradeoffsPage(session),
             TrainPage(session, self._record),
             ExportPage(session),
-            LearnPage(),
+            learn := LearnPage(session),
         )
+        learn.page_wanted.connect(lambda name: self.tabs.setCurrentIndex(self.NAMES.index(name)))
+        learn.sample_wanted.connect(self.source_wanted)
         for page, title in zip(pages, self.titles(), strict=True):
             # The window must fit a small screen, whatever a page would like.
             page.setMinimumWidth(_NARROWEST)
