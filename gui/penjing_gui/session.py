@@ -3,32 +3,29 @@
 Widgets read its properties, hear its past-tense signals and call its verbs; no widget knows another.
 """
 
-import contextlib
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
-from numpy.typing import NDArray
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, QTimer
 from PySide6.QtGui import QUndoStack
 
-from penjing.devices.profiles import Device, device
-from penjing.devices.units import parse_size
+from penjing.devices.profiles import device
 from penjing.errors import UserError
 from penjing.plan import Distillation, Plan
 from penjing.planning.fit import Budgets
-from penjing.planning.presets import preset
 from penjing.project.values import Project, Run, RunKind
 from penjing.results import Accuracy, RunResult
 from penjing.worker import messages as wire
 from penjing.worker.exchange import Exchange
 from penjing.worker.received import received_tables, received_values
+from penjing_gui.beginning import beginning, room_of
 from penjing_gui.edits import for_all, for_layers, same_network
 from penjing_gui.engine import Engine
 from penjing_gui.figures import ExactFigures
 from penjing_gui.foresight import Foresight
+from penjing_gui.inquiries import Inquiries
 from penjing_gui.job_runner import JobRunner
 from penjing_gui.jobs import Job
 from penjing_gui.notices import Notice
@@ -46,41 +43,6 @@ _COALESCE = 30
 
 class Session(SessionState):
     """What is open and what can be done with it."""
-
-    opened = Signal()
-    closed = Signal()
-    plan_changed = Signal(object)
-    """The new plan; `figures` are already of it, unless `figures_are_current` says otherwise."""
-    figures_changed = Signal()
-    accuracy_changed = Signal()
-    tables_changed = Signal()
-    selection_changed = Signal()
-    device_changed = Signal()
-    devices_changed = Signal()
-    """The person added a device or changed one."""
-    budgets_changed = Signal()
-    runs_changed = Signal()
-    job_changed = Signal(object)
-    """The `Job`, also when it has just ended."""
-    exported = Signal(object)
-    """The `RunResult` of an export that is done."""
-    saliency_received = Signal(object, object)
-    """`messages.Saliency` and its values, float32 [out, in · kernel]."""
-    samples_received = Signal(object, object)
-    """`messages.Samples` and their values."""
-    logits_received = Signal(object)
-    """`messages.Logits`."""
-    look_received = Signal(object, object)
-    """`messages.Look` and its values by name: `example`, `before`, `after`, as far as there are any."""
-    engine_state_changed = Signal(str)
-    open_progressed = Signal(object)
-    """A `messages.OpenProgress`; None when nothing is being opened any more."""
-    project_changed = Signal()
-    """Another project file, whether it can be written, or the unsaved mark."""
-    before_changed = Signal(bool)
-    """Whether pages show the network as loaded instead of the plan, for comparison."""
-    noticed = Signal(object)
-    """A `Notice`."""
 
     def __init__(self, exchange: Exchange, *, texts: Texts | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -100,6 +62,7 @@ class Session(SessionState):
         self.engine.restarted.connect(self._engine_restarted)
         self._opening = Opening(self)
         self.engine.received.connect(self._hear)
+        self._inquiries = Inquiries(self)
         self.results = Results(self)
         self.projects = Projects(self)
         self.foresight = Foresight(self)
@@ -182,14 +145,14 @@ class Session(SessionState):
         found = None if name is None else device(name)
         if found == self._device:
             return
-        followed = self._budgets in (Budgets(), _room(self._device))
+        followed = self._budgets in (Budgets(), room_of(self._device))
         self._device = found
         self.projects.dirty = True
         self._new_exact()
         self.device_changed.emit()
         self.projects.touch()
         if followed:
-            self.set_budgets(_room(found))
+            self.set_budgets(room_of(found))
 
     def set_budgets(self, budgets: Budgets) -> None:
         """Choose what the network may take."""
@@ -260,27 +223,19 @@ class Session(SessionState):
 
     def request_saliency(self, layer: str, criterion: str | None) -> int:
         """Ask for a layer's picture; `saliency_received` brings it with this number."""
-        request = self._ask()
-        self.engine.send(wire.WantSaliency(request=request, layer=layer, criterion=criterion))
-        return request
+        return self._inquiries.ask(wire.WantSaliency, layer=layer, criterion=criterion)
 
     def request_samples(self, indices: Sequence[int], split: wire.SplitName = "val") -> int:
         """Ask for examples; `samples_received` brings them with this number."""
-        request = self._ask()
-        self.engine.send(wire.WantSamples(request=request, indices=tuple(indices), split=split))
-        return request
+        return self._inquiries.ask(wire.WantSamples, indices=tuple(indices), split=split)
 
     def request_logits(self, indices: Sequence[int], split: wire.SplitName = "val") -> int:
         """Ask what the network as loaded and the plan say of examples; `logits_received` brings it."""
-        request = self._ask()
-        self.engine.send(wire.WantLogits(request=request, indices=tuple(indices), split=split))
-        return request
+        return self._inquiries.ask(wire.WantLogits, indices=tuple(indices), split=split)
 
     def request_look(self, index: int, method: str, split: wire.SplitName = "val") -> int:
         """Ask where the network as loaded and the plan look in an example; `look_received` brings it."""
-        request = self._ask()
-        self.engine.send(wire.WantLook(request=request, index=index, method=method, split=split))
-        return request
+        return self._inquiries.ask(wire.WantLook, index=index, method=method, split=split)
 
     def save_project(self, path: str | Path) -> bool:
         """Write the project; whether it could be written (a notice says why not)."""
@@ -340,21 +295,7 @@ class Session(SessionState):
         if found is not None:
             self._figures = found
         else:
-            self._want_missing()
-
-    def _want_missing(self) -> None:
-        assert self._exact is not None
-        missing = self._exact.missing(self._plan)
-        filters = tuple(pair for pair in sorted(missing.filters) if ("filter", *pair) not in self._wanted)
-        weights = tuple(pair for pair in sorted(missing.weights) if ("weight", *pair) not in self._wanted)
-        self._wanted |= {("filter", *pair) for pair in filters} | {("weight", *pair) for pair in weights}
-        if filters or weights:
-            self.engine.send(wire.WantTables(request=self._ask(), filters=filters, weights=weights))
-
-    def _ask(self) -> int:
-        request = next(self._requests)
-        self._asked.add(request)
-        return request
+            self._inquiries.ask_scores(self._exact.missing(self._plan))
 
     def _new_exact(self) -> None:
         if self.graph is not None:
@@ -372,12 +313,6 @@ class Session(SessionState):
 
     def _hear(self, message: wire.FromWorker) -> None:
         match message:
-            case wire.Tables() if message.request in self._asked:
-                self._asked.discard(message.request)
-                mapped = self.exchange.map(message.file)
-                self._tables = received_tables(message, mapped, earlier=self._tables)
-                self._new_exact()
-                self.tables_changed.emit()
             case wire.Baseline() if message.request == self._open_request:
                 self._baseline_accuracy = message.accuracy
                 self._baseline_per_class = message.per_class or self._baseline_per_class
@@ -395,42 +330,24 @@ class Session(SessionState):
                 self.accuracy_changed.emit()
             case wire.Learned():
                 self.foresight.hear(message)
-            case wire.Saliency() if message.request in self._asked:
-                self._asked.discard(message.request)
-                self.saliency_received.emit(message, self.exchange.map(message.file)(message.block))
-            case wire.Samples() if message.request in self._asked:
-                self._asked.discard(message.request)
-                self.samples_received.emit(message, self.exchange.map(message.file)(message.values))
-            case wire.Logits() if message.request in self._asked:
-                self._asked.discard(message.request)
-                self.logits_received.emit(message)
-            case wire.Look() if message.request in self._asked:
-                self._asked.discard(message.request)
-                self.look_received.emit(message, self._look_arrays(message))
             case wire.Failed() if message.generation == self._generation:
                 self.noticed.emit(self.texts.failure(message.code, message.values, key="measure"))
-            case wire.Failed() if message.request in self._asked:
-                self._asked.discard(message.request)
-                self.noticed.emit(self.texts.failure(message.code, message.values, key="engine"))
             case wire.Crashed():
                 text = self.tr("The engine met a mistake of Penjing's own; your plan is unharmed.")
                 self.noticed.emit(Notice(level="error", text=text, details=message.text, key="engine"))
             case _:
                 pass
 
-    def _look_arrays(self, message: wire.Look) -> dict[str, NDArray[Any]]:
-        if message.example is None:
-            return {}
+    def take_scores(self, message: wire.Tables) -> None:
+        """Scores that the plan asked for have arrived."""
         mapped = self.exchange.map(message.file)
-        looks = {"before": message.before, "after": message.after}
-        return {"example": mapped(message.example)} | {
-            name: mapped(look.values) for name, look in looks.items() if look is not None
-        }
+        self._tables = received_tables(message, mapped, earlier=self._tables)
+        self._new_exact()
+        self.tables_changed.emit()
 
     def _engine_restarted(self, words: str) -> None:
         self.jobs.engine_restarted()
-        self._asked.clear()
-        self._wanted.clear()
+        self._inquiries.forget()
         self.foresight.forget()
         self._accuracy_generation = self.measured_generation = -1
         self.accuracy_changed.emit()
@@ -441,6 +358,7 @@ class Session(SessionState):
         again = pending.again and arriving.graph == self.graph
         if not again:
             self._reset()
+            self._inquiries.forget()
             self.results.forget()
             self.foresight.forget()
         self._opened, self._open_request = arriving, pending.request
@@ -458,7 +376,11 @@ class Session(SessionState):
             if arriving.graph.compressible
             else None
         )
-        self._begin(pending.project, arriving)
+        begun = beginning(arriving, pending.project)
+        self._plan, self._device, self._budgets = begun.plan, begun.device, begun.budgets
+        self._runs = self._runs if pending.project is None else pending.project.runs
+        if begun.refused is not None:
+            self.noticed.emit(self.texts.error(begun.refused, key="device"))
         self._original_plan = self._plan
         self.undo_stack.clear()
         self._exact = ExactFigures(arriving.graph, self._tables, self._device)
@@ -471,31 +393,3 @@ class Session(SessionState):
         self.project_changed.emit()
         for code in arriving.warnings:
             self.noticed.emit(Notice(level="warning", text=self.texts.of(code)))
-
-    def _begin(self, project: Project | None, arriving: wire.Opened) -> None:
-        """Plan, device, budgets and runs to begin with."""
-        sample = arriving.sample
-        if sample is not None:
-            self._device = device(sample.device)
-            self._budgets = Budgets(flash_bytes=parse_size(sample.flash), ram_bytes=parse_size(sample.ram))
-            self._plan = sample.plan
-            if not sample.plan.layers and sample.plan.defaults == Plan().defaults:
-                start = preset("balanced", arriving.graph, device=self._device)
-                self._plan = msgspec.structs.replace(sample.plan, defaults=start.defaults, layers=start.layers)
-        else:
-            self._plan = Plan()
-        if project is not None:
-            self._plan, self._runs = project.plan, project.runs
-            with contextlib.suppress(msgspec.ValidationError):  # a project may be edited by hand
-                self._budgets = msgspec.convert(project.budgets, Budgets)
-            self._device = None
-            if project.device is not None:
-                try:
-                    self._device = device(project.device)
-                except UserError as error:
-                    self.noticed.emit(self.texts.error(error, key="device"))
-
-
-def _room(found: Device | None) -> Budgets:
-    """All that a device has."""
-    return Budgets() if found is None else Budgets(flash_bytes=found.flash_bytes, ram_bytes=found.ram_bytes)

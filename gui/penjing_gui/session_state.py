@@ -19,6 +19,7 @@ from penjing.results import Accuracy, Figures
 from penjing.worker import messages as wire
 from penjing_gui.edits import same_network
 from penjing_gui.figures import LayerShare
+from penjing_gui.session_signals import SessionSignals
 
 if TYPE_CHECKING:
     from penjing_gui.figures import ExactFigures
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 Values = Mapping[str, NDArray[np.float32]]
 
 
-class SessionState(QObject):
+class SessionState(SessionSignals):
     """What is open; `Session` changes it and says so."""
 
     _problems: tuple[Problem, ...]
@@ -220,8 +221,4 @@ class SessionState(QObject):
         self._layer: str | None = None
         self._runs: tuple[Run, ...] = ()
         self._applied: str | None = None
-        self._wanted: set[tuple[str, str, str]] = set()
-        """Scores that have been asked for: (filter or weight, layer, criterion)."""
-        self._asked: set[int] = set()
-        """Requests that are not answered yet."""
         self._open_request = -1
