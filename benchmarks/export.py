@@ -3,8 +3,8 @@
     python -m benchmarks.export [--json] [--quick]
 
 Bars E1 to E4 of BARS.md (E5: `python -m benchmarks.latency`). The subjects are both samples, calibrated on their own
-data, and the four networks of MLPerf Tiny with random weights; all with 8 bits, the samples with 4 bits for weights,
-too. Every one is exported as a user would, compiled, linked and run. A core whose tools are not installed is named, and
+data, and the four networks of MLPerf Tiny with random weights; all with 8 bits, the samples with 4 bits for weights and
+with three quarters zeros, too. Every one is exported as a user would, compiled, linked and run. A core whose tools are not installed is named, and
 E1 does not hold without those that the bar names.
 """
 
@@ -110,9 +110,10 @@ def subjects(*, quick: bool) -> Iterator[Subject]:
     for name in SAMPLES[:1] if quick else SAMPLES:
         model = open_model(f"sample:{name}")
         data = open_data(f"sample:{name}", model=model)
-        for bits in (8, 4):
-            plan = Plan().with_defaults(weight_bits=bits, activation_bits=8)
-            yield Subject(name=f"{name} {bits} bits", model=run_plan(model, plan, data).model, data=data)
+        for bits, zeros in ((8, 0.0), (4, 0.0), (8, 0.75)):
+            plan = Plan().with_defaults(weight_bits=bits, activation_bits=8, sparsity=zeros)
+            named = f"{name} {bits} bits" + (f" {100 * zeros:g} % zeros" if zeros else "")
+            yield Subject(name=named, model=run_plan(model, plan, data).model, data=data)
     for name in ("dscnn", "autoencoder") if quick else NETWORKS:
         yield Subject(name=name, model=quantized(NETWORKS[name]()))
 

@@ -117,6 +117,11 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         every = self.throughput.get(self.library or "", {}).values()
         return next((rates.power_mw for rates in every if rates.power_mw is not None), None)
 
+    @property
+    def brings_c(self) -> bool:
+        """Whether a network on it is exported C with its own kernels, whose storage and code are known."""
+        return self.kernel_bytes is None and self.default_format == "c99"
+
     def with_library(self, library: str) -> "Device":
         """The same device running another library of its `throughput`."""
         return msgspec.structs.replace(self, library=library)

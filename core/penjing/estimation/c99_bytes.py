@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from penjing.errors import UserError
-from penjing.estimation.deployed import fold
+from penjing.estimation.deployed import fold, sparse_in_c, stored_layer
 from penjing.estimation.state import FILTERED, NetworkState, WeightState
 from penjing.estimation.storage import BIAS_BYTES
 from penjing.estimation.tensors import inner_tensors
 from penjing.layer_graph import Layer, LayerGraph
-from penjing.model.c_kernels import text
+from penjing.model.c_kernels import sparse, text
 from penjing.model.c_kernels.parts import stored_width
 
 WIDEST = 8
@@ -134,7 +134,7 @@ def refusal(graph: LayerGraph, state: NetworkState) -> UserError | None:
     `export.c99_axes` or `export.c99_not_integer`, as the export itself would say.
     """
     odd = [entry.source_name for entry in graph.inputs if len(entry.shape) not in text.LAYOUTS]
-    if odd:
+    if odd or not graph.inputs or not graph.outputs:
         return UserError("export.c99_axes", inputs=", ".join(odd))
     bad = [chain[0].source_name for chain in _chains(fold(graph)) if not _is_carried(chain, state)]
     bad += [entry.source_name for entry in graph.inputs if state.bits(entry.name) > WIDEST]
@@ -180,6 +180,8 @@ def _zeros(kernel: str) -> Mapping[str, text.Value]:
 
 def filter_kernel(layer: Layer, weight: WeightState) -> str:
     """The kernel of a layer with filters; weights of more than 8 bits count as 8."""
+    if sparse_in_c(stored_layer(layer, weight, integer=True)) is not None:
+        return sparse.KERNEL
     kind = "depthwise" if layer.weight_kind == "depthwise" and _filter_count(layer) > 1 else "conv"
     if layer.weight_kind == "grouped" or weight.zeros:
         kind = "conv_general"
@@ -194,8 +196,11 @@ def _filters(layer: Layer, state: NetworkState) -> Iterator[Call]:
     weight = state.weight(layer)
     width, filters = stored_width(min(weight.bits, WIDEST)), _filter_count(layer)
     stored = -(-layer.weights * width // 8)
+    weights = ("weights", "int8_t" if width == 8 else "uint8_t", stored)
+    if (fewer := sparse_in_c(stored_layer(layer, weight, integer=True))) is not None:
+        weights = ("weights", "uint8_t", fewer)
     arrays = [
-        ("weights", "int8_t" if width == 8 else "uint8_t", stored),
+        weights,
         ("bias", "int32_t", filters),
         ("multiplier", "int32_t", weight.scales),
         ("shift", "int8_t", weight.scales),

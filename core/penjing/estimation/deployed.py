@@ -10,9 +10,12 @@ from penjing.devices.profiles import Device
 from penjing.estimation.state import FILTERED, FLOAT_BITS, NetworkState, WeightState
 from penjing.estimation.storage import BIAS_BYTES, codebook_bytes, stored_bytes
 from penjing.layer_graph import Layer, LayerGraph
+from penjing.model.c_kernels.sparse import sparse_bytes
 
 REQUANTIZATION_BYTES = 5
 """An int32 multiplier and an int8 shift for every weight scale of a layer that runs in integers (Jacob 2018)."""
+_WIDEST = 8
+"""Bits of weights that exported C computes with."""
 SCALE_BYTES = 4
 """A float32 scale for every weight scale of a layer whose weights alone are quantized."""
 
@@ -113,9 +116,20 @@ def stored_size(stored: Stored, device: Device | None) -> int:
     bias = BIAS_BYTES * stored.bias
     if device is None and stored.codebook:
         return codebook_bytes(stored.weights, kept=stored.kept, size=stored.codebook, bits=stored.bits) + bias
+    if device is not None and device.brings_c and (fewer := sparse_in_c(stored)) is not None:
+        return fewer + bias
     bits = stored.bits if device is None else device.stored_bits(stored.bits)
-    formats = () if device is None else device.sparse_storage
+    formats = () if device is None or device.brings_c else device.sparse_storage
     return stored_bytes(stored.weights, kept=stored.kept, bits=bits, formats=formats) + bias
+
+
+def sparse_in_c(stored: Stored) -> int | None:
+    """Bytes of a layer's weight where exported C stores what is kept of it alone; None where it stores all."""
+    layer = stored.layer
+    usual = layer.weight_kind == "dense" and layer.weight_shape is not None and not stored.zeros
+    if not usual or layer.weight_shape is None or stored.kept == stored.weights or stored.bits > _WIDEST:
+        return None
+    return sparse_bytes(layer.weight_shape, kept=stored.kept, bits=stored.bits)
 
 
 def stored_arrays(stored: Stored, device: Device) -> tuple[int, ...]:

@@ -14,13 +14,6 @@ from penjing.estimation.state import FILTERED, NetworkState
 from penjing.layer_graph import Layer, LayerGraph
 from penjing.model.c_kernels import code_size
 
-C99 = "c99"
-
-
-def brings_c(device: Device) -> bool:
-    """Whether a network on this device is exported C with its own kernels."""
-    return device.kernel_bytes is None and device.default_format == C99
-
 
 def counted_core(device: Device | None) -> str:
     """The core whose code is counted: the device's, or what stands in for one that no compiler here builds for."""
@@ -32,7 +25,7 @@ def flash_bytes(graph: LayerGraph, state: NetworkState, device: Device, *, size:
 
     `size` is what `size_bytes` says, where that is known already.
     """
-    if not brings_c(device) and device.kernel_bytes is None:
+    if not device.brings_c and device.kernel_bytes is None:
         return None
     size = size_bytes(graph, state, device) if size is None else size
     constants = size + scale_bytes(graph, state, device) + other_constants(graph, state)
@@ -66,7 +59,7 @@ def all_calls(graph: LayerGraph, state: NetworkState) -> tuple[Call, ...]:
 
 def padding_bytes(stored: Stored, device: Device | None) -> int:
     """Bytes between the arrays of a layer with filters where C stores them: each begins at a whole word."""
-    return 0 if device is None or not brings_c(device) else _gaps(stored_arrays(stored, device))
+    return 0 if device is None or not device.brings_c else _gaps(stored_arrays(stored, device))
 
 
 def plain_padding(layers: Iterable[Layer], state: NetworkState) -> int:

@@ -16,7 +16,7 @@ from penjing.devices.profiles import Device
 from penjing.estimation.c99_bytes import filter_kernel
 from penjing.estimation.deployed import fold, stored_layer, stored_scales, stored_size
 from penjing.estimation.exact import figures_of
-from penjing.estimation.flash import all_calls, brings_c, counted_core, padding_bytes
+from penjing.estimation.flash import all_calls, counted_core, padding_bytes
 from penjing.estimation.latency import energy_band, energy_mj, layer_band, layer_ms, widest
 from penjing.estimation.prediction import kept_alone, predict, weight_state
 from penjing.estimation.state import NetworkState, WeightState
@@ -178,7 +178,7 @@ def _share(layer: Layer, weight: WeightState, state: NetworkState, device: Devic
         size=stored_size(stored, device),
         scales=0 if device is None else stored_scales(stored, device),
         padding=padding_bytes(stored, device),
-        kernel=filter_kernel(layer, weight) if device is not None and brings_c(device) else None,
+        kernel=filter_kernel(layer, weight) if device is not None and device.brings_c else None,
         milliseconds=None if device is None or not layer.macs else layer_ms(layer, device, integer=integer),
         band=None if device is None or not layer.macs else layer_band(device, integer=integer),
     )

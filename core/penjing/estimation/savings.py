@@ -190,6 +190,7 @@ def _constants(found: Figures) -> int:
 def _notes(part: Part, settings: Collection[Settings], device: Device, *, timed: bool) -> Iterator[Note]:
     if part == "zeros":
         stored = "saving.zeros_no_time" if device.sparse_storage else "saving.zeros_stored"
+        stored = "saving.zeros_skipped" if device.brings_c else stored
         yield Note(code=stored, values={"device": device.title})
     elif part == "weight_bits":
         yield from _bit_notes(settings, device, timed=timed)

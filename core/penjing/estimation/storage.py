@@ -7,11 +7,15 @@
 import math
 from collections.abc import Sequence
 
-from penjing.devices.profiles import SparseStorage
+from penjing.devices.profiles import Device, SparseStorage
+from penjing.model.c_kernels.sparse import sparse_bytes
 
 BIAS_BYTES = 4
 """A bias is int32 in a quantized layer and float32 otherwise."""
 _INDEX_BITS = 8
+_SIDE = 510
+"""Filters and inputs of a layer that is so large that rounding does not matter."""
+_C_BITS = 8
 _UNEVEN = (0.15, 0.3)
 """By so many bits for each doubling of k beyond 2, and at most by so many, a coded index is shorter than log₂k: k-means
 leaves the outer values to fewer weights. (The best k of normally distributed ones leave 0, 0.09, 0.18, 0.24 … 0.31
@@ -36,6 +40,16 @@ def stored_bytes(count: int, *, kept: int, bits: int, formats: Sequence[SparseSt
         "index8": _bytes(max(kept, count >> _INDEX_BITS) * (bits + _INDEX_BITS)),
     }
     return min(dense, *(sizes[name] for name in formats))
+
+
+def zeros_pay(device: Device, sparsity: float, bits: int) -> bool:
+    """Whether a device stores a large layer of which this share is zero in fewer bytes than all of its weights."""
+    count = _SIDE * _SIDE
+    kept, width = round((1 - sparsity) * count), device.stored_bits(bits)
+    if device.brings_c:
+        return width <= _C_BITS and sparse_bytes((_SIDE, _SIDE), kept=kept, bits=width) is not None
+    formats = device.sparse_storage
+    return stored_bytes(count, kept=kept, bits=width, formats=formats) < stored_bytes(count, kept=count, bits=width)
 
 
 def codebook_bytes(count: int, *, kept: int, size: int, bits: int) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 from penjing.devices.profiles import Device
 from penjing.errors import UserError
 from penjing.estimation.prediction import left_of_each
+from penjing.estimation.storage import zeros_pay
 from penjing.estimation.tables import Tables
 from penjing.inspection.removal import removable
 from penjing.inspection.selection import (
@@ -89,6 +90,15 @@ def _zeroing(layer: Layer, settings: Settings, device: Device | None, tables: Ta
         yield of_layer("warning", layer, "check.all_zeros")
     if device is not None and not device.sparse_storage:
         yield of_layer("warning", layer, "check.zeros_save_nothing", device=device.name)
+    elif (
+        device is not None and 0 < settings.sparsity < 1 and not zeros_pay(device, settings.sparsity, _stored(settings))
+    ):
+        yield of_layer("warning", layer, "check.zeros_too_few", device=device.name, sparsity=settings.sparsity)
+
+
+def _stored(settings: Settings) -> int:
+    """Bits of a weight that will be stored in integers."""
+    return min(settings.weight_bits, 8)
 
 
 def _cutting(plan: Plan, graph: LayerGraph, layer: Layer, settings: Settings) -> Iterator[Problem]:

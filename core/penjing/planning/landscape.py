@@ -15,7 +15,7 @@ from penjing.estimation.arena import ALIGNMENT, buffers
 from penjing.estimation.c99_bytes import layer_constants
 from penjing.estimation.cut import channel_arrays
 from penjing.estimation.deployed import REQUANTIZATION_BYTES, fold
-from penjing.estimation.flash import brings_c, code_bytes, counted_core, plain_padding
+from penjing.estimation.flash import code_bytes, counted_core, plain_padding
 from penjing.estimation.latency import SIMD_CHANNELS, operator_class
 from penjing.estimation.state import FILTERED, NetworkState
 from penjing.estimation.storage import BIAS_BYTES
@@ -61,10 +61,10 @@ class Landscape:
         )
         unchanging = BIAS_BYTES * sum(layer.params for layer in others if layer.weight_kind != "affine")
         unchanging += sum(layer_constants(layer, state) for layer in deployed.layers if layer.weight_kind != "affine")
-        if brings_c(device):
+        if device.brings_c:
             unchanging += plain_padding((layer for layer in deployed.layers if layer.weight_kind != "affine"), state)
         self._constant = float(_code(graph, device) + unchanging)
-        self._word = code_size.WORD if brings_c(device) else 1
+        self._word = code_size.WORD if device.brings_c else 1
         rates = device.rates("int8")
         self._time: Vector | None = None
         if rates is not None:
@@ -154,7 +154,7 @@ class _Ram:
 
 def _code(graph: LayerGraph, device: Device) -> int:
     """Bytes of kernels: those of a device's own runtime, or of exported C."""
-    return code_bytes(graph, _eight_bits(graph), counted_core(device)) if brings_c(device) else device.kernel_bytes or 0
+    return code_bytes(graph, _eight_bits(graph), counted_core(device)) if device.brings_c else device.kernel_bytes or 0
 
 
 def _eight_bits(graph: LayerGraph) -> NetworkState:

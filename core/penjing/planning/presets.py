@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from penjing.devices.profiles import Device
 from penjing.errors import UserError
+from penjing.estimation.storage import zeros_pay
 from penjing.layer_graph import LayerGraph
 from penjing.plan import Plan
 
@@ -22,18 +23,17 @@ def gentle(graph: LayerGraph, device: Device | None) -> Plan:
 
 def balanced(graph: LayerGraph, device: Device | None) -> Plan:
     """8 bits and a quarter of the filters gone; half of the weights, too, where the device stores zeros away."""
-    return _smaller(gentle(graph, device), device, filters=0.25, sparsity=0.5)
+    return _smaller(gentle(graph, device), device, filters=0.25, sparsity=0.5, bits=8)
 
 
 def tiny(graph: LayerGraph, device: Device | None) -> Plan:
     """Half of the filters gone and 4 bits where the device stores them; first and last layer keep 8 bits."""
-    plan = _smaller(gentle(graph, device), device, filters=0.5, sparsity=0.7)
+    bits = 4 if device is None or device.stored_bits(4) == 4 else 8
+    plan = _smaller(gentle(graph, device), device, filters=0.5, sparsity=0.7, bits=bits)
     ends = {layer.name for layer in (*graph.compressible[:1], *graph.compressible[-1:])}
-    if device is not None and device.stored_bits(4) != 4:
-        return plan
-    for layer in graph.compressible:
+    for layer in graph.compressible if bits < 8 else ():
         if layer.name not in ends:
-            plan = plan.with_layer(layer.name, weight_bits=4)
+            plan = plan.with_layer(layer.name, weight_bits=bits)
     return plan
 
 
@@ -51,6 +51,6 @@ def preset(name: str, graph: LayerGraph, *, device: Device | None = None) -> Pla
     return PRESETS[name](graph, device)
 
 
-def _smaller(plan: Plan, device: Device | None, *, filters: float, sparsity: float) -> Plan:
-    zeros_pay = device is not None and bool(device.sparse_storage)
-    return plan.with_defaults(filters=filters, sparsity=sparsity if zeros_pay else 0.0)
+def _smaller(plan: Plan, device: Device | None, *, filters: float, sparsity: float, bits: int) -> Plan:
+    pays = device is not None and zeros_pay(device, sparsity, bits)
+    return plan.with_defaults(filters=filters, sparsity=sparsity if pays else 0.0)

@@ -82,7 +82,7 @@ def test_that_a_sparsity_counts_round_half_even_zeros_that_dense_storage_keeps()
 
 
 def test_that_sparse_storage_makes_zeros_pay() -> None:
-    sparse = msgspec.structs.replace(L4R5, sparse_storage=("bitmask",))
+    sparse = msgspec.structs.replace(KNOWN, sparse_storage=("bitmask",))
     plan = Plan().with_defaults(weight_bits=8).with_layer("fc", sparsity=0.5)
     found = figures(layer_graph(small()), plan, device=sparse)
     # fc: 96 bits of mask and 48 kept values; conv stays dense.

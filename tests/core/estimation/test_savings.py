@@ -34,10 +34,11 @@ def test_that_an_empty_plan_saves_nothing_at_all() -> None:
 
 def test_that_zeros_save_nothing_where_they_are_stored_and_their_bytes_where_they_are_not() -> None:
     plan = Plan().with_defaults(sparsity=0.75, weight_bits=8, activation_bits=8)
-    found = saved(plan)["zeros"]
+    dense = msgspec.structs.replace(L4R5, sparse_storage=(), kernel_bytes=0)
+    found = saved(plan, dense)["zeros"]
     assert (found.flash_bytes, found.ram_bytes, found.latency_ms) == (0, 0, 0)
     assert codes(found) == ["saving.zeros_stored"]
-    sparse = msgspec.structs.replace(L4R5, sparse_storage=("bitmask",), kernel_bytes=0)
+    sparse = msgspec.structs.replace(dense, sparse_storage=("bitmask",))
     (zeros,) = [one for one in savings(GRAPH, plan, Tables(), sparse) if one.part == "zeros"]
     # A bit for every weight and a byte for each that is kept, where that is less than a byte for every weight.
     expected = 0

@@ -13,6 +13,7 @@ from torch import nn
 
 from penjing.compression.integer import run as run_integers
 from penjing.compression.lowering import lower
+from penjing.compression.prune import prune
 from penjing.errors import UserError
 from penjing.estimation.c99_bytes import c99_bytes, constant_bytes
 from penjing.estimation.exact import figures_of
@@ -26,6 +27,7 @@ from penjing.model.model import Model
 from penjing.model.modules import Concat, Erf, GlobalMaxPool, Mean, Multiply, Pad, Reshape, Transpose
 from penjing.model.operators.table import operator_of
 from penjing.model.spec import NetworkSpec, NodeSpec
+from penjing.plan import Plan
 from tests.core.compression.test_integer import scaled_and_joined
 from tests.support.c99 import build, outputs, run
 from tests.support.calibration import quantized
@@ -186,6 +188,48 @@ def test_that_double_rounding_and_narrow_activations_run_too(tmp_path: Path) -> 
     assert run(build(tmp_path / "a", quantized(NETWORKS["residual"](1)), rounding="double")) == "16 samples, 0 differ\n"
     narrow = quantized(NETWORKS["plain"](0), activation_bits=5)
     assert run(build(tmp_path / "b", narrow)) == "16 samples, 0 differ\n"
+
+
+def sparse_networks() -> dict[str, Model]:
+    """Rows of 288 and of 600 places, so that one byte cannot count them; padding on all sides; a linear layer."""
+    image = [
+        ("stem", nn.Conv2d(4, 96, 3, padding=1, stride=2), "x"),
+        ("relu", nn.ReLU(), ""),
+        ("wide", nn.Conv2d(96, 20, 3, padding=2), ""),
+        ("flat", nn.Flatten(), ""),
+        ("fc", nn.Linear(20 * 25, 12), ""),
+    ]
+    signal = [("wide", nn.Conv1d(200, 12, 3, padding=1), "x"), ("fc", nn.Conv1d(12, 3, 1), "")]
+    return {"image": network((4, 6, 6), image), "signal": network((200, 5), signal)}
+
+
+@pytest.mark.parametrize("name", ["image", "signal"])
+@pytest.mark.parametrize(("sparsity", "bits"), [(0.7, 8), (0.97, 8), (0.9, 4)])
+def test_that_kept_weights_alone_compute_the_same_and_take_what_is_estimated(
+    name: str, sparsity: float, bits: int, tmp_path: Path
+) -> None:
+    loaded = sparse_networks()[name]
+    plan = Plan().with_defaults(sparsity=sparsity)
+    pruned = prune(loaded, layer_graph(loaded), plan).model
+    model = quantized(pruned, weight_bits=bits)
+    assert run(build(tmp_path, model)) == "16 samples, 0 differ\n"
+    kernels = {step.kernel for placed in program_of(model).nodes for step in placed.steps}
+    assert "conv_sparse" in kernels
+    graph, state = layer_graph(loaded), state_of(model, layer_graph(loaded))
+    assert constant_bytes(graph, state) == program_of(model).const_size
+    (tmp_path / "out").mkdir()
+    files = export_model(model, tmp_path / "out", format="c99")
+    assert c99_bytes(graph, state) == sum(file.bytes for file in files if file.format == "c99")
+    dense = constant_bytes(graph, state_of(quantized(loaded, weight_bits=bits), graph))
+    assert dense is not None and program_of(model).const_size < dense
+
+
+def test_that_zeros_are_stored_where_that_is_smaller() -> None:
+    # A kept weight takes two bytes: with half of them kept there is nothing to gain; nor in a layer of 340 weights.
+    for loaded, sparsity in ((sparse_networks()["image"], 0.5), (mlp(), 0.95)):
+        pruned = prune(loaded, layer_graph(loaded), Plan().with_defaults(sparsity=sparsity)).model
+        kernels = {step.kernel for placed in program_of(quantized(pruned)).nodes for step in placed.steps}
+        assert kernels == {"conv_8bit"} | ({"clamp"} & kernels)
 
 
 def macros(folder: Path, name: str) -> dict[str, str]:

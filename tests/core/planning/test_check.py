@@ -18,6 +18,8 @@ from tests.support.networks import NETWORKS, network
 
 FC = nn.Linear(64, 4)
 NRF, PI = device("nrf52840"), device("raspberry-pi-4")
+DENSE = msgspec.structs.replace(NRF, sparse_storage=(), kernel_bytes=2_253)
+"""The same chip with a runtime that stores every weight."""
 PLAIN = layer_graph(NETWORKS["plain"](0))
 RESIDUAL = layer_graph(NETWORKS["residual"](0))
 
@@ -64,11 +66,17 @@ def test_that_settings_of_a_layer_that_do_nothing_or_cannot_be_are_found(
 
 
 def test_that_what_a_device_does_not_gain_from_is_said() -> None:
-    assert codes(check(Plan().with_layer("fc1", sparsity=0.5), PLAIN, device=NRF)) == [
+    assert codes(check(Plan().with_layer("fc1", sparsity=0.5), PLAIN, device=DENSE)) == [
         ("check.zeros_save_nothing", "fc1")
     ]
-    sparse = msgspec.structs.replace(NRF, sparse_storage=("bitmask",))
+    sparse = msgspec.structs.replace(DENSE, sparse_storage=("bitmask",))
     assert check(Plan().with_layer("fc1", sparsity=0.5), PLAIN, device=sparse) == ()
+    # C stores a kept weight in two bytes: with half of them nothing is won, nor with three quarters of 4 bits.
+    few = Plan().with_layer("fc1", sparsity=0.5)
+    assert codes(check(few, PLAIN, device=NRF)) == [("check.zeros_too_few", "fc1")]
+    assert check(Plan().with_layer("fc1", sparsity=0.6), PLAIN, device=NRF) == ()
+    few = Plan().with_layer("fc1", sparsity=0.7, weight_bits=4)
+    assert codes(check(few, PLAIN, device=NRF)) == [("check.zeros_too_few", "fc1")]
     wider = check(Plan().with_layer("fc1", weight_bits=3), PLAIN, device=NRF)
     assert codes(wider) == [("check.bits_stored_wider", "fc1")]
     assert wider[0].values == {"layer": "fc1", "bits": 3, "stored": 4, "device": "nrf52840"}
@@ -163,7 +171,7 @@ def test_that_n_of_m_that_keeps_all_is_found() -> None:
 
 
 def test_that_what_is_said_of_several_layers_is_said_once() -> None:
-    found = merged(check(Plan().with_defaults(sparsity=0.5), PLAIN, device=NRF))
+    found = merged(check(Plan().with_defaults(sparsity=0.5), PLAIN, device=DENSE))
     assert [(one.code, one.values["layer"]) for one in found] == [
         ("check.zeros_save_nothing", "conv1, conv2, fc1, fc2")
     ]

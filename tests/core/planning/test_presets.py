@@ -31,7 +31,7 @@ def test_that_presets_prune_weights_and_use_low_bits_only_where_the_device_gains
     graph = layer_graph(tiny_networks.resnet8())
     assert preset("tiny", graph, device=NRF).defaults.sparsity == 0
     assert preset("tiny", graph, device=NRF).settings("block1a").weight_bits == 4
-    sparse = msgspec.structs.replace(NRF, sparse_storage=("bitmask",), weight_bits=(8, 32))
+    sparse = msgspec.structs.replace(NRF, sparse_storage=("bitmask",), weight_bits=(8, 32), kernel_bytes=0)
     assert preset("balanced", graph, device=sparse).defaults.sparsity > 0
     assert preset("tiny", graph, device=sparse).settings("block1a").weight_bits == 8
 

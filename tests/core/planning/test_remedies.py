@@ -122,8 +122,9 @@ def test_that_a_time_that_is_not_known_yet_asks_for_a_plan_that_has_one() -> Non
 
 def test_that_zeros_help_only_where_they_are_stored_away() -> None:
     budgets = Budgets(flash_bytes=flash_of(PLAN) * 8 // 10)
-    assert "sparsity" not in found(budgets=budgets)
-    sparse = msgspec.structs.replace(L4R5, name="sparse", sparse_storage=("bitmask",))
+    dense = msgspec.structs.replace(L4R5, name="dense", sparse_storage=(), kernel_bytes=2_253)
+    assert "sparsity" not in found(budgets=budgets, on=dense)
+    sparse = msgspec.structs.replace(dense, name="sparse", sparse_storage=("bitmask",))
     said = found(budgets=budgets, on=sparse)["sparsity"]
     weaker = PLAN.with_defaults(sparsity=SHARES[SHARES.index(said.value) - 1])
     assert said.over == {} and flash_of(weaker, sparse) > budgets.flash_bytes  # type: ignore[operator]

@@ -91,7 +91,7 @@ def program_of(model: Model) -> Program:
         assert isinstance(node, IntegerNode)
         shape = shapes[node.name]
         try:
-            made = _steps(node, shape, tensors)
+            made = _steps(node, shape, tensors, model)
         except Unsupported as reason:
             refused.append(f"{model.source_names.get(node.layers[0], node.layers[0])} ({reason})")
             made = CSteps(order=channels_last(shape))
@@ -154,11 +154,12 @@ def _tensor(codes: Codes, shape: Shape, order: IntArray) -> CTensor:
     return CTensor(shape=shape, zero_point=codes.zero_point, bits=codes.bits, order=order)
 
 
-def _steps(node: IntegerNode, shape: Shape, tensors: Mapping[str, CTensor]) -> CSteps:
+def _steps(node: IntegerNode, shape: Shape, tensors: Mapping[str, CTensor], model: Model) -> CSteps:
     kernel = operators()[node.kind].integer
     assert kernel is not None
     zero, weight = node.output.zero_point, node.weight
     zeros = None if weight is None or not np.any(weight.zero_point) else weight.zero_point.astype(np.int64)
+    mask = model.masks.get(node.layers[0])
     seen = CNode(
         attributes=node.attributes,
         inputs=tuple(tensors[name] for name in node.inputs),
@@ -167,6 +168,7 @@ def _steps(node: IntegerNode, shape: Shape, tensors: Mapping[str, CTensor]) -> C
         low=node.low + zero,
         high=node.high + zero,
         weight=None if weight is None else weight.codes.astype(np.int64),
+        kept=None if mask is None or weight is None else mask.numpy().astype(np.bool_),
         weight_bits=WIDEST if weight is None or kernel.lossless else weight.bits,
         weight_zeros=zeros,
         weight_scales=1 if weight is None else weight.scale.size,

@@ -129,6 +129,7 @@ def _table() -> Mapping[str, Part]:
             Part(name=f"{kind}_{bits}bit", file=kind, needs=("conv", f"weight_{bits}bit"), struct="conv", bits=bits)
             for kind, bits in (("depthwise", 4), ("depthwise", 2), *(("conv_general", bits) for bits in (8, 4, 2)))
         ),
+        Part(name="conv_sparse", file="conv_sparse", needs=("window",), struct="conv"),
         Part(name="depthwise_8bit", file="depthwise_8bit", needs=("window", "fours"), struct="conv"),
         Part(name="max_pool", file="max_pool", needs=("pool",), struct="pool"),
         Part(name="mean_pool", file="mean_pool", needs=("pool", "rescale"), struct="pool"),

@@ -70,6 +70,8 @@ class CNode:
     high: int
     weight: IntArray | None = None
     """Codes [out, …]."""
+    kept: NDArray[np.bool_] | None = None
+    """Which of the weights a mask has left, where there is one."""
     weight_bits: int = 8
     weight_zeros: IntArray | None = None
     """Where any is not 0: one, or one a filter."""

@@ -3,10 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from penjing.model.c_kernels import sparse
 from penjing.model.c_kernels.parts import stored_width
 from penjing.model.operators.c_steps import CArray, CNode, CStep, CSteps, Unsupported, plain
 from penjing.model.operators.integer_reference import IntArray
 
+Mask = NDArray[np.bool_]
 _LARGEST = (1 << 31) - 1
 _LARGEST_CODE = 1 << 7
 
@@ -29,7 +31,9 @@ def convolution(node: CNode) -> CSteps:
         # One pixel does not depend on another: as a single line, neighbours are found everywhere.
         fields |= {"in_h": 1, "in_w": height * width, "out_h": 1, "out_w": out_h * out_w}
     simple = node.weight_zeros is None and groups == 1 and (weight.shape[3] == 1 or fields["dilation_w"] == 1)
-    return plain(node, _step(node, "conv" if simple else "conv_general", fields, weight.transpose(0, 2, 3, 1)))
+    return plain(
+        node, _step(node, "conv" if simple else "conv_general", fields, weight.transpose(0, 2, 3, 1), _kept(node))
+    )
 
 
 def linear(node: CNode) -> CSteps:
@@ -42,7 +46,8 @@ def linear(node: CNode) -> CSteps:
     fields = dict.fromkeys((*ones, "groups"), 1) | {"pad_h": 0, "pad_w": 0}
     fields |= {"in_c": source.count, "out_c": len(node.weight)}
     kind = "conv" if node.weight_zeros is None else "conv_general"
-    return plain(node, _step(node, kind, fields, node.weight[:, source.order]))
+    kept = None if node.kept is None else node.kept[:, source.order]
+    return plain(node, _step(node, kind, fields, node.weight[:, source.order], kept))
 
 
 def scaled(node: CNode) -> CSteps:
@@ -77,7 +82,14 @@ def packed(codes: IntArray, bits: int) -> NDArray[np.int8 | np.uint8]:
     return np.asarray((padded.reshape(-1, each) << shifts).sum(axis=1), np.uint8)
 
 
-def _step(node: CNode, kind: str, fields: dict[str, int], weight: IntArray) -> CStep:
+def _kept(node: CNode) -> Mask | None:
+    """As weights lie."""
+    if node.kept is None:
+        return None
+    return (node.kept if node.kept.ndim == 4 else node.kept[:, :, None]).transpose(0, 2, 3, 1)
+
+
+def _step(node: CNode, kind: str, fields: dict[str, int], weight: IntArray, kept: Mask | None = None) -> CStep:
     assert node.weight is not None
     width, filters = stored_width(node.weight_bits), len(node.weight)
     bias = np.zeros(filters, np.int64) if node.bias is None else np.broadcast_to(node.bias, (filters,))
@@ -87,8 +99,15 @@ def _step(node: CNode, kind: str, fields: dict[str, int], weight: IntArray) -> C
         reach = np.abs(bias) + _LARGEST_CODE * np.abs(weight.reshape(filters, -1)).sum(axis=1)
         if reach.max() > _LARGEST:
             raise Unsupported("sums of products that may leave 32 bits")
+    kernel = f"{kind}_{width}bit"
+    stored = CArray(type="int8_t" if width == 8 else "uint8_t", values=packed(weight, width))
+    if kind == "conv" and kept is not None:
+        count = sparse.sparse_bytes(node.weight.shape, kept=int(kept.sum()), bits=node.weight_bits)
+        if count is not None:
+            kernel, stored = sparse.KERNEL, CArray(type="uint8_t", values=sparse.sparse_codes(weight, kept))
+            assert len(stored.values) == count
     arrays = {
-        "weights": CArray(type="int8_t" if width == 8 else "uint8_t", values=packed(weight, width)),
+        "weights": stored,
         "bias": CArray(type="int32_t", values=bias),
         **_scales(node, np.arange(filters), filters),
     }
@@ -96,7 +115,7 @@ def _step(node: CNode, kind: str, fields: dict[str, int], weight: IntArray) -> C
         arrays["weight_zeros"] = CArray(type="int8_t", values=node.weight_zeros.reshape(-1))
     per_channel = int(len(arrays["multiplier"].values) > 1)
     return CStep(
-        kernel=f"{kind}_{width}bit",
+        kernel=kernel,
         fields={**fields, "per_channel": per_channel, "in_zero": source.zero_point, **node.bounds},
         arrays=arrays,
     )
