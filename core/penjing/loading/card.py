@@ -38,7 +38,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     metric: Metric | None = None
     split: str = ""
     label: str | None = None
-    """The label column of a CSV file."""
+    """The label column of a CSV file; "" where it has none."""
     sample: SampleEntry | None = None
     plan: dict[str, object] = {}
 

@@ -1,4 +1,4 @@
-"""Reads CSV tables: numbers in every column but the one with the label."""
+"""Reads CSV tables: numbers in every column but the one with the label, if there is one."""
 
 import csv
 import math
@@ -17,10 +17,11 @@ MAX_VALUES = 1 << 27
 LABEL = "label"
 
 
-def read_csv(path: Path, *, label: str | None = None) -> RawData:
+def read_csv(path: Path, *, label: str | None = None, taken: int | None = None) -> RawData:
     """A table with or without a header; the label is in the column `label` (or the card's), else in the last.
 
-    Labels may be words; classes are then in alphabetical order.
+    There is no label where the card names the column "", or where no column is called so and there are exactly as
+    many as the network takes (`taken`). Labels may be words; classes are then in alphabetical order.
 
     Raises:
         UserError: `data.not_csv`, `data.cell`, `data.row_length`, `data.no_column`, `load.too_big`.
@@ -35,7 +36,7 @@ def read_csv(path: Path, *, label: str | None = None) -> RawData:
             rows = csv.reader(file, delimiter=delimiter)
             first = next(rows, [])
             header = [cell.strip() for cell in first] if not all(_is_number(cell) for cell in first[:-1]) else []
-            column = _label_column(header, len(first), label, where)
+            column = _label_column(header, len(first), label, taken, where)
             features: list[list[float]] = []
             labels: list[str] = []
             for number, row in enumerate(rows if header else _with_first(first, rows), start=2 if header else 1):
@@ -43,14 +44,15 @@ def read_csv(path: Path, *, label: str | None = None) -> RawData:
                     continue
                 if len(row) != len(first):
                     raise UserError("data.row_length", where=where, row=number, count=len(row), columns=len(first))
-                labels.append(row.pop(column).strip())
+                if column is not None:
+                    labels.append(row.pop(column).strip())
                 features.append(_numbers(row, where, number))
                 limits.check(len(features) * len(row), MAX_VALUES, what="values", where=where)
     except (UnicodeDecodeError, csv.Error, OSError) as error:
         raise UserError("data.not_csv", path=where, detail=error) from error
     if not features or not features[0]:
         raise UserError("data.not_csv", path=where, detail="no rows of numbers")
-    targets, classes = _classes(labels)
+    targets, classes = _classes(labels) if column is not None else (None, ())
     split = Split(x=np.array(features, np.float32), y=targets)
     return RawData(splits={"train": split}, whole=True, classes=classes, rule=RULE, names={"train": "rows"})
 
@@ -60,13 +62,15 @@ def _with_first(first: list[str], rows: "csv._reader"):  # type: ignore[name-def
     yield from rows
 
 
-def _label_column(header: list[str], columns: int, label: str | None, where: str) -> int:
+def _label_column(header: list[str], columns: int, label: str | None, taken: int | None, where: str) -> int | None:
+    if label == "":
+        return None
     wanted = label or LABEL
     if wanted in header:
         return header.index(wanted)
     if label is not None:
         raise UserError("data.no_column", where=where, column=label, found=", ".join(header) or "–")
-    return columns - 1
+    return None if columns == taken else columns - 1
 
 
 def _numbers(row: list[str], where: str, number: int) -> list[float]:

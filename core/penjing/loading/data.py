@@ -68,7 +68,7 @@ def _read(path: Path, card: Card, shape: tuple[int, ...]) -> RawData:
     if path.suffix.lower() == ".npz":
         return read_npz(path)
     if path.suffix.lower() in (".csv", ".tsv"):
-        return read_csv(path, label=card.label)
+        return read_csv(path, label=card.label, taken=math.prod(shape) if shape else None)
     raise UserError("data.unknown_format", path=path.name)
 
 

@@ -48,6 +48,9 @@ def fit_layout(stored: tuple[int, ...], layout: Layout | None, wanted: tuple[int
     # A network that takes flat features takes an example's values in stored order.
     if len(wanted) == 1 and math.prod(stored) == wanted[0]:
         return _fitted(wanted, None, wanted, last=False)
+    # A row of a table is an example in stored order; of several channels only a card knows which of them that is.
+    if rank == 1 and math.prod(wanted) == stored[0] and (wanted[0] == 1 or layout in ("NCHW", "NCL")):
+        return _fitted(wanted, None, wanted, last=False)
     raise UserError("data.shape", where=where, stored=list(stored), wanted=list(wanted))
 
 

@@ -238,6 +238,46 @@ def test_that_a_table_s_mistake_is_named_by_row(content: str, code: str, tmp_pat
     assert refused(path, images_model(1, outputs=2)).code == code
 
 
+def table(folder: Path, columns: int, *, header: bool, label: str | None = None) -> NDArray[np.float32]:
+    """`table.csv` of 20 rows of small numbers, behind them 0 or 1 in a column that has a name; the numbers."""
+    values = np.arange(20 * columns, dtype=np.float32).reshape(20, columns) / 8
+    names = [f"p{column}" for column in range(columns)] + ([label] if label else [])
+    ends = [f",{row % 2}" if label else "" for row in range(20)]
+    lines = [",".join(f"{value}" for value in row) + end for row, end in zip(values, ends, strict=True)]
+    (folder / "table.csv").write_text("\n".join([*([",".join(names)] if header else []), *lines]) + "\n")
+    return values
+
+
+@pytest.mark.parametrize("header", [True, False])
+@pytest.mark.parametrize("shape", [(6,), (1, 2, 3)])
+def test_that_a_table_with_exactly_what_the_network_takes_has_no_label(
+    shape: tuple[int, ...], header: bool, tmp_path: Path
+) -> None:
+    values = table(tmp_path, 6, header=header)
+    data = open_data(tmp_path / "table.csv", model=images_model(*shape))
+    assert data.metric == "agreement" and all(split.y is None for split in (data.train, data.val, data.test))
+    found = torch.cat([data.batch(split, slice(None)) for split in (data.train, data.val, data.test)])
+    rows = {tuple(row) for row in found.reshape(20, -1).tolist()}
+    assert found.shape[1:] == shape and rows == {tuple(row) for row in values.tolist()}
+
+
+def test_that_a_column_called_label_is_one_even_where_the_network_would_take_it(tmp_path: Path) -> None:
+    table(tmp_path, 5, header=True, label="label")
+    assert refused(tmp_path / "table.csv", images_model(6)).code == "data.shape"
+    assert open_data(tmp_path / "table.csv", model=images_model(5)).metric == "top1"
+
+
+def test_that_a_card_says_that_a_table_has_no_label_and_in_which_order_its_channels_are(tmp_path: Path) -> None:
+    values = table(tmp_path, 6, header=True)
+    (tmp_path / "dataset.toml").write_text('label = ""\n')
+    # Three channels of 1 × 2 values, or two positions of three channels: a row alone does not tell.
+    assert refused(tmp_path / "table.csv", images_model(3, 1, 2)).code == "data.shape"
+    (tmp_path / "dataset.toml").write_text('label = ""\nlayout = "NCHW"\n')
+    data = open_data(tmp_path / "table.csv", model=images_model(3, 1, 2))
+    first = data.batch(data.train, slice(0, 1))[0]
+    assert first.flatten().tolist() in values.tolist() and data.metric == "agreement"
+
+
 X = np.zeros((10, 2), np.float32)
 NOT_A_NUMBER = np.where(np.arange(20).reshape(10, 2) == 7, np.nan, 0).astype(np.float32)
 MISTAKES: dict[str, tuple[dict[str, NDArray[Any]], str, str]] = {
