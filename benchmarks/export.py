@@ -4,8 +4,8 @@
 
 Bars E1 to E4 of BARS.md (E5: `python -m benchmarks.latency`). The subjects are both samples, calibrated on their own
 data, and the four networks of MLPerf Tiny with random weights; all with 8 bits, the samples with 4 bits for weights and
-with three quarters zeros, too. Every one is exported as a user would, compiled, linked and run. A core whose tools are not installed is named, and
-E1 does not hold without those that the bar names.
+with three quarters zeros, too. Every one is exported as a user would, compiled, linked and run. A core whose tools are
+not installed is named, and E1 does not hold without those that the bar names.
 """
 
 import argparse
