@@ -1,4 +1,4 @@
-"""Predicted accuracy under the finger: what the engine has learned of the layers, composed for the plan at once."""
+"""What the engine has learned of the layers: the accuracy of any plan at once, and what gives it back."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -24,18 +24,22 @@ class Foresight(QObject):
 
     changed = Signal()
     """More is known."""
+    recovery_received = Signal(object)
+    """`messages.Recovery` of the last `request_recovery`."""
 
     def __init__(self, session: "Session") -> None:
         super().__init__(session)
         self._session = session
         self._soon = QTimer(self, singleShot=True, interval=_PATIENCE)
         self._soon.timeout.connect(self._learn)
+        session.engine.received.connect(self._hear)
         self.forget()
 
     def forget(self) -> None:
         """Another network."""
         self._soon.stop()
         self._request: int | None = None
+        self._recovery: int | None = None
         self._methods: Plan | None = None
         self._predictor: Predictor | None = None
         self._seen: tuple[Plan, Accuracy | None] | None = None
@@ -52,8 +56,21 @@ class Foresight(QObject):
             return
         self._soon.start()
 
-    def hear(self, message: wire.Learned) -> None:
-        """What the engine has learned."""
+    def request_recovery(self) -> None:
+        """Ask for what gives the plan its accuracy back; `recovery_received` brings it bit by bit."""
+        self._recovery = self._session.next_request()
+        self._session.engine.send(wire.WantRecovery(request=self._recovery, plan=self._session.plan))
+
+    def _hear(self, message: wire.FromWorker) -> None:
+        match message:
+            case wire.Learned():
+                self._take(message)
+            case wire.Recovery() if message.request == self._recovery:
+                self.recovery_received.emit(message)
+            case _:
+                pass
+
+    def _take(self, message: wire.Learned) -> None:
         session, baseline = self._session, self._session.baseline
         if message.request != self._request or session.graph is None or baseline is None or baseline.accuracy is None:
             return

@@ -328,8 +328,6 @@ class Session(SessionState):
                 if message.final:
                     self.foresight.measured(self._plan, message.accuracy)
                 self.accuracy_changed.emit()
-            case wire.Learned():
-                self.foresight.hear(message)
             case wire.Failed() if message.generation == self._generation:
                 self.noticed.emit(self.texts.failure(message.code, message.values, key="measure"))
             case wire.Crashed():

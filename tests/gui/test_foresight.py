@@ -32,7 +32,7 @@ def asked(bench: MainWindow, monkeypatch: pytest.MonkeyPatch) -> list[wire.Messa
     session = bench.session
     monkeypatch.setattr(session.engine, "send", sent.append)
     session.foresight._soon.setInterval(0)
-    session._hear(wire.Baseline(request=0, accuracy=told("measured", 0.95), final=True))
+    session.engine.received.emit(wire.Baseline(request=0, accuracy=told("measured", 0.95), final=True))
     return sent
 
 
@@ -41,7 +41,9 @@ def learn(window: MainWindow, asked: list[wire.Message], *, done: int = 60) -> N
     graph = window.session.graph
     assert graph is not None
     predictions = fitted(graph, of_layers(graph, noise=12.0))
-    window.session._hear(wire.Learned(request=request.request, done=done, total=100, predictions=predictions))
+    window.session.engine.received.emit(
+        wire.Learned(request=request.request, done=done, total=100, predictions=predictions)
+    )
 
 
 def test_that_a_plan_shows_its_predicted_accuracy_at_once_and_then_the_measured_one(
@@ -58,7 +60,9 @@ def test_that_a_plan_shows_its_predicted_accuracy_at_once_and_then_the_measured_
     assert f"{100 * expected.value:.1f} %" in readout.text()
     assert "…" not in readout.text()
     assert "predicted" in seen.text()
-    session._hear(wire.Measured(generation=session._generation, accuracy=told("measured", 0.71), final=True))
+    session.engine.received.emit(
+        wire.Measured(generation=session._generation, accuracy=told("measured", 0.71), final=True)
+    )
     assert "71.0 %" in readout.text()
     assert "measured" in seen.text()
     # The next move starts from what was measured.

@@ -11,6 +11,7 @@ from penjing_gui.controls.identity import identify
 from penjing_gui.pages.class_panel import ClassPanel
 from penjing_gui.pages.look_panel import LookPanel
 from penjing_gui.pages.memory_panel import MemoryPanel
+from penjing_gui.pages.recovery_panel import RecoveryPanel
 from penjing_gui.pages.samples_panel import SamplesPanel
 
 if TYPE_CHECKING:
@@ -26,7 +27,13 @@ class Strip(QTabWidget):
         identify(self, "explore.strip", self.tr("More views"))
         self.setDocumentMode(True)
         samples, look = SamplesPanel(session), LookPanel(session)
-        self.panels: tuple[Panel, ...] = (ClassPanel(session), samples, look, MemoryPanel(session))
+        self.panels: tuple[Panel, ...] = (
+            ClassPanel(session),
+            samples,
+            look,
+            MemoryPanel(session),
+            RecoveryPanel(session),
+        )
         for panel in self.panels:
             self.addTab(panel, panel.title())
         samples.chosen.connect(look.show_example)
