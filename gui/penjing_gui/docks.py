@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from PySide6.QtCore import QObject, Qt, QTimer
+from PySide6.QtCore import QObject, QSize, Qt, QTimer
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from penjing_gui.controls.compress import CompressPanel
@@ -31,6 +31,8 @@ class Docks(QObject):
     def __init__(self, session: Session, journal: Journal, window: QMainWindow) -> None:
         super().__init__(window)
         self._window, self._session = window, session
+        self._wanted: dict[str, QSize] = {}
+        """By dock, the size that it is to have as soon as it is shown."""
         self._layers_panel = LayersPanel(session)
         self.layers = self._dock("layers", self.tr("Layers"), self._layers_panel, Area.LeftDockWidgetArea)
         self.compress = self._dock("compress", self.tr("Compress"), CompressPanel(session), Area.RightDockWidgetArea)
@@ -53,6 +55,7 @@ class Docks(QObject):
         """Take them out of the window for good."""
         for dock in self.all():
             self._window.removeDockWidget(dock)
+            dock.setObjectName("")  # by which a layout that is restored would find it instead of the one of today
             dock.deleteLater()
         self.deleteLater()
 
@@ -70,6 +73,17 @@ class Docks(QObject):
         names = chosen.get(tab, AT_FIRST.get(tab, _BESIDE))
         for dock in self.all():
             dock.setVisible(_name(dock) in names)
+        # Docks that have just been shown have no size yet.
+        QTimer.singleShot(0, self, self._resize_wanted)
+
+    def sizes(self) -> dict[str, QSize]:
+        """Of those that have been shown, by their names."""
+        return {_name(dock): dock.size() for dock in self.all() if dock.width() >= _NARROWEST}
+
+    def want(self, sizes: Mapping[str, QSize]) -> None:
+        """Have these sizes, each as soon as it is shown."""
+        self._wanted = dict(sizes)
+        QTimer.singleShot(0, self, self._resize_wanted)
 
     def arrange(self) -> None:
         """The widths and heights that they have at first."""
@@ -81,6 +95,13 @@ class Docks(QObject):
         self.layers.show()
         self._layers_panel.filter.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self._layers_panel.filter.selectAll()
+
+    def _resize_wanted(self) -> None:
+        shown = [dock for dock in self.all() if dock.isVisible() and _name(dock) in self._wanted]
+        if shown:
+            sizes = [self._wanted.pop(_name(dock)) for dock in shown]
+            self._window.resizeDocks(shown, [size.width() for size in sizes], Qt.Orientation.Horizontal)
+            self._window.resizeDocks(shown, [size.height() for size in sizes], Qt.Orientation.Vertical)
 
     def _resize(self) -> None:
         window, across, down = self._window, Qt.Orientation.Horizontal, Qt.Orientation.Vertical

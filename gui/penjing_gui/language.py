@@ -1,6 +1,7 @@
 """The language of the window: its phrases by their English, Qt's own texts by Qt's files, `Texts` for those of core."""
 
 from PySide6.QtCore import QCoreApplication, QLibraryInfo, QLocale, QTranslator
+from PySide6.QtGui import QFontDatabase
 from PySide6.QtWidgets import QApplication
 
 from penjing import assets
@@ -8,6 +9,10 @@ from penjing_gui.texts import Texts
 
 SYSTEM = "system"
 """The choice that leaves the language to the desktop."""
+FAMILIES = {
+    "zh_CN": ("Noto Sans CJK SC", "Source Han Sans SC", "Microsoft YaHei UI", "PingFang SC", "WenQuanYi Micro Hei"),
+}
+"""Fonts of languages that a desktop's own font may lack the signs of, the best first."""
 
 
 class Phrases(QTranslator):
@@ -51,6 +56,7 @@ def apply(app: QApplication, language: str, texts: Texts) -> None:
         earlier.deleteLater()
     texts.language = language if language in assets.LANGUAGES else "en"
     QLocale.setDefault(QLocale(texts.language))
+    _choose_font(app, texts.language)
     phrases = Phrases(texts.language, app)
     if phrases.isEmpty():
         phrases.deleteLater()
@@ -60,3 +66,14 @@ def apply(app: QApplication, language: str, texts: Texts) -> None:
     own = QTranslator(app)
     if own.load(f"qtbase_{texts.language}", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)):
         app.installTranslator(own)
+
+
+def _choose_font(app: QApplication, language: str) -> None:
+    """A font that has the signs of the language: those that Qt borrows from another are taller than the lines are."""
+    font = QFontDatabase.systemFont(QFontDatabase.SystemFont.GeneralFont)
+    if language in FAMILIES:
+        known = QFontDatabase.families(QFontDatabase.WritingSystem.SimplifiedChinese)
+        best = [family for family in FAMILIES[language] if family in known] or known
+        font.setFamilies([*best[:1], *font.families()])
+    if app.font() != font:
+        app.setFont(font)

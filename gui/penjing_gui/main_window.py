@@ -77,7 +77,6 @@ class MainWindow(QMainWindow):
         self.workbench = Workbench(session, self.record)
         self.workbench.tab_changed.connect(self._tab_changed)
         self.workbench.source_wanted.connect(self.commands.open)
-        self.workbench.source_wanted.connect(self.commands.open)
         self._stack = QStackedWidget()
         self._stack.addWidget(self.start)
         self._stack.addWidget(self.workbench)
@@ -106,12 +105,13 @@ class MainWindow(QMainWindow):
         """Make everything anew in another language, and leave the person where they were."""
         self._refurnishing = False
         at_work, tab = self._stack.currentWidget() is self.workbench, self.workbench.tabs.currentIndex()
-        built, notices = self.workbench.tabs.count() > 0, self.notices.notices
+        built, notices, sizes = self.workbench.tabs.count() > 0, self.notices.notices, self.docks.sizes()
         self._keep_docks()
         self._tab = None  # until the new docks stand where the old ones did
         for action in self.actions():
             self.removeAction(action)
         self.removeToolBar(self.tool_bar)
+        self.tool_bar.setObjectName("")
         self.docks.remove()
         self._overlay.hide()
         for gone in (self.actions_, self.tool_bar, self.notices, self._overlay):
@@ -125,6 +125,7 @@ class MainWindow(QMainWindow):
             self.show_workbench()
         else:
             self.show_start()
+        self.docks.want(sizes)
         self._entitle()
         for notice in notices:
             self.notices.show_notice(notice)

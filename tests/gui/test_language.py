@@ -1,12 +1,12 @@
 """The whole window in Chinese: no English is left on any page, menu or dialog, and no Chinese after switching back."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from PySide6.QtCore import QCoreApplication, QEvent
+from PySide6.QtCore import QCoreApplication, QEvent, QSize
 from PySide6.QtGui import QAccessible, QGuiApplication
 from PySide6.QtWidgets import QApplication, QDialog, QWidget
 from pytestqt.qtbot import QtBot
@@ -92,6 +92,18 @@ def test_that_every_page_speaks_chinese_and_then_english_again(
     nothing(chinese_in(window))
 
 
+def test_that_docks_keep_their_sizes_when_the_language_is_switched_on_another_tab(
+    qtbot: QtBot, window: MainWindow, speak: Speak, bench: Callable[[], MainWindow], patience: int
+) -> None:
+    bench()
+    qtbot.waitUntil(lambda: window.docks.layers.width() < 400, timeout=patience)
+    before = window.docks.sizes()
+    window.workbench.tabs.setCurrentIndex(window.workbench.LEARN)
+    speak("zh_CN")
+    window.workbench.tabs.setCurrentIndex(window.workbench.EXPLORE)
+    qtbot.waitUntil(lambda: _widths(window.docks.sizes()) == _widths(before), timeout=10_000)
+
+
 def test_that_every_dialog_speaks_chinese(window: MainWindow, speak: Speak, bench: Callable[[], MainWindow]) -> None:
     speak("zh_CN")
     bench()
@@ -146,6 +158,10 @@ def test_that_every_control_that_the_keyboard_reaches_has_a_name(
             if not heard.text(QAccessible.Text.Name):
                 nameless.append(said.place(widget))
     nothing(sorted(set(nameless)))
+
+
+def _widths(sizes: Mapping[str, QSize]) -> dict[str, int]:
+    return {name: size.width() for name, size in sizes.items()}
 
 
 def settle() -> None:
