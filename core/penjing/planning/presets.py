@@ -12,6 +12,7 @@ from penjing.errors import UserError
 from penjing.estimation.storage import zeros_pay
 from penjing.layer_graph import LayerGraph
 from penjing.plan import Plan
+from penjing.planning.recipe import recommended
 
 Preset = Callable[[LayerGraph, Device | None], Plan]
 
@@ -41,14 +42,14 @@ PRESETS: Mapping[str, Preset] = {"gentle": gentle, "balanced": balanced, "tiny":
 
 
 def preset(name: str, graph: LayerGraph, *, device: Device | None = None) -> Plan:
-    """A preset's plan.
+    """A preset's plan, by the methods of `planning.recipe`.
 
     Raises:
         UserError: `planning.unknown_preset`.
     """
     if name not in PRESETS:
         raise UserError("planning.unknown_preset", name=name, known=", ".join(PRESETS))
-    return PRESETS[name](graph, device)
+    return recommended(PRESETS[name](graph, device))
 
 
 def _smaller(plan: Plan, device: Device | None, *, filters: float, sparsity: float, bits: int) -> Plan:

@@ -17,6 +17,7 @@ from penjing.estimation.tables import FIT_CRITERION, Tables
 from penjing.layer_graph import CoupledGroup, LayerGraph
 from penjing.plan import Plan
 from penjing.planning.landscape import Costs, Landscape, Vector
+from penjing.planning.recipe import PIPELINE
 
 GRID = 16
 LOW_BITS = (4,)
@@ -133,7 +134,8 @@ class Search:
         return float(losses[level])
 
     def _as_plan(self, levels: Levels) -> Plan:
-        plan = Plan().with_defaults(weight_bits=8, activation_bits=8, filter_criterion=FIT_CRITERION)
+        plan = Plan(pipeline=PIPELINE)
+        plan = plan.with_defaults(weight_bits=8, activation_bits=8, filter_criterion=FIT_CRITERION)
         for group, kept, level in zip(self._graph.groups, self._kept, levels, strict=False):
             if level:
                 removed = len(group.channels) - int(kept[level])

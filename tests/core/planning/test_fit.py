@@ -62,7 +62,7 @@ def test_that_budgets_are_met_and_by_no_more_than_needed(budgets: Budgets) -> No
         if (limit := getattr(budgets, name)) is not None
     ]
     assert max(used) > 0.85
-    assert [step.step for step in found.plan.steps] == ["prune", "bn_reestimate", "quantize", "distill"]
+    assert [step.step for step in found.plan.steps] == ["prune", "repair", "bn_reestimate", "quantize", "distill"]
 
 
 def test_that_a_network_that_fits_is_left_alone() -> None:
