@@ -16,7 +16,7 @@ from penjing.estimation.comparison import compare_parts
 from penjing.estimation.deployed import stored_layers, stored_size
 from penjing.estimation.finished import state_of
 from penjing.estimation.savings import finished_parts
-from penjing.estimation.state import NetworkState
+from penjing.estimation.state import FLOAT_BITS, NetworkState, WeightState
 from penjing.inspection.distribution import histogram, sorted_values
 from penjing.layer_graph import LayerGraph
 from penjing.model.model import Model
@@ -120,7 +120,7 @@ def write_report(
         matrix=device_rows(compared, device),
         device_facts=() if device is None else tuple(_device_facts(device, text, language)),
         figures=tuple(_figure_rows(result.baseline, result.compressed, device, text, language)),
-        layers=tuple(_layer_rows(before, after, model, device)),
+        layers=tuple(_layer_rows(before, after, model, device, language)),
         pictures=tuple(_pictures(after, model)),
         plan_lines=tuple(words.plan_lines(plan, language)),
         step_detail=lambda step: _step_detail(step, language),
@@ -213,7 +213,9 @@ def _measure(value: float | None, unit: str) -> str:
     return words.UNKNOWN if value is None else f"{value:.3g} {unit}"
 
 
-def _layer_rows(before: LayerGraph, after: LayerGraph, model: Model, device: Device | None) -> Iterator[LayerRow]:
+def _layer_rows(
+    before: LayerGraph, after: LayerGraph, model: Model, device: Device | None, language: str
+) -> Iterator[LayerRow]:
     state = state_of(model, after)
     sizes = _stored_sizes(after, state, device)
     largest = max((FLOAT_BYTES * layer.params for layer in before.layers), default=0) or 1
@@ -222,7 +224,6 @@ def _layer_rows(before: LayerGraph, after: LayerGraph, model: Model, device: Dev
         if not layer.params and not layer.macs:
             continue
         weight = state.weight(new) if new is not None else None
-        quantized = weight is not None and weight.bits < 32
         masked = new is not None and weight is not None and new.weights and weight.kept < new.weights
         stored = sizes.get(layer.name)
         yield LayerRow(
@@ -230,12 +231,20 @@ def _layer_rows(before: LayerGraph, after: LayerGraph, model: Model, device: Dev
             type=layer.type,
             params=(words.count(layer.params), words.UNKNOWN if new is None else words.count(new.params)),
             macs=(words.count(layer.macs), words.UNKNOWN if new is None else words.count(new.macs)),
-            bits=words.UNKNOWN if stored is None else str(weight.bits) if weight is not None and quantized else "32",
+            bits=words.UNKNOWN if stored is None else _bits(weight, device, language),
             zeros=words.percent(1 - weight.kept / new.weights) if masked and weight is not None and new else "",
             size=words.size(stored),
             bar_before=BAR_WIDTH * FLOAT_BYTES * layer.params / largest,
             bar_after=BAR_WIDTH * (stored or 0) / largest,
         )
+
+
+def _bits(weight: WeightState | None, device: Device | None, language: str) -> str:
+    """Of one stored weight; of shared values those of an index, which a device's runtime does not know."""
+    if weight is None or not weight.codebook:
+        return str(FLOAT_BITS if weight is None else weight.bits)
+    bits = (weight.codebook - 1).bit_length() if device is None else weight.bits
+    return assets.text("report.bits_shared", language=language, bits=bits, values=weight.codebook)
 
 
 def _stored_sizes(graph: LayerGraph, state: NetworkState, device: Device | None) -> dict[str, int]:

@@ -15,7 +15,7 @@ from penjing.exporting.export import export_model
 from penjing.inspection.graph import layer_graph
 from penjing.model.model import Model
 from penjing.plan import Plan
-from penjing.report.html import write_report
+from penjing.report.html import _layer_rows, write_report
 from penjing.results import Accuracy, RunResult, StepResult
 from penjing.verification.verify import verify_files
 from tests.core.exporting.networks import residual
@@ -162,3 +162,14 @@ def test_that_the_report_says_what_each_part_saves_and_what_other_devices_would_
         assert known.title in page.text
     chinese = Page(write(tmp_path, language="zh_CN"))
     assert "闪存减少，时间不变" in chinese.text and "同一网络在其他设备上" in chinese.text
+
+
+@pytest.mark.parametrize(("chip", "shown"), [(None, "4 (12 values)"), ("nrf52840", "32 (12 values)")])
+def test_that_a_layer_with_shared_values_tells_how_many_and_the_bits_of_what_is_stored(
+    chip: str | None, shown: str
+) -> None:
+    original = residual()
+    model = quantize(original, Plan().with_layer("conv1", codebook=12), None)
+    before, after = layer_graph(original), layer_graph(model)
+    rows = _layer_rows(before, after, model, None if chip is None else device(chip), "en")
+    assert {row.name: row.bits for row in rows}["conv1"] == shown
