@@ -27,7 +27,7 @@ RESOURCES = ROOT / "resources"
 LANGUAGE = "zh_CN"
 
 SAYS = {"tr", "_tr", "translate"}
-"""Functions whose last argument is a phrase; of `translate` it is the second."""
+"""Functions whose last argument is a phrase; of `translate` it is the second, and see `_said`."""
 EVERY = 99
 SHOWS = {
     **dict.fromkeys(("setText", "setToolTip", "setStatusTip", "setWhatsThis", "setWindowTitle", "setTitle"), 1),
@@ -67,7 +67,8 @@ def main(arguments: list[str] | None = None) -> int:
     if given.verb == "add":
         return _add(given.english.replace("\\n", "\n"), given.translation.replace("\\n", "\n"))
     if given.verb == "prune":
-        change(lambda known: {english: text for english, text in known.items() if english in spoken()})
+        found = spoken()
+        change(lambda known: {english: text for english, text in known.items() if english in found})
         return 0
     wrong = [*problems(spoken(), translations()), *unwrapped()]
     print("\n".join(wrong) or "Every phrase is translated.")
@@ -120,7 +121,7 @@ def unwrapped(folder: Path = WINDOW) -> Iterator[str]:
         tree = ast.parse(path.read_text("utf-8"))
         keys = {id(one.value) for one in ast.walk(tree) if isinstance(one, ast.keyword) and one.arg == "key"}
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and _called(node) in SHOWS:
+            if isinstance(node, ast.Call) and _called(node) in SHOWS and _said(node) is None:
                 shown = node.args[2 if _called(node) == "identify" else 0 : SHOWS[_called(node)]]
                 for text in _literals([*shown, *(one.value for one in node.keywords if one.arg in NAMED)]):
                     yield f"{_place(path, node)}: {text!r} is shown as it is: say it through tr()"
@@ -159,10 +160,8 @@ def _file() -> Path:
 def _in_window() -> Iterator[tuple[str, str]]:
     for path in sorted(WINDOW.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and _called(node) in SAYS and node.args:
-                said = node.args[1] if _called(node) == "translate" and len(node.args) > 1 else node.args[-1]
-                for one in _ends(said):
-                    yield one, _place(path, node)
+            if isinstance(node, ast.Call) and (said := _said(node)) is not None:
+                yield from ((one, _place(path, node)) for one in _ends(said))
 
 
 def _in_catalogue() -> Iterator[tuple[str, str]]:
@@ -231,6 +230,18 @@ def _says_something(text: str) -> bool:
         return bool(re.search(r"\(.*[a-z]{4,}.*\)|, compare", text))
     plain = re.sub(r"\b(max|min|mean|round|clip|log|argmin|softmax|vec|ReLU|seeded)\b", " ", text)
     return bool(re.search(r"[A-Za-z]{3,}", re.sub(r"\w*_\w*|\w*\^\w*", " ", plain))) or "seeded" in text
+
+
+def _said(node: ast.Call) -> ast.expr | None:
+    """The phrase of a call that translates; None for any other call."""
+    name = _called(node)
+    if not node.args:
+        return None
+    if name == "say":  # a function that was handed over says its first argument, a widget's own `say` shows it
+        return node.args[0] if isinstance(node.func, ast.Name) else None
+    if name == "translate" and len(node.args) > 1:
+        return node.args[1]
+    return node.args[-1] if name in SAYS else None
 
 
 def _called(node: ast.Call) -> str:

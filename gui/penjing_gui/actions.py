@@ -22,6 +22,7 @@ class Actions(QObject):
         self.save_as = self._make(self.tr("Save Project &As…"), Key.SaveAs)
         self.save_plan = self._make(self.tr("Save P&lan…"))
         self.export = self._make(self.tr("&Export…"), "Ctrl+E")
+        self.picture = self._make(self.tr("Save Plot as Pict&ure…"), "Ctrl+Shift+P")
         self.start_page = self._make(self.tr("S&tart Page"), "Ctrl+Home")
         self.quit = self._make(self.tr("&Quit"), Key.Quit)
         self.undo = session.undo_stack.createUndoAction(self, self.tr("Undo"))
@@ -83,6 +84,7 @@ class Actions(QObject):
             self.reset_plan,
             self.filter,
             self.before,
+            self.picture,
             self.devices,
             *self.tabs,
         ):

@@ -8,7 +8,15 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QEvent, QObject, QRect, Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QKeyEvent, QPaintEvent
+from PySide6.QtGui import (
+    QCloseEvent,
+    QContextMenuEvent,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDropEvent,
+    QKeyEvent,
+    QPaintEvent,
+)
 from PySide6.QtWidgets import QApplication, QMainWindow, QMenuBar, QStackedWidget, QVBoxLayout, QWidget
 
 from penjing_gui import icons, language
@@ -21,6 +29,7 @@ from penjing_gui.menus import fill_menus
 from penjing_gui.notice_bar import NoticeBar
 from penjing_gui.notices import Notice
 from penjing_gui.pages.start import StartPage
+from penjing_gui.pictures import Pictures
 from penjing_gui.remembering import Remembering
 from penjing_gui.session import Session
 from penjing_gui.settings import SettingsFile
@@ -53,6 +62,7 @@ class MainWindow(QMainWindow):
         self.setDockNestingEnabled(True)
         self.resize(*SIZE)
         self.commands = Commands(self)
+        self.pictures = Pictures(self)
         self.journal = Journal(session, self)
         self.record = TrainingRecord(session, self)
         self._remembering = Remembering(session, settings)
@@ -209,6 +219,13 @@ class MainWindow(QMainWindow):
             # Keys pass here first. On the application the filter would be asked about every event of every widget.
             self.windowHandle().installEventFilter(self)
             QTimer.singleShot(0, self, self.painted.emit)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """A plot offers to be kept; elsewhere the docks are listed."""
+        by_keys = event.reason() == QContextMenuEvent.Reason.Keyboard
+        widget = QApplication.focusWidget() if by_keys else self.childAt(event.pos())
+        if not self.pictures.show_menu(widget, event.globalPos()):
+            super().contextMenuEvent(event)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Ask about what is not saved, remember the layout, let go."""

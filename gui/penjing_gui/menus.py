@@ -26,6 +26,7 @@ def fill_menus(window: "MainWindow") -> None:
         does.save_as: do.save_as,
         does.save_plan: do.save_plan,
         does.export: lambda: window.show_tab(window.workbench.EXPORT),
+        does.picture: window.pictures.save_one,
         does.start_page: window.show_start,
         does.quit: window.close,
         does.copy_settings: do.copy_settings,
@@ -54,7 +55,19 @@ def fill_menus(window: "MainWindow") -> None:
     _add(file, does.open_model, does.open_data, does.open_project)
     recent = file.addMenu(window.tr("Open &Recent"))
     recent.aboutToShow.connect(lambda: _fill_recent(window, recent))
-    _add(file, None, does.save, does.save_as, does.save_plan, None, does.export, None, does.start_page, does.quit)
+    _add(
+        file,
+        None,
+        does.save,
+        does.save_as,
+        does.save_plan,
+        None,
+        does.export,
+        does.picture,
+        None,
+        does.start_page,
+        does.quit,
+    )
     _add(bar.addMenu(window.tr("&Edit")), does.undo, does.redo, None, does.copy_settings, does.paste_settings)
     edit = bar.actions()[-1].menu()
     assert isinstance(edit, QMenu)

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
+from PySide6.QtCore import QCoreApplication
+
 from penjing.layer_graph import LayerGraph
 from penjing.plan import Plan
 from penjing.report.words import plan_lines, settings_words, step_titles, teaching_words
@@ -18,8 +20,12 @@ def tip(row: Row, plan: Plan | None, language: str) -> str:
     found = row.figures
     lines = [
         row.name,
-        f"{words.accuracy(row.accuracy)} · {words.size(found.size_bytes)}"
-        f" · flash {words.size(found.flash_bytes)} · RAM {words.size(found.ram_bytes)}",
+        _tr("{accuracy} · {size} · flash {flash} · RAM {ram}").format(
+            accuracy=words.accuracy(row.accuracy),
+            size=words.size(found.size_bytes),
+            flash=words.size(found.flash_bytes),
+            ram=words.size(found.ram_bytes),
+        ),
     ]
     if plan is not None:
         told = list(plan_lines(plan, language))
@@ -42,3 +48,7 @@ def differences(plans: Mapping[str, Plan], graph: LayerGraph, language: str) -> 
     teaching = {run: teaching_words(plan, language) or words.UNKNOWN for run, plan in plans.items()}
     if len(set(teaching.values())) > 1:
         yield "T", teaching
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("runs", text)

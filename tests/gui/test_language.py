@@ -25,7 +25,7 @@ NAMES = re.compile(
     r"|\b(Penjing|ONNX|QDQ|QAT|CSV|JSON|PNG|SVG|PyTorch|TensorRT|Linux|LAMP|GPTQ|AdaRound|Grad-CAM|ReLU|MNIST|LeNet|English"
     r"|MLPerf|Tiny|ResNet|DS-CNN|MobileNet\w*|Cortex-\w+|RISC-V|Xtensa|CMSIS-NN|X-CUBE-AI|HALE|TFLM|microTVM|ncnn|Runtime"
     r"|esp-tflite-micro|person_detect|malloc|IEEE|QuantizeLinear|int8|float32|binary16|DSP|NPU|CPU|KL|CE|STE|LSQ|OBD|OBS"
-    r"|APoZ|KiB|MiB|GiB|MHz|kHz|ms|mJ|mW|mAh|uA|min|max|mean|round|clip|log|argmin|softmax|vec|Delete"
+    r"|APoZ|KiB|MiB|GiB|dB|MHz|kHz|ms|mJ|mW|mAh|uA|min|max|mean|round|clip|log|argmin|softmax|vec|Delete"
     r"|Ctrl|Shift|Alt|Esc|Del|Home|End|Up|Down|Meta|PgUp|PgDown|F\d+)\b",
     re.ASCII,
 )

@@ -41,7 +41,7 @@ def nine(material: Material | None = None) -> Worked:
         (
             Grid("W", NINE),
             Grid("W′, θ = 0.3", np.where(gone, 0, NINE), gone),
-            Grid("q, 8 bit", grid8, whole=True),
+            Grid(say("q, {bits} bit", bits=8), grid8, whole=True),
         ),
         (
             say("{count} of 9 weights are below θ = 0.3 and become 0; 0.3 itself stays.", count=int(gone.sum())),

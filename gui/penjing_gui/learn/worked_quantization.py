@@ -41,7 +41,7 @@ def symmetric_example(material: Material) -> Worked:
     most = 2 ** (bits - 1) - 1
     shown = corner(weights)
     return Worked(
-        (Grid("W", shown), Grid(f"q, {bits} bit", corner(grid), whole=True), Grid("S·q", corner(back))),
+        (Grid("W", shown), Grid(say("q, {bits} bit", bits=bits), corner(grid), whole=True), Grid("S·q", corner(back))),
         (
             f"S = max|w| / (2^{bits - 1} − 1) = {number(np.abs(weights).max())} / {most} = {number(float(scale))}",
             f"q₁₁ = round({number(weights[0, 0])} / {number(float(scale))}) = {int(grid[0, 0])}",
@@ -58,7 +58,11 @@ def affine_example(material: Material) -> Worked:
     grid, scale, zero, back = affine(weights, bits)
     low, high = min(float(weights.min()), 0.0), max(float(weights.max()), 0.0)
     return Worked(
-        (Grid("W", corner(weights)), Grid(f"q, {bits} bit", corner(grid), whole=True), Grid("S(q − Z)", corner(back))),
+        (
+            Grid("W", corner(weights)),
+            Grid(say("q, {bits} bit", bits=bits), corner(grid), whole=True),
+            Grid("S(q − Z)", corner(back)),
+        ),
         (
             f"S = ({number(high)} − {number(low)}) / (2^{bits} − 1) = {number(scale)}",
             f"Z = round({number(-low)} / {number(scale)}) = {zero}",

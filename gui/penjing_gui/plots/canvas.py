@@ -2,7 +2,7 @@
 
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent
-from PySide6.QtGui import QColor, QFont
+from PySide6.QtGui import QColor, QContextMenuEvent, QFont
 from PySide6.QtWidgets import QGraphicsItem, QWidget
 
 from penjing_gui.theme import Colors, colors
@@ -67,6 +67,10 @@ class Canvas(pg.PlotWidget):  # type: ignore[misc]
     def close(self) -> bool:
         """As any widget: pyqtgraph would take the scene apart while events for it are on their way, and crash."""
         return QWidget.close(self)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """The window knows what can be done with a plot; pyqtgraph's own menu is English and for programmers."""
+        event.ignore()
 
     def changeEvent(self, event: QEvent) -> None:
         """A new palette restyles the plot."""
