@@ -2,6 +2,9 @@
 
 from penjing.catalogue.method import Method
 
+MOST_COLUMNS = 4096
+"""GPTQ and AdaRound keep a matrix of columns² values: filters with more weights are rounded to the nearest."""
+
 QUANTIZATION: tuple[Method, ...] = (
     Method(
         kind="scheme",

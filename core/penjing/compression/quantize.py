@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from penjing import assets
+from penjing.catalogue.quantization import MOST_COLUMNS
 from penjing.compression.adaround import ADAROUND
 from penjing.compression.calibration import BATCH, CALIBRATORS, MOST_SAMPLES, Observed
 from penjing.compression.equalization import equalize
@@ -35,8 +36,6 @@ from penjing.plan import Plan, Settings
 from penjing.results import OnProgress, Progress, unheard
 
 RANDOM_INPUTS = 64
-MOST_COLUMNS = 4096
-"""Filters with more weights than this are rounded to the nearest whatever the plan says."""
 
 ROUNDINGS: Mapping[str, RoundingMethod] = {"nearest": NEAREST, "gptq": GPTQ, "adaround": ADAROUND}
 """By the catalogue's ids."""
@@ -138,7 +137,6 @@ def _quantize_weights(
         else:
             moments = None
             if method.needs_moments and original is not None and compressed is not None:
-                # A matrix of columns² values does not pay for the widest layers.
                 fits = model.weight(name)[0].numel() <= MOST_COLUMNS
                 moments = moments_of(module, original, compressed) if fits else None
             task = Task(weight=model.weight(name), settings=settings, mask=mask, moments=moments)

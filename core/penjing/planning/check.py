@@ -16,6 +16,7 @@ from penjing.layer_graph import LayerGraph
 from penjing.plan import Override, Plan
 from penjing.planning.check_pruning import nothing_removed, of_pruning
 from penjing.planning.check_quantization import of_quantization
+from penjing.planning.check_rounding import of_rounding
 from penjing.planning.problem import Problem, merged
 
 __all__ = ["Problem", "check", "merged", "require_known_layers"]
@@ -51,6 +52,7 @@ def check(
         found += of_pruning(plan, graph, device, tables or Tables())
     if steps & {"quantize", "qat"}:
         found += of_quantization(plan, graph, device)
+        found += of_rounding(plan, graph)
     place = {layer.name: index for index, layer in enumerate(graph.layers)}
     return tuple(sorted(found, key=lambda problem: -1 if problem.layer is None else place.get(problem.layer, -1)))
 

@@ -2,9 +2,12 @@
 
 import msgspec
 import pytest
+import torch
 from torch import nn
 
 from penjing import assets
+from penjing.compression.equalization import equalize
+from penjing.compression.folding import fold_batch_norm
 from penjing.compression.integer_graph import IntegerNode
 from penjing.compression.lowering import lower
 from penjing.devices.profiles import device
@@ -203,3 +206,25 @@ def test_that_every_problem_has_a_text_in_both_languages_that_its_values_fill() 
         for language in assets.LANGUAGES:
             told = assets.text(problem.code, language=language, **problem.values)
             assert problem.code not in told and "{" not in told
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_that_check_names_the_layers_that_equalization_leaves_as_they_are(name: str) -> None:
+    model = fold_batch_norm(NETWORKS[name](0))
+    names = {layer.name for layer in layer_graph(model).compressible}
+    equal = equalize(model, names)
+    moved = {layer for layer in names if not torch.equal(equal.weight(layer), model.weight(layer))}
+    plan = Plan().with_defaults(weight_bits=8, equalize=True)
+    told = {one.layer for one in check(plan, layer_graph(NETWORKS[name](0))) if one.code == "check.not_equalized"}
+    assert told == names - moved
+
+
+def test_that_filters_too_wide_for_gptq_are_told() -> None:
+    model = network((5000,), [("wide", nn.Linear(5000, 4), ""), ("narrow", nn.Linear(4, 2), "")])
+    plan = Plan().with_defaults(weight_bits=4, rounding="gptq")
+    (found,) = [one for one in check(plan, layer_graph(model)) if one.code == "check.rounded_to_nearest"]
+    assert (found.layer, found.level) == ("wide", "note")
+    assert found.values == {"layer": "wide", "rounding": "gptq", "columns": 5000, "most": 4096}
+    rounded = [quantized(model, weight_bits=4, activation_bits=32, rounding=how) for how in ("gptq", "nearest")]
+    assert torch.equal(rounded[0].weight("wide"), rounded[1].weight("wide"))
+    assert not torch.equal(rounded[0].weight("narrow"), rounded[1].weight("narrow"))
