@@ -74,6 +74,8 @@ class _Anchor:
     """A plan that was really measured."""
 
     sizes: Vector
+    predicted: float
+    """What was predicted to be lost."""
     lost: float
     half: float
 
@@ -151,8 +153,9 @@ class Predictor:
         """The predictor that also knows what a plan really gave."""
         other = object.__new__(Predictor)
         other.__dict__.update(self.__dict__)
-        _, sizes, _ = self._composer.compose(plan, kept)
-        anchor = _Anchor(sizes, self._baseline.value - measured.value, (measured.high - measured.low) / 2)
+        moves, sizes, _ = self._composer.compose(plan, kept)
+        half = (measured.high - measured.low) / 2
+        anchor = _Anchor(sizes, self._lost(moves), self._baseline.value - measured.value, half)
         others = [one for one in self._measured if one[0] != plan]
         other._anchors = (*(one for one in self._anchors if not np.array_equal(one.sizes, sizes)), anchor)[
             -MOST_ANCHORS:
@@ -180,8 +183,9 @@ class Predictor:
         near = self._nearest(sizes)
         if near is not None:
             anchor, weight = near
-            lost = (1 - weight) * lost + weight * anchor.lost if weight < 1 else anchor.lost
-            half = (1 - weight) * half + weight * anchor.half
+            apart = known.error * abs(lost - anchor.predicted)
+            lost += weight * (anchor.lost - anchor.predicted)
+            half = (1 - weight) * half + weight * (apart + anchor.half)
         value = min(1.0, max(0.0, self._baseline.value - lost))
         low, high = wilson(value, self._baseline.n)
         return Accuracy(
