@@ -7,7 +7,8 @@
 """
 
 import math
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -161,7 +162,7 @@ def prepare(graph: LayerGraph, plan: Plan, tables: Tables, *, device: Device | N
         layers=layers,
         shares=shares,
         rest_ms={name: rest for name in names if (rest := _rest(times, name)) is not None},
-        rest_band={name: rest for name in names if (rest := _rest_band(bands, name)) is not None},
+        rest_band=_rest_bands(bands, names),
         plain_kernels=frozenset(
             call.kernel for call in all_calls(prediction.graph, state) if PARTS[call.kernel].struct != "conv"
         ),
@@ -190,5 +191,13 @@ def _rest(times: Mapping[str, float | None], name: str) -> float | None:
     return math.fsum(known) if len(known) == len(others) else None
 
 
-def _rest_band(bands: Mapping[str, float | None], name: str) -> float | None:
-    return widest(band for other, band in bands.items() if other != name)
+def _rest_bands(bands: Mapping[str, float | None], names: Sequence[str]) -> dict[str, float]:
+    """The widest band of all other layers; there are only as many different bands as precisions."""
+    counts = Counter(bands.values())
+    found = {}
+    for name in names:
+        others = counts - Counter([bands[name]]) if name in bands else counts
+        rest = widest(others)
+        if rest is not None:
+            found[name] = rest
+    return found
