@@ -206,7 +206,8 @@ def _in_details() -> Iterator[tuple[str, str]]:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             for argument in node.keywords if isinstance(node, ast.Call) else ():
                 if argument.arg == "detail" and _called(node) == "UserError":
-                    yield from ((text, _place(path, node)) for text in _ends(argument.value))
+                    # A single word is the key of a file.
+                    yield from ((text, _place(path, node)) for text in _ends(argument.value) if " " in text)
 
 
 def _in_command_line() -> Iterator[tuple[str, str]]:
