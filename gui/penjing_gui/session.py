@@ -164,6 +164,7 @@ class Session(SessionState):
 
     def measure_all(self) -> None:
         """Measure the plan on all validation samples."""
+        self._measure_soon.stop()  # a part of what is wanted now would take its place
         self._measure(full=True)
 
     def fit(self) -> None:

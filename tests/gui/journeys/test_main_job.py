@@ -22,6 +22,7 @@ from penjing.estimation.exact import figures
 from penjing_gui import words
 from penjing_gui.main_window import MainWindow
 from tests.gui.conftest import Recorder
+from tests.support import pictures
 from tests.support.hands import (
     choose,
     choose_tab,
@@ -45,6 +46,8 @@ def test_that_the_whole_job_is_done_by_mouse_and_keys(
 ) -> None:
     session = window.session
     heard = record(session)
+    folder = pictures.folder(tmp_path / "pictures")
+    window.resize(1280, 800)
     with qtbot.waitSignal(session.opened, timeout=patience):
         click(find(window, "start.sample.digits"))
     tabs = find(window, "tabs.main", QTabWidget)
@@ -71,25 +74,30 @@ def test_that_the_whole_job_is_done_by_mouse_and_keys(
     assert [epoch.number for epoch in run.history] == [0, 1, 2]
     qtbot.waitUntil(lambda: session.job is not None and not session.job.active, timeout=patience)
 
+    pictures.picture(window, folder / "job-train.png")
+
     choose_tab(tabs, "Trade-offs")
     table = find(window, "runs.table", QTableView)
     double_click(table.viewport(), click_row(table, run.name))
     assert session.run == run
 
+    pictures.picture(window, folder / "job-tradeoffs.png")
+
     choose_tab(tabs, "Export")
-    folder = tmp_path / "out"
-    type_over(find(window, "export.folder", QLineEdit), str(folder))
+    out = tmp_path / "out"
+    type_over(find(window, "export.folder", QLineEdit), str(out))
     choose(find(window, "export.format", QComboBox), "onnx-int8")
     with qtbot.waitSignal(session.exported, timeout=patience):
         click(find(window, "export.run"))
     verdict = find(window, "export.verdict", QLabel)
     assert verdict.accessibleName() == "Verdict: passed"
-    assert (folder / "verdict.json").is_file() and (folder / "report.html").is_file()
+    assert (out / "verdict.json").is_file() and (out / "report.html").is_file()
     assert session.export_result is not None
     for file in session.export_result.files:
-        assert (folder / file.path).stat().st_size == file.bytes
+        assert (out / file.path).stat().st_size == file.bytes
     qtbot.waitUntil(lambda: session.job is not None and not session.job.active, timeout=patience)
     assert find(window, "export.openFolder", QPushButton).isEnabled()
+    pictures.picture(window, folder / "job-export.png")
     heard.no_errors()
 
 
