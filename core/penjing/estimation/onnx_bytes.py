@@ -197,6 +197,9 @@ class _Writer:
             if layer.params:
                 self._constant(f"{layer.name}.w0", (layer.params,), 4 * layer.params)
             return
+        if layer.kind == "recurrent":
+            self._recurrent(layer)
+            return
         row = _row(layer)
         inputs = [f"{name}/value" if self._is_coded_input(name) else name for name in layer.inputs]
         made = f"{layer.name}/real" if layer.name in self._codes else layer.name
@@ -235,6 +238,37 @@ class _Writer:
                 inputs = [inputs[-1], self._node("MatMul", f"{layer.name}/MatMul", f"{layer.name}/MatMul", inputs[:-1])]
                 type_ = "Add"
         self._node(type_, self._titles[layer.name], made, inputs, attributes)
+
+    def _recurrent(self, layer: Layer) -> None:
+        """The weight taken apart, time put first, the cell, and the batch put first again."""
+        name, hidden = layer.name, layer.output_shape[-1]
+        gates, last = layer.bias // hidden, layer.attributes.get("last")
+        for part in ("front", "second", "start", "between", "end", "axis"):
+            self._constant(f"{name}/{part}", (1,), 8)
+        stored = self._tensors(layer)
+        rest = layer.params - layer.weights - layer.bias
+        biases = [stored[1], self._constant(f"{name}/none", (gates * hidden - rest,), 4 * (gates * hidden - rest))]
+        biases += [self._constant(f"{name}.state_bias", (rest,), 4 * rest)] if rest else []
+
+        def part(step: str, inputs: list[str], attributes: int = 0) -> str:
+            return self._node(step.partition(".")[0], f"{name}/{step}", f"{name}/{step}", inputs, attributes)
+
+        ends = [f"{name}/{end}" for end in ("start", "between", "end", "axis")]
+        weight = part("Unsqueeze", [stored[0], f"{name}/front"])
+        own = part("Slice", [weight, ends[0], ends[1], ends[3]])
+        before = part("Slice.second", [weight, ends[1], ends[2], ends[3]])
+        bias = part("Unsqueeze.second", [part("Concat", biases, _number("axis")), f"{name}/front"])
+        turned = part("Transpose", [layer.inputs[0]], _numbers("perm", 3))
+        said = _number("hidden_size") + (_number("linear_before_reset") if rest else 0)
+        cell = f"{layer.type}.0"
+        # Its second result's name is as long as the first one's.
+        part(cell, [turned, own, before, bias], said + _field(_length(f"{name}/{cell}")))
+        made = f"{name}/real" if name in self._codes else name
+        if last:
+            self._node("Squeeze", self._titles[name], made, [f"{name}/{cell}", f"{name}/front"])
+        else:
+            states = part("Squeeze", [f"{name}/{cell}", f"{name}/second"])
+            self._node("Transpose", self._titles[name], made, [states], _numbers("perm", 3))
 
     def _tensors(self, layer: Layer) -> list[str]:
         """The layer's own tensors; the names by which its node reads them."""

@@ -51,7 +51,7 @@ def _tensor_bytes(layer: Layer, state: NetworkState) -> int:
         return weight.coded + _SCALE * weight.scales + (1 + layer.bias if layer.bias else 0)
     pruned = weight.kept < layer.weights
     packed = stored_bytes(layer.weights, kept=weight.kept, bits=weight.bits, formats=("bitmask",) if pruned else ())
-    return packed + _SCALE * weight.scales + 4 * layer.bias
+    return packed + _SCALE * weight.scales + 4 * (layer.params - layer.weights)
 
 
 def _network(graph: LayerGraph, state: NetworkState, codes: Mapping[str, int]) -> dict[str, Any]:

@@ -11,19 +11,18 @@ import onnx
 from penjing.errors import UserError
 from penjing.loading import limits
 from penjing.loading.assembly import Assembly, known
+from penjing.loading.onnx_detours import Detours
 from penjing.loading.onnx_folding import FOLDED, folded
 from penjing.loading.onnx_names import LayerNames
 from penjing.loading.onnx_regions import Waiting, settled
 from penjing.loading.onnx_tensors import array_of, attribute_of
 from penjing.loading.rearranging import rearranged
+from penjing.loading.recurrences import recurrence
 from penjing.model.model import Model
-from penjing.model.operators.reading import Activation, Constant, OnnxNode, Pending, Reading, Value
+from penjing.model.operators.reading import Activation, Constant, Draft, OnnxNode, Pending, Reading, Value
 from penjing.model.operators.table import Operator
 
 OLDEST_OPSET = 7
-
-_Step = tuple[str, Mapping[str, Any], tuple[int, ...] | None]
-"""Operator, attributes, and the shape that it is told, if one."""
 
 
 def read_onnx(path: Path, *, example_shape: Sequence[int] | None = None) -> Model:
@@ -53,6 +52,7 @@ class _Reader:
         self.assembly = Assembly(path.name)
         self.types: dict[str, int] = {}
         self.waiting = Waiting(self.opset, self.values, self.types)
+        self.detours = Detours(self.values, self.waiting, layers=self._layers, settled=self._settled)
         self.settled: dict[str, Activation] = {}
         self.kept_whole: list[str] = []
         self.names = LayerNames(self.graph.node, (entry.name for entry in self.graph.initializer))
@@ -187,12 +187,10 @@ class _Reader:
     ) -> Mapping[str, Value]:
         """A node that reads values no row made: they become layers where they can, else the node waits with them."""
         pending = [value for value in inputs if isinstance(value, Pending)]
-        if node.op_type in ("MatMul", "Gemm", "Add") and len(pending) == 1:
-            beside = [entry for entry in inputs if not isinstance(entry, Pending | Activation)]
-            if all(_is_along_the_last(node, entry) for entry in beside) and len(beside) + 1 == len(inputs):
-                found = self._order_waits(node, inputs, attributes) or self._rows_wait(node, inputs, attributes)
-                if found is not None:
-                    return found
+        found = self.detours.layer(node, inputs, attributes)
+        if found is not None:
+            return found
+        node = self.detours.node(node, inputs)
         for alone in (False, True):
             made = {value.name: self._settled(value, alone=alone) for value in pending}
             if all(made.values()):
@@ -204,72 +202,6 @@ class _Reader:
                         raise
         return self.waiting.put(node, pending[0].why)
 
-    def _order_waits(
-        self, node: onnx.NodeProto, inputs: Sequence[Value | None], attributes: Mapping[str, Any]
-    ) -> Mapping[str, Value] | None:
-        """What works along the last axis does not mind in which order the others stand: the order waits on alone."""
-        (pending,) = (entry for entry in inputs if isinstance(entry, Pending))
-        order, source = self.waiting.moved(pending)
-        before = self._settled(source, alone=False) if isinstance(source, Pending) else source
-        if not isinstance(before, Activation) or order[-1:] != (len(order) - 1,):
-            return None
-        ready = [before if entry is pending else entry for entry in inputs]
-        (result,) = self._layers(node, ready, attributes).values()
-        return self._again(node, result, [("Transpose", {"perm": order}, None)], pending.why)
-
-    def _rows_wait(
-        self, node: onnx.NodeProto, inputs: Sequence[Value | None], attributes: Mapping[str, Any]
-    ) -> Mapping[str, Value] | None:
-        """Nor does it mind in which rows the examples stand: they are put apart for it, and together again."""
-        (pending,) = (entry for entry in inputs if isinstance(entry, Pending))
-        piece = self.waiting.piece(pending) if pending.array.ndim == 2 and node.op_type != "Add" else None
-        if piece is None or not piece.feeds or self._settled(pending, alone=False) is not None:
-            return None
-        rows, width = pending.array.shape
-        each = rows // piece.feeds[0].shape[0]
-        swapped = ("Transpose", {"perm": (1, 0, 2)}, None)
-        for alone in (False, True):
-            for first, back in (
-                ([("Reshape", {}, (-1, each, width))], []),
-                ([("Reshape", {}, (each, -1, width)), swapped], [swapped]),
-            ):
-                apart = self._steps(f"{node.output[0]}{_INNER}{len(first)}", pending, first, pending.why)
-                before = self._settled(apart, alone=alone)
-                if before is not None:
-                    ready = [before if entry is pending else entry for entry in inputs]
-                    (result,) = self._layers(node, ready, attributes).values()
-                    steps = [*back, ("Reshape", {}, (-1, result.shape[-1]))]
-                    return self._again(node, result, steps, pending.why)
-        return None
-
-    def _again(
-        self, node: onnx.NodeProto, result: Activation, steps: Sequence[_Step], why: UserError
-    ) -> Mapping[str, Value]:
-        """The node's result, made of what its layer makes."""
-        return {node.output[0]: self._steps(node.output[0], result, steps, why)}
-
-    def _steps(self, name: str, value: Activation | Pending, steps: Sequence[_Step], why: UserError) -> Pending:
-        """Nodes that no file has, one after another; the last one's result has the name."""
-        known = self.values.get(name)
-        if isinstance(known, Pending):
-            return known
-        source = f"{name}{_INNER}in"
-        self.values[source] = value
-        if isinstance(value, Pending):
-            source = value.name
-        for place, (op, attributes, shape) in enumerate(steps):
-            made = name if place == len(steps) - 1 else f"{name}{_INNER}{place}"
-            feeds = [source]
-            if shape is not None:
-                feeds.append(f"{made}{_INNER}shape")
-                self.values[feeds[1]] = Constant(np.array(shape, np.int64))
-            proto = onnx.helper.make_node(op, feeds, [made], **attributes)
-            self.values.update(self.waiting.put(proto, why))
-            source = made
-        result = self.values[name]
-        assert isinstance(result, Pending)
-        return result
-
     def _settled(self, value: Pending, *, alone: bool) -> Activation | None:
         """The layer that makes a value which waits, put into the network once; None where it has none."""
         known = self.settled.get(value.name)
@@ -278,6 +210,7 @@ class _Reader:
             if piece is None:
                 return None
             drafts = rearranged(piece, value, alone=alone)
+            drafts = _one(recurrence(piece, value)) if drafts is None else drafts
             whole = None if drafts is not None else settled(piece, value, alone=alone)
             drafts = drafts if whole is None else (whole,)
             if drafts is None:
@@ -358,17 +291,13 @@ def _origin(node: onnx.NodeProto, inputs: Sequence[Value | None]) -> str:
     return source.origin if node.op_type in _SAME and isinstance(source, Constant) else ""
 
 
+def _one(draft: Draft | None) -> tuple[Draft, ...] | None:
+    return None if draft is None else (draft,)
+
+
 def _read_by(source: OnnxNode, row: Operator) -> Reading:
     return row.read(source)
 
-
-def _is_along_the_last(node: onnx.NodeProto, value: Value | None) -> bool:
-    """Whether a stored side is a matrix that multiplies, or one value a feature that is added."""
-    return isinstance(value, Constant) and value.array.ndim in {"MatMul": (2,), "Add": (1,)}.get(node.op_type, (1, 2))
-
-
-_INNER = "#inner"
-"""Ends the names of values that no node of the file has."""
 
 _KEEPABLE = ("load.unsupported_form", "load.unknown_operator")
 """Refusals of a row after which a node may still run as it is."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from penjing.loading.onnx_regions import Piece
 from penjing.model.opaque import Opaque
-from penjing.model.operators.reading import PREVIOUS, Draft, Pending, tensor
+from penjing.model.operators.reading import PREVIOUS, Activation, Draft, Pending, tensor
 
 MOVING = frozenset(
     {"Transpose", "Reshape", "Squeeze", "Unsqueeze", "Slice", "Split", "Gather", "Identity", "Flatten", "Concat"}
@@ -48,7 +48,7 @@ def rearranged(piece: Piece, value: Pending, *, alone: bool) -> tuple[Draft, ...
     for seen in (places, more):
         if seen is not None and (seen != seen[:1] + size * np.arange(len(seen))[:, None]).any():
             return None
-    return _layers(feed.name, places[0], size, shape[1:])
+    return _layers(feed, places[0], shape[1:])
 
 
 def _places(piece: Piece, given: Sequence[int], wanted: Sequence[int]) -> NDArray[np.int64] | None:
@@ -62,10 +62,12 @@ def _places(piece: Piece, given: Sequence[int], wanted: Sequence[int]) -> NDArra
     return torch.round(result).to(torch.int64).numpy().reshape(wanted[0], -1)
 
 
-def _layers(name: str, places: NDArray[np.int64], size: int, shape: Sequence[int]) -> tuple[Draft, ...] | None:
-    axes = _axes(places)
+def _layers(feed: Activation, places: NDArray[np.int64], shape: Sequence[int]) -> tuple[Draft, ...] | None:
+    axes, size = _axes(places), _product(feed.shape[1:])
     if axes is None:
         return None
+    if tuple(shape) == feed.shape[1:] and axes == _axes(np.arange(size)):
+        return ()
     offset = int(places[0])
     order = sorted(range(len(axes)), key=lambda place: -axes[place].stride)
     strides = [size, *(axes[place].stride for place in order)]
@@ -78,7 +80,7 @@ def _layers(name: str, places: NDArray[np.int64], size: int, shape: Sequence[int
     if any(start + count > extent for start, count, extent in zip(starts, counts, extents, strict=True)):
         return None
     split = (*extents, rest) if rest > 1 else tuple(extents)
-    steps: list[tuple[str, dict[str, Any]]] = [("reshape", {"shape": split})]
+    steps: list[tuple[str, dict[str, Any]]] = [("reshape", {"shape": split})] if split != feed.shape[1:] else []
     for axis, (start, count, extent) in enumerate(zip(starts, counts, extents, strict=True), start=1):
         if count < extent:
             part = {"dim": axis, "start": start, "stop": start + count, "step": 1, "drop": False}
@@ -87,13 +89,16 @@ def _layers(name: str, places: NDArray[np.int64], size: int, shape: Sequence[int
         start = offset % rest
         part = {"dim": len(split), "start": start, "stop": start + 1, "step": 1, "drop": True}
         steps.append(("slice", part))
+    now = tuple(counts)
     turned = (0, *(1 + order.index(place) for place in range(len(axes))))
     if turned != tuple(range(len(turned))):
         steps.append(("transpose", {"order": turned}))
-    flat = len(shape) == 1
-    steps.append(("flatten", {"start_dim": 1, "end_dim": -1}) if flat else ("reshape", {"shape": tuple(shape)}))
+        now = tuple(now[axis - 1] for axis in turned[1:])
+    if now != tuple(shape):
+        flat = len(shape) == 1
+        steps.append(("flatten", {"start_dim": 1, "end_dim": -1}) if flat else ("reshape", {"shape": tuple(shape)}))
     return tuple(
-        Draft(kind=kind, inputs=(name if place == 0 else PREVIOUS,), attributes=attributes)
+        Draft(kind=kind, inputs=(feed.name if place == 0 else PREVIOUS,), attributes=attributes)
         for place, (kind, attributes) in enumerate(steps)
     )
 

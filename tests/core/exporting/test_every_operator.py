@@ -39,6 +39,7 @@ from penjing.model.modules import (
     TransposedConv,
 )
 from penjing.model.operators.table import operator_of, operators
+from penjing.model.recurrent import Recurrent
 from penjing.plan import Plan
 from tests.core.exporting.networks import batch
 from tests.support.networks import cumulative_sum, network
@@ -107,7 +108,28 @@ JOINS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
+RECURRENT = {
+    f"{cell}, {'last state' if last else 'all states'}": (cell, gates, last)
+    for cell, gates in (("lstm", 4), ("gru", 3), ("rnn", 1))
+    for last in (False, True)
+}
+
+
+def recurrent(cell: str, gates: int, last: bool) -> nn.Module:
+    generator = torch.Generator().manual_seed(5)
+    weight, bias, state = (
+        torch.randn(shape, generator=generator) / 2 for shape in ((3 * gates, 10), (3 * gates,), (3,))
+    )
+    return Recurrent(cell, weight, bias, state if cell == "gru" else None, last=last)
+
+
 def made(case: str) -> Model:
+    if case in RECURRENT:
+        flat = Reshape((-1, 7))
+        return network(
+            (4, 6, 7),
+            [("first", nn.Conv2d(4, 4, 1), ""), ("flat", flat, ""), ("case", recurrent(*RECURRENT[case]), "")],
+        )
     before = [("first", nn.Conv2d(4, 4, 1), ""), ("second", nn.Conv2d(4, 4, 1), "x"), ("away", Clip(0.5, 4.0), "")]
     if case in JOINS:
         return network((4, 7, 7), [*before, ("case", JOINS[case](), "first away")])
@@ -125,12 +147,12 @@ def answers(proto: onnx.ModelProto, values: torch.Tensor, *, optimised: bool) ->
 
 
 def test_that_every_row_has_a_case() -> None:
-    covered = {operator_of(make()).kind for make in (*CASES.values(), *JOINS.values())}
+    covered = {operator_of(make()).kind for make in (*CASES.values(), *JOINS.values())} | {"recurrent"}
     assert covered == set(operators())
 
 
 @pytest.mark.parametrize("opset", [14, 18])
-@pytest.mark.parametrize("case", [*CASES, *JOINS])
+@pytest.mark.parametrize("case", [*CASES, *JOINS, *RECURRENT])
 def test_that_it_computes_what_the_module_computes(case: str, opset: int) -> None:
     model = made(case)
     values = batch(model, 3)
@@ -140,7 +162,7 @@ def test_that_it_computes_what_the_module_computes(case: str, opset: int) -> Non
     assert np.abs(got - wanted).max() <= 1e-4 * np.abs(wanted).max() + 1e-6
 
 
-@pytest.mark.parametrize("case", [*CASES, *JOINS])
+@pytest.mark.parametrize("case", [*CASES, *JOINS, *RECURRENT])
 def test_that_it_computes_the_integers_of_the_reference(case: str) -> None:
     model = quantize(made(case), Plan().with_defaults(weight_bits=8, activation_bits=8), None)
     values = batch(model, 16)

@@ -32,6 +32,7 @@ from penjing.model.modules import (
 )
 from penjing.model.operators.channels import ChannelIds, Channels, Flow
 from penjing.model.operators.table import operator_of, operators
+from penjing.model.recurrent import Recurrent
 from penjing.model.spec import spec_of
 from tests.support.networks import cumulative_sum, network
 
@@ -88,6 +89,10 @@ ROWS: dict[str, tuple[nn.Module, tuple[tuple[int, ...], ...]]] = {
             dilation=(1, 2),
         ),
         (IMAGE,),
+    ),
+    "recurrent": (
+        Recurrent("gru", torch.randn(9, 5) / 2, torch.randn(9), torch.randn(3), last=False),
+        ((4, 2),),
     ),
     "opaque": (cumulative_sum(IMAGE), (IMAGE,)),
     "upsample": (nn.Upsample(scale_factor=(2.0, 3.0), mode="nearest"), (IMAGE,)),

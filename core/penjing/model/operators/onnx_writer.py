@@ -88,6 +88,14 @@ class OnnxWriter:
             OnnxNode(op_type=op_type, name=self.title, inputs=inputs, output=self.output, attributes=attributes)
         )
 
+    def several(self, op_type: str, *inputs: str, count: int, **attributes: Any) -> tuple[str, ...]:
+        """A node on the way with `count` results; returns their tensors."""
+        first, *more = (f"{self.layer}/{op_type}.{place}" for place in range(count))
+        self.graph.nodes.append(
+            OnnxNode(op_type=op_type, name=first, inputs=inputs, output=first, more=tuple(more), attributes=attributes)
+        )
+        return (first, *more)
+
     def part(self, step: str, *inputs: str, **attributes: Any) -> str:
         """A node on the way to the result; returns its tensor. The step `Mul.second` is a Mul, named apart."""
         name, op_type = f"{self.layer}/{step}", step.partition(".")[0]

@@ -40,6 +40,7 @@ _FAMILIES = (
     "attention",
     "elementary",
     "slicing",
+    "recurrence",
     "transposed",
     "opaque",
 )

@@ -142,5 +142,6 @@ def test_that_operators_without_an_integer_form_are_known() -> None:
         "opaque",
         "power",
         "prelu",
+        "recurrent",
         "slice",
     }
