@@ -165,7 +165,9 @@ def prepare(graph: LayerGraph, plan: Plan, tables: Tables, *, device: Device | N
         rest_band=_rest_bands(bands, names),
         plain_kernels=frozenset(
             call.kernel for call in all_calls(prediction.graph, state) if PARTS[call.kernel].struct != "conv"
-        ),
+        )
+        if device is not None and device.brings_c
+        else frozenset(),
         prunes="prune" in steps,
         quantizes=bool(steps & {"quantize", "qat"}),
     )

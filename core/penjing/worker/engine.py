@@ -195,7 +195,7 @@ class Engine:
         if data is None:
             raise UserError("worker.no_data")
         on_batch()
-        with watched_modules(on_batch):
+        with watched_modules(on_batch, weights=opened.weights):
             finished = run_plan(
                 opened.model,
                 message.plan,

@@ -39,7 +39,7 @@ class Learning:
             self._known = recall(self._key, Sensitivity)
             if self._known is not None:
                 return self._tell()
-        with watched_modules(self._on_part):
+        with watched_modules(self._on_part, weights=self._opened.weights):
             if self._prober is None:
                 data = watched(self._data, self._on_part)
                 assert data is not None

@@ -35,6 +35,11 @@ class Open:
     """By split, as far as they have been measured."""
     evaluators: dict[SplitName, Evaluator] = field(default_factory=dict)
 
+    @property
+    def weights(self) -> int:
+        """Of all layers."""
+        return sum(layer.weights for layer in self.graph.layers)
+
     def evaluator(self, split: SplitName) -> Evaluator:
         """What runs networks on a split; it remembers what flowed in the last one.
 

@@ -23,7 +23,7 @@ class Recover:
     def step(self) -> Recovery:
         """One network more, and what is known then. After `errors.Cancelled` nothing has happened."""
         opened = self._opened
-        with watched_modules(self._on_part):
+        with watched_modules(self._on_part, weights=opened.weights):
             if self._work is None:
                 data = watched(opened.data, self._on_part)
                 assert data is not None

@@ -1,5 +1,7 @@
 """Work on samples can be stopped between two modules of a network, and only while somebody watches."""
 
+import time
+
 import pytest
 import torch
 from torch import nn
@@ -27,3 +29,24 @@ def test_that_a_run_stops_between_two_modules_and_later_runs_are_left_alone() ->
     network(torch.zeros(1, 2))
     assert looks == 3
     assert ran == ["0", "0", "1", "2"]
+
+
+def test_that_work_on_the_weights_of_a_large_network_stops_between_two_operations() -> None:
+    looks, done = 0, 0
+
+    def look() -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 2:
+            raise Cancelled
+
+    weight = torch.zeros(1000)
+    with pytest.raises(Cancelled), watched_modules(look, weights=25_000_000):
+        for _ in range(100):
+            weight.sort()
+            done += 1
+            time.sleep(0.006)
+    assert done == 1
+    with watched_modules(look, weights=1000):
+        weight.sort()
+    assert looks == 2
