@@ -26,6 +26,8 @@ def problems_of(
 
 def _idle(model: Model, graph: LayerGraph, plan: Plan, data: Dataset | None) -> Iterator[Problem]:
     """Filters that do nothing and that the plan does not look for."""
+    if plan.distillation.student != "compressed":
+        return  # another network is compressed than the one looked at
     prunes = any(step.step == "prune" for step in plan.steps)
     if not any(one.quantizes or (prunes and one.prunes_weights) or one.cuts_filters for one in _settings(graph, plan)):
         return
