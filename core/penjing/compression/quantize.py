@@ -177,13 +177,24 @@ def _check_finite(model: Model, name: str, values: Tensor) -> None:
 
 def _correct_bias(result: nn.Module, module: nn.Module, original: Tensor, compressed: Tensor) -> None:
     """Takes the mean error from the bias: b ← b - E[ŵ x̂ - w x] (Nagel 2019, arXiv:1906.04721)."""
-    kernel = operator_of(module).integer
-    assert kernel is not None
+    row = operator_of(module)
     with torch.no_grad():
-        error = result(compressed) - module(original)
-        shift = error.double().transpose(kernel.channel_axis, -1).flatten(0, -2).mean(dim=0).float()
+        if row.integer is not None:
+            error = result(compressed) - module(original)
+            shift = error.double().transpose(row.integer.channel_axis, -1).flatten(0, -2).mean(dim=0).float()
+        else:  # a layer without one group for each channel, whose result may not be the sum that the bias is in
+            now, then = (_mean_sum(one, values) for one, values in ((result, compressed), (module, original)))
+            shift = (now - then).float()
         bias = result.bias if isinstance(result.bias, Tensor) else torch.zeros(len(shift))
         result.bias = parameter(bias - shift)
+
+
+def _mean_sum(module: nn.Module, values: Tensor) -> Tensor:
+    """The mean of Σ w x, by filter: [out], float64."""
+    mean = operator_of(module).columns(module, values)[0].double().mean(dim=0)
+    weight = module.weight
+    assert isinstance(weight, Tensor)
+    return weight.detach().double().flatten(1) @ mean
 
 
 def _with_weight(model: Model, name: str, weight: Tensor) -> nn.Module:

@@ -161,6 +161,20 @@ def test_that_channels_that_flow_through_a_row_can_be_cut(kind: str) -> None:
     assert len(left) < len(made)
 
 
+@pytest.mark.parametrize("kernel", [(3, 2), (4,)])
+def test_that_the_columns_of_a_transposed_convolution_make_its_result(kernel: tuple[int, ...]) -> None:
+    axes = len(kernel)
+    settings = {"stride": (2, 3), "padding": (1, 0), "output_padding": (1, 0), "dilation": (1, 2)}
+    module = TransposedConv(
+        torch.randn(3, 4, *kernel), None, **{name: numbers[:axes] for name, numbers in settings.items()}
+    )
+    x = torch.randn(2, 4, *(6, 5)[:axes])
+    columns = operator_of(module).columns(module, x)[0]
+    with torch.no_grad():
+        wanted = module(x).movedim(1, -1).reshape(-1, 3)
+    assert torch.allclose(columns @ module.weight.detach().flatten(1).t(), wanted, atol=1e-5)
+
+
 def test_that_a_model_survives_the_way_to_a_spec_and_back() -> None:
     nodes: list[Any] = [
         ("conv", nn.Conv2d(2, 4, 3), ""),
