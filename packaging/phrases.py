@@ -103,6 +103,8 @@ def inconsistency(english: str, translated: str) -> str | None:
     for end in ("…", "\n"):
         if english.endswith(end) != translated.endswith(end):
             return f"must end with {end!r} exactly if the phrase does"
+    if english.endswith("…") and translated.endswith("……"):
+        return "must end with one … as every command that asks does"
     return None
 
 

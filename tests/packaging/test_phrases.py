@@ -54,6 +54,7 @@ def test_that_a_missing_phrase_is_told_with_the_command_that_adds_it(phrases: di
         ("&Open…", "打开(&O)…", None),
         ("&Open…", "打开…", "letter none after & instead of O"),
         ("Open…", "打开", "'…'"),
+        ("Open…", "打开……", "one …"),
         ("Open", " ", "empty"),
     ],
 )
