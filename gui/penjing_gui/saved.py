@@ -33,7 +33,9 @@ def saving_lines(found: Sequence[Saving], texts: Texts) -> list[str]:
 
 def amounts(saving: Saving) -> tuple[str, str, str]:
     """Flash, RAM and time."""
-    return words.size(saving.flash_bytes), words.size(saving.ram_bytes), words.banded(saving.latency_ms, "ms", None)
+    # A difference of two predictions is known to two digits at most.
+    saved = None if saving.latency_ms is None else float(f"{saving.latency_ms:.2g}")
+    return words.size(saving.flash_bytes), words.size(saving.ram_bytes), words.banded(saved, "ms", None)
 
 
 def _tr(text: str) -> str:

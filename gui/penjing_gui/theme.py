@@ -185,6 +185,11 @@ QCheckBox::indicator, QTableView::indicator, QListView::indicator {{
   width: 13px; height: 13px; background: {chosen.surface}; border: 1px solid {chosen.muted}; border-radius: 3px; }}
 QCheckBox::indicator:checked, QTableView::indicator:checked, QListView::indicator:checked {{
   background: {chosen.accent}; border-color: {chosen.accent}; image: url("{check}"); }}
+QRadioButton::indicator {{
+  width: 13px; height: 13px; background: {chosen.surface}; border: 1px solid {chosen.muted}; border-radius: 7px; }}
+QRadioButton::indicator:checked {{ background: {chosen.accent}; border: 4px solid {chosen.surface};
+  width: 7px; height: 7px; border-radius: 7px; }}
+QRadioButton::indicator:focus {{ border-color: {chosen.accent}; }}
 QCheckBox::indicator:indeterminate {{ background: {chosen.border}; }}
 QCheckBox::indicator:focus {{ border-color: {chosen.accent}; }}
 QCheckBox::indicator:disabled {{ border-color: {chosen.border}; }}

@@ -71,7 +71,7 @@ class SavingsPanel(QWidget):
     def _lay_out(self) -> None:
         grid = QGridLayout(self)
         grid.setContentsMargins(0, SPACE // 2, 0, SPACE // 2)
-        grid.setHorizontalSpacing(SPACE)
+        grid.setHorizontalSpacing(SPACE // 2)
         grid.setVerticalSpacing(2)
         grid.addWidget(self._head, 0, 0)
         for column, name in enumerate((self.tr("Flash"), self.tr("RAM"), self.tr("Time")), start=1):
