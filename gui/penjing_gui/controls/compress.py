@@ -8,6 +8,7 @@ from penjing_gui import icons, theme, words
 from penjing_gui.controls.choices import ChoiceControl, LockControl, MethodControl
 from penjing_gui.controls.identity import identify
 from penjing_gui.controls.numbers import BitsControl, FiltersControl, SparsityControl, ThresholdControl
+from penjing_gui.controls.remark import Remark
 from penjing_gui.controls.savings import SavingsPanel
 from penjing_gui.session import Session
 
@@ -55,9 +56,7 @@ class CompressPanel(QScrollArea):
             control.setParent(self)
             control.add_to(grid)
             control.show()
-        self._problems = identify(QLabel(), "compress.problems")
-        self._problems.setTextFormat(Qt.TextFormat.PlainText)
-        self._problems.setWordWrap(True)
+        self._problems = identify(Remark(), "compress.problems")
         layout.addWidget(self._problems)
         layout.addStretch(1)
         self.setWidget(content)

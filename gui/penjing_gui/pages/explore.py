@@ -19,6 +19,7 @@ from penjing.catalogue.methods import methods
 from penjing.layer_graph import Layer
 from penjing_gui import words
 from penjing_gui.controls.identity import identify
+from penjing_gui.controls.readout import Readout
 from penjing_gui.layer_view import LayerView, Predictions, brushed, facts, filter_words, levels, view
 from penjing_gui.pages.empty import Page
 from penjing_gui.pages.strip import Strip
@@ -59,7 +60,7 @@ class ExplorePage(Page):
         self.before = identify(_toggle(self.tr("Before (B)")), "plot.before", self.tr("Show the network as loaded"))
         self.title = _plain(heading=True)
         self.facts = _plain(muted=True)
-        self.problems = identify(_plain(), "plot.problems")
+        self.problems = identify(Readout(), "plot.problems")
         self.picture_title = _plain(heading=True)
         self.pointed = _plain(muted=True)
         self._lay_out()
@@ -69,7 +70,6 @@ class ExplorePage(Page):
     # -------------------------------------------------------------------------------------------------------- set-up
 
     def _lay_out(self) -> None:
-        self.problems.setWordWrap(True)
         top = QVBoxLayout()
         top.addLayout(_row(self.title, None, self.log, self.before))
         top.addWidget(self.facts)
@@ -212,8 +212,10 @@ class ExplorePage(Page):
         session = self._session
         found = [problem for problem in session.problems if problem.layer in (session.layer, None)]
         lines = [f"{words.MARKS[one.level]} {session.texts.of(one.code, **one.values)}" for one in found]
-        self.problems.setText("\n".join(lines))
-        self.problems.setVisible(bool(lines))
+        # One line at any time, so that no plot changes its size under the hand; Compress has room for all of it.
+        told = "  ".join(lines)
+        self.problems.say(told, told, "alarming" if any(one.level == "error" for one in found) else "plain")
+        self.problems.setToolTip("\n".join(lines))
 
     # ---------------------------------------------------------------------------------------------------- the picture
 
