@@ -4,7 +4,7 @@ Widgets read its properties, hear its past-tense signals and call its verbs; no 
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from penjing_gui.foresight import Foresight
 from penjing_gui.inquiries import Inquiries
 from penjing_gui.job_runner import JobRunner
 from penjing_gui.jobs import Job
+from penjing_gui.judgements import Judgements
 from penjing_gui.notices import Notice
 from penjing_gui.opening import Opening, Pending
 from penjing_gui.projects import Projects
@@ -68,6 +69,7 @@ class Session(SessionState):
         self.foresight = Foresight(self)
         self.foresight.changed.connect(self.accuracy_changed)
         self.sweeps = Sweeps(self)
+        self.judgements = Judgements(self)
 
     @property
     def job(self) -> Job | None:
@@ -222,6 +224,13 @@ class Session(SessionState):
         self.runs_changed.emit()
         self.projects.touch()
 
+    def set_runs(self, runs: Iterable[Run]) -> None:
+        """The runs with other names or pins, or fewer of them."""
+        self._runs = tuple(runs)
+        self.projects.dirty = True
+        self.runs_changed.emit()
+        self.projects.touch()
+
     def request_saliency(self, layer: str, criterion: str | None) -> int:
         """Ask for a layer's picture; `saliency_received` brings it with this number."""
         return self._inquiries.ask(wire.WantSaliency, layer=layer, criterion=criterion)
@@ -307,7 +316,9 @@ class Session(SessionState):
     def _measure(self, *, full: bool) -> None:
         if self.data is None:
             return
-        if self.run is None or self.run.accuracy is None:
+        run = self.run
+        # What was trained cannot be measured from the plan alone; any other run can, as often as one likes.
+        if run is None or run.accuracy is None or (full and not run.has_network):
             self.engine.send(wire.Measure(generation=self._generation, plan=self._plan, full=full))
 
     # --------------------------------------------------------------------------------------------- the engine speaks

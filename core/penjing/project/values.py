@@ -44,6 +44,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     has_network: bool = False
     """Whether its folder holds a trained network."""
     history: tuple[Epoch, ...] = ()
+    pinned: bool = False
+    """Whether the person marked it as one to keep."""
 
 
 class Project(msgspec.Struct, frozen=True, kw_only=True):

@@ -66,6 +66,13 @@ class RunsModel(QAbstractTableModel):
                 self._soon.start()
             self.rows = rows
             return
+        known = len(self.rows)
+        if known and [row.id for row in rows[:known]] == [row.id for row in self.rows]:
+            # What is new comes last; what is selected stays so.
+            self.beginInsertRows(QModelIndex(), known, len(rows) - 1)
+            self.rows = rows
+            self.endInsertRows()
+            return
         self.beginResetModel()
         self.rows = rows
         self.endResetModel()
@@ -147,7 +154,7 @@ def _rows(session: "Session", as_loaded: str, now: str) -> tuple[Row, ...]:
     rows += [
         _row(
             run.id,
-            run.name,
+            f"★ {run.name}" if run.pinned else run.name,
             run.kind,
             run.figures,
             run.accuracy,

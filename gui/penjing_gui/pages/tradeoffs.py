@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QItemSelectionModel, Qt
+from PySide6.QtCore import QItemSelection, QItemSelectionModel, Qt
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QPushButton,
     QSplitter,
     QTableView,
+    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -22,7 +23,9 @@ from penjing_gui.controls.identity import identify
 from penjing_gui.dialogs.files import choose_new_file
 from penjing_gui.item_models.runs import AS_LOADED, KINDS, NOW, Row, RunsModel
 from penjing_gui.notices import Notice
+from penjing_gui.pages.compare_panel import ComparePanel
 from penjing_gui.pages.empty import Page
+from penjing_gui.pages.history_panel import HistoryPanel
 from penjing_gui.plots.scatter import Point, Scatter
 from penjing_gui.run_words import tip
 from penjing_gui.runs_csv import runs_csv
@@ -36,8 +39,6 @@ if TYPE_CHECKING:
     from penjing_gui.session import Session
 
 _KIB = 1024
-_MOST_NAMES = 12
-"""Points that a sweep finds are named only while there are few."""
 
 
 class TradeoffsPage(Page):
@@ -54,11 +55,15 @@ class TradeoffsPage(Page):
         self.picture = identify(QPushButton(self.tr("Picture…")), "tradeoffs.picture", self.tr("Write the plot"))
         self.table = identify(QTableView(), "runs.table", self.tr("Runs"))
         self.apply = identify(QPushButton(self.tr("Apply plan")), "runs.apply")
+        self.below = identify(QTabWidget(), "tradeoffs.lower", self.tr("Runs, history and comparison"))
+        self.history = HistoryPanel(session)
+        self.compare = ComparePanel(session)
         self.hint = QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True)
         self.hint.setProperty("muted", True)
         self._lay_out()
         self.model.modelReset.connect(self._refresh)
         self.model.dataChanged.connect(self._refresh)
+        self.model.rowsInserted.connect(self._refresh)
         self.scatter.chosen.connect(self._choose)
         self.scatter.applied.connect(self._apply)
         self.axis.currentIndexChanged.connect(self._draw)
@@ -66,6 +71,7 @@ class TradeoffsPage(Page):
         self.table.selectionModel().selectionChanged.connect(self._selection_changed)
         self.apply.clicked.connect(lambda: self._apply(self._current))
         self.sweep.clicked.connect(self._open_sweep)
+        self.history.chosen.connect(self._choose_all)
         self.csv.clicked.connect(self._ask_csv)
         self.picture.clicked.connect(self._ask_picture)
         self._refresh()
@@ -92,8 +98,8 @@ class TradeoffsPage(Page):
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        below = QWidget()
-        rows = QVBoxLayout(below)
+        first = QWidget()
+        rows = QVBoxLayout(first)
         rows.setContentsMargins(0, SPACE, 0, 0)
         rows.addWidget(self.table, 1)
         foot = QHBoxLayout()
@@ -102,9 +108,16 @@ class TradeoffsPage(Page):
         rows.addLayout(foot)
         splitter = QSplitter(Qt.Orientation.Vertical, childrenCollapsible=False)
         splitter.addWidget(self.scatter)
-        splitter.addWidget(below)
+        self.below.setDocumentMode(True)
+        for page, title in (
+            (first, self.tr("Runs")),
+            (self.history, self.tr("History")),
+            (self.compare, self.tr("Compare")),
+        ):
+            self.below.addTab(page, title)
+        splitter.addWidget(self.below)
         splitter.setStretchFactor(0, 3)
-        splitter.setStretchFactor(1, 2)
+        splitter.setStretchFactor(1, 3)
         layout = QVBoxLayout(self.content)
         layout.setContentsMargins(2 * SPACE, 2 * SPACE, SPACE, SPACE)
         layout.addLayout(head)
@@ -157,7 +170,6 @@ class TradeoffsPage(Page):
         self.scatter.name_axes(label, self.tr("accuracy, %"))
         plans = self._plans()
         language = session.texts.language
-        few = sum(run.kind == "sweep" for run in session.runs) <= _MOST_NAMES
         points = [
             Point(
                 id=row.id,
@@ -167,11 +179,12 @@ class TradeoffsPage(Page):
                 fits=row.fits,
                 kind=KINDS.index(row.kind) if row.kind in KINDS else len(KINDS),
                 tip=tip(row, plans.get(row.id), language),
-                named=few or row.kind != "sweep",
+                named=row.kind != "sweep",
             )
             for row in self.model.rows
             if row.accuracy is not None and getattr(row.figures, field) is not None
         ]
+        self.compare.show_rows(self.chosen, plans)
         limit = getattr(session.budgets, field, None)
         self.scatter.show_points(
             points,
@@ -185,6 +198,17 @@ class TradeoffsPage(Page):
     def _selection_changed(self, *_: object) -> None:
         self._say_apply()
         self._draw()
+        self.history.select(row.id for row in self.chosen)
+
+    def _choose_all(self, ids: tuple[str, ...]) -> None:
+        """What the tree selected: one selection for all views."""
+        flags = QItemSelectionModel.SelectionFlag
+        selection = QItemSelection()
+        for number, row in enumerate(self.model.rows):
+            if row.id in ids:
+                index = self.model.index(number, 0)
+                selection.select(index, index)
+        self.table.selectionModel().select(selection, flags.ClearAndSelect | flags.Rows)
 
     def _say_apply(self) -> None:
         self.apply.setEnabled(self._current not in (None, AS_LOADED, NOW))

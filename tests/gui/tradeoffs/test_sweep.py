@@ -11,6 +11,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QComboBox, QDialog, QLabel, QPushButton, QSpinBox, QTableView, QTabWidget
 from pytestqt.qtbot import QtBot
 
+from penjing.project.values import Run
 from penjing_gui.main_window import MainWindow
 from penjing_gui.pages.tradeoffs import TradeoffsPage
 from penjing_gui.plots.scatter import Point, Scatter, pareto
@@ -137,3 +138,20 @@ def test_that_the_table_and_the_plot_have_one_selection(qtbot: QtBot, window: Ma
     table = find(window, "runs.table", QTableView)
     click(table.viewport(), table.visualRect(page.model.index(1, 0)).center())
     assert [row.id for row in page.chosen] == ["now"]
+
+
+def test_that_a_run_that_is_found_leaves_the_selection_as_it_is(
+    qtbot: QtBot, window: MainWindow, patience: int
+) -> None:
+    session = window.session
+    with qtbot.waitSignal(session.opened, timeout=patience):
+        click(find(window, "start.sample.digits"))
+    choose_tab(find(window, "tabs.main", QTabWidget), "Trade-offs")
+    page = window.findChild(TradeoffsPage)
+    qtbot.waitUntil(lambda: len(page.model.rows) == 2, timeout=patience)
+    page.scatter.chosen.emit("loaded", False)
+    assert session.figures is not None
+    run = Run(id="kept-1", name="one", kind="kept", created="", plan=session.plan, figures=session.figures)
+    session.add_run(run)
+    assert [row.id for row in page.model.rows] == ["loaded", "now", "kept-1"]
+    assert [row.id for row in page.chosen] == ["loaded"]
