@@ -38,7 +38,10 @@ MEMORY = 256 << 20
 TRIAL, TRIALS, LONG_TRIAL = 32, 3, 0.05
 """Samples and runs that decide which runtime is the faster one; no more runs after so many seconds."""
 PART = 0.02
-"""Seconds that one part of a batch is to take, between two looks whether anybody still waits."""
+"""Seconds that one part of a batch is to take, between two looks whether anybody still waits.
+
+All times are those of this thread alone: beside other work the wall's clock would make parts too small.
+"""
 FIRST_PART = 3e8
 """Multiplications of a part as long as the speed of this machine is not known."""
 TIE = 1e-4
@@ -220,9 +223,9 @@ def _seconds(run: Runner, given: Mapping[str, Values]) -> float:
     run(few)  # the first call pays for memory
     found: list[float] = []
     while len(found) < TRIALS and sum(found) < LONG_TRIAL:
-        started = time.perf_counter()
+        started = time.thread_time()
         run(few)
-        found.append(time.perf_counter() - started)
+        found.append(time.thread_time() - started)
     return min(found)
 
 
@@ -237,9 +240,9 @@ def _in_parts(outputs: Outputs, on_part: OnPart, *, first: int) -> Outputs:
         while start < len(indices) or not found:
             on_part()
             part = indices[start : start + size]
-            began = time.perf_counter()
+            began = time.thread_time()
             found.append(outputs(part))
-            seconds = time.perf_counter() - began
+            seconds = time.thread_time() - began
             # Growing slowly: the first of a size also pays for memory, and a cached beginning may end.
             size = max(1, min(2 * size, int(PART / max(seconds, 1e-6) * max(len(part), 1))))
             start += len(part) if len(part) else 1
