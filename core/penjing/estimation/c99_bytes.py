@@ -85,7 +85,7 @@ def c99_bytes(graph: LayerGraph, state: NetworkState) -> int | None:
         output="".join(results),
         rounding="single",
     )
-    macros: dict[str, int | float | str] = {"ARENA_SIZE": 0, "CONST_SIZE": 0}
+    macros: dict[str, int | float | str] = {"ARENA_SIZE": 0, "CONST_SIZE": 0, "ROUNDING": "single"}
     macros |= text.port_macros("INPUT", [_port(text.LAYOUTS[len(entry.shape)]) for entry in graph.inputs])
     macros |= text.port_macros("OUTPUT", [_port("") for _ in graph.outputs])
     header = text.header_text(_NAME, macros=macros)

@@ -13,6 +13,7 @@ from torch import Tensor
 from penjing.catalogue.methods import methods
 from penjing.devices.profiles import Device
 from penjing.errors import UserError
+from penjing.model.c_kernels.parts import Rounding
 from penjing.model.model import Model
 from penjing.results import ExportedFile
 
@@ -33,6 +34,7 @@ class Request:
     device: Device | None = None
     samples: tuple[Tensor, ...] = ()
     """Real inputs [n, …], one tensor a network input, for formats that carry samples of their own."""
+    rounding: Rounding = "single"
 
     def path(self, ending: str) -> Path:
         """The file of this export with an ending."""
@@ -71,10 +73,12 @@ def export_model(
     name: str = "model",
     device: Device | None = None,
     samples: Sequence[Tensor] = (),
+    rounding: Rounding = "single",
 ) -> tuple[ExportedFile, ...]:
     """Write one format's files into an existing folder (see `exporting.folder` for the atomic one).
 
-    `device` matters where its runtime reads only older files, `samples` where a format carries inputs to try.
+    `device` matters where its runtime reads only older files, `samples` where a format carries inputs to try,
+    `rounding` in C: `single` as the screen rounds, `double` as TensorFlow Lite and CMSIS-NN do.
 
     Raises:
         UserError: `export.unknown_format`, `export.cannot_write`.
@@ -82,7 +86,14 @@ def export_model(
     write = formats().get(format)
     if write is None:
         raise UserError("export.unknown_format", format=format, known=", ".join(methods("format")))
-    request = Request(model=model, folder=folder, name=safe_file_name(name), device=device, samples=tuple(samples))
+    request = Request(
+        model=model,
+        folder=folder,
+        name=safe_file_name(name),
+        device=device,
+        samples=tuple(samples),
+        rounding=rounding,
+    )
     try:
         paths = write(request)
         return tuple(

@@ -21,6 +21,7 @@ from penjing.exporting.samples import random_inputs, write_samples
 from penjing.inspection.graph import layer_graph
 from penjing.layer_graph import LayerGraph
 from penjing.loading.dataset import Dataset
+from penjing.model.c_kernels.parts import Rounding
 from penjing.model.model import Model
 from penjing.pipeline.formats import checked_early, chosen, written
 from penjing.pipeline.problems import problems_of
@@ -57,6 +58,8 @@ class Job:
     formats: tuple[str, ...] = ()
     """Empty: the device's format (or what can carry the network in its place), `onnx` and `penjingnet`."""
     training: bool = True
+    rounding: Rounding = "single"
+    """Of exported C: as the screen rounds, or `double` as TensorFlow Lite and CMSIS-NN do."""
     checkpoints: Path | None = None
     """As in `run_plan`."""
     finished: Finished | None = None
@@ -90,7 +93,7 @@ def compress_job(job: Job, folder: Path, *, on_progress: OnProgress = unheard) -
         files: list[ExportedFile] = []
         predicted: dict[str, int] = {}
         shown = _sample_inputs(finished.model, job.data)
-        steps = written(formats, finished.model, temporary, device=job.device, samples=shown)
+        steps = written(formats, finished.model, temporary, device=job.device, samples=shown, rounding=job.rounding)
         for index, (formats, name, made) in enumerate(steps):
             files.extend(made)
             expected = figures_of(finished.graph, state, device=job.device, format=name).file_bytes
@@ -237,4 +240,5 @@ def _report(folder: Path, job: Job, plan: Plan, finished: Finished, result: RunR
         device=job.device,
         formats=tuple(file.format for file in result.files),
         training=job.training,
+        rounding=job.rounding,
     )

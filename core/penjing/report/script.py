@@ -5,6 +5,7 @@ from pathlib import Path
 
 from penjing.catalogue.methods import methods
 from penjing.devices.profiles import Device
+from penjing.model.c_kernels.parts import Rounding
 
 FILE = "reproduce.py"
 SAMPLE_PREFIX = "sample:"
@@ -43,6 +44,7 @@ def main():
         device=None if DEVICE is None else device(DEVICE),
         formats=FORMATS,
         training={training},
+        rounding={rounding},
     )
     result = compress_job(job, Path(sys.argv[1] if len(sys.argv) > 1 else f"{{HERE}}-again"))
     for file in result.files:
@@ -64,6 +66,7 @@ def write_script(
     device: Device | None,
     formats: tuple[str, ...],
     training: bool,
+    rounding: Rounding = "single",
 ) -> Path:
     """Write the script; sources become paths relative to it, and every value a literal that cannot be code."""
     path = folder / FILE
@@ -73,6 +76,7 @@ def write_script(
         "device": ascii(None if device is None else device.name),
         "formats": ascii(tuple(name for name in formats if name in methods("format"))),
         "training": ascii(training),
+        "rounding": ascii(rounding),
     }
     path.write_text(_SCRIPT.format(**values), encoding="utf-8")
     return path

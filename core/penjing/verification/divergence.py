@@ -1,7 +1,7 @@
 """Finds the first layer at which a file computes something else than what was on screen."""
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,11 @@ from penjing.compression.simulation import trace
 from penjing.errors import UserError
 from penjing.exporting.c99.program import program_of
 from penjing.model.model import Model, Quantizer
-from penjing.verification.c99.code import Answer, Code, read_code
+from penjing.verification.c99.code import read_code
 from penjing.verification.c99.tapped import tapped
 from penjing.verification.c99.tools import ToolMissing
 from penjing.verification.comparison import ABSOLUTE, MOST_TIES, RELATIVE
-from penjing.verification.runtimes import onnx_session
+from penjing.verification.runtimes import Runtime, onnx_session
 from penjing.verification.trial import Trial
 
 
@@ -38,7 +38,7 @@ class Divergence:
 def first_divergence(model: Model, path: Path, inputs: Sequence[Tensor], trial: Trial) -> Divergence | None:
     """The first layer, in execution order, whose values differ; None where the format does not show them."""
     if trial.runtime.answer is not None:
-        return _first_in_c(model, path, inputs, trial.runtime.answer)
+        return _first_in_c(model, path, inputs, trial.runtime)
     if path.suffix != ".onnx":
         return None
     screen = trace(model, *inputs) if trial.promise == "screen" else _float_values(model, inputs)
@@ -57,7 +57,7 @@ def first_divergence(model: Model, path: Path, inputs: Sequence[Tensor], trial: 
     return None
 
 
-def _first_in_c(model: Model, path: Path, inputs: Sequence[Tensor], run: Callable[[Code], Answer]) -> Divergence | None:
+def _first_in_c(model: Model, path: Path, inputs: Sequence[Tensor], runtime: Runtime) -> Divergence | None:
     """In exported C every code counts."""
     try:
         program = program_of(model)
@@ -65,10 +65,12 @@ def _first_in_c(model: Model, path: Path, inputs: Sequence[Tensor], run: Callabl
             found = tapped(read_code(path), program, Path(folder))
             if found is None:
                 return None
-            file = found.run(inputs, run(found.code))
+            assert runtime.answer is not None
+            file = found.run(inputs, runtime.answer(found.code))
     except (ToolMissing, UserError, OSError, RuntimeError, ValueError):
         return None  # as below: a help that must not hide the failure
-    screen = run_all(program.graph, *(tensor.numpy().astype(np.float32) for tensor in inputs))
+    values = (tensor.numpy().astype(np.float32) for tensor in inputs)
+    screen = run_all(program.graph, *values, rounding=runtime.rounding)
     for placed, own in zip(found.nodes, file, strict=True):
         wanted = screen[placed.node.name]
         if np.array_equal(own, wanted.reshape(own.shape)):

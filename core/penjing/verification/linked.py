@@ -43,9 +43,11 @@ def unknown_core_rung(device: Device | None, files: Sequence[ExportedFile], text
 
 def linked_rungs(trials: Sequence[Trial], predicted: Mapping[str, int], texts: Texts) -> Iterator[Rung]:
     """Flash and RAM of every core on which the code ran, against the estimate; nothing where there was none."""
-    ran = [trial.runtime.board for trial in trials if trial.runtime.board is not None]
-    boards = [run for run in ran if run.counts is not None]
-    told = [_flash(run, predicted.get(f"flash:{run.board.core}"), texts) for run in boards]
+    ran = [trial.runtime for trial in trials if trial.runtime.board is not None]
+    boards = [one.board for one in ran if one.board is not None and one.board.counts is not None]
+    # Code that rounds twice is another: its size is not what the estimate counts.
+    counted = boards if all(one.rounding == "single" for one in ran) else []
+    told = [_flash(run, predicted.get(f"flash:{run.board.core}"), texts) for run in counted]
     known = [one for one in told if one is not None]
     if known:
         yield Rung(

@@ -64,6 +64,7 @@ def parity_rung(trial: Trial, trials: Sequence[Trial], divergence: Divergence | 
     )
     if compared.values:
         detail += " " + texts("steps", beside=compared.beside, beyond=compared.beyond, values=compared.values)
+    detail += f" {texts('rounded_twice')}" if trial.runtime.rounding == "double" else ""
     detail += _counted(trial, texts)
     if trial.passed:
         return Rung(name=trial.title, passed=True, detail=detail)

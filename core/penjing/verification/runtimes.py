@@ -13,6 +13,7 @@ from penjing.compression.integer import run as run_reference
 from penjing.compression.lowering import lower
 from penjing.compression.simulation import simulate
 from penjing.loading.penjingnet import read_penjingnet
+from penjing.model.c_kernels.parts import Rounding
 from penjing.model.model import Model
 from penjing.verification.c99.board import SAMPLES, BoardRun
 from penjing.verification.c99.boards import BOARDS
@@ -41,6 +42,8 @@ class Runtime:
     """It is too slow for more samples than this."""
     answer: Callable[[Code], Answer] | None = None
     """How it runs any other C."""
+    rounding: Rounding = "single"
+    """With `double` its results are not the screen's, but those of the integer reference that rounds so."""
     board: BoardRun | None = None
     """An emulated board, with what was counted on it."""
 
@@ -106,11 +109,24 @@ def open_pt2(path: Path) -> tuple[Runtime, ...]:
 def open_c99(path: Path, cores: Sequence[str] = ()) -> tuple[Runtime, ...]:
     """Compiled for this machine, and for cores that are emulated; only for C whose hash is known."""
     code = read_code(path)
-    found = [Runtime(variant="host compiler", run=_c_run(code, host_answer(code)), answer=host_answer)]
+    limit = None if code.rounding == "single" else REFERENCE_SAMPLES
+    run = _c_run(code, host_answer(code))
+    found = [
+        Runtime(variant="host compiler", run=run, answer=host_answer, limit=limit, rounding=code.rounding),
+    ]
     for core in cores:
         on = BoardRun(board=BOARDS[core])
         run = _c_run(code, on.answer(code))
-        found.append(Runtime(variant=on.board.title, run=run, limit=SAMPLES, answer=on.answer, board=on))
+        found.append(
+            Runtime(
+                variant=on.board.title,
+                run=run,
+                limit=SAMPLES,
+                answer=on.answer,
+                board=on,
+                rounding=code.rounding,
+            )
+        )
     return tuple(found)
 
 
@@ -118,12 +134,12 @@ def _c_run(code: Code, answer: Answer) -> Run:
     return lambda inputs: code.run(inputs, answer)
 
 
-def reference(model: Model) -> Runtime:
+def reference(model: Model, *, rounding: Rounding = "single") -> Runtime:
     """The integer reference in numpy."""
     graph = lower(model)
 
     def run(inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        answers = run_reference(graph, *(tensor.numpy() for tensor in inputs))
+        answers = run_reference(graph, *(tensor.numpy() for tensor in inputs), rounding=rounding)
         return tuple(rows(torch.from_numpy(answer)) for answer in answers)
 
     return Runtime(variant="integer reference", run=run, limit=REFERENCE_SAMPLES)

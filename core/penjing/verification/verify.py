@@ -146,7 +146,7 @@ def _run(truth: Truth, trials: Sequence[Trial], on_progress: OnProgress) -> Seen
     for batch in truth.batches():
         for trial in trials:
             if _ran(trial):
-                _try(trial, batch)
+                _try(trial, batch, truth)
         seen.add(batch)
         seen.first = seen.first or tuple(tensor[:DIVERGENCE_SAMPLES] for tensor in batch.inputs)
         done += len(batch.inputs[0])
@@ -154,7 +154,7 @@ def _run(truth: Truth, trials: Sequence[Trial], on_progress: OnProgress) -> Seen
     return seen
 
 
-def _try(trial: Trial, batch: Batch) -> None:
+def _try(trial: Trial, batch: Batch, truth: Truth) -> None:
     limit, seen = trial.runtime.limit, trial.comparison.samples
     take = slice(None if limit is None else max(limit - seen, 0))
     inputs, wanted = batch.inputs, batch.wanted[trial.promise]
@@ -162,9 +162,14 @@ def _try(trial: Trial, batch: Batch) -> None:
         return
     if FORMATS[trial.format].exact:
         wanted = tuple(rows(tensor) for tensor in wanted)
+    inputs, wanted = tuple(tensor[take] for tensor in inputs), tuple(tensor[take] for tensor in wanted)
     try:
-        answers = trial.runtime.run(tuple(tensor[take] for tensor in inputs))
-        trial.comparison.add(answers, tuple(tensor[take] for tensor in wanted))
+        answers = trial.runtime.run(inputs)
+        if trial.runtime.rounding == "double":
+            if truth.model is None:
+                raise ValueError("only the network itself can tell what rounding twice must give")
+            wanted = reference(truth.model, rounding="double").run(inputs)
+        trial.comparison.add(answers, wanted)
     except ToolMissing as missing:
         trial.missing = missing
     except Exception as error:

@@ -243,7 +243,7 @@ def test_that_the_header_says_what_the_network_needs(tmp_path: Path) -> None:
     found = macros(tmp_path / "model_c99", "model")
     assert set(found) == {
         *("INPUT_SIZE", "OUTPUT_SIZE", "INPUT_SCALE", "INPUT_ZERO_POINT", "OUTPUT_SCALE", "OUTPUT_ZERO_POINT"),
-        *("INPUT_LAYOUT", "ARENA_SIZE", "CONST_SIZE"),
+        *("INPUT_LAYOUT", "ARENA_SIZE", "CONST_SIZE", "ROUNDING"),
     }
     assert (found["INPUT_SIZE"], found["OUTPUT_SIZE"], found["INPUT_LAYOUT"]) == ("20", "5", "NC")
     assert np.float32(found["INPUT_SCALE"].rstrip("f")) == np.float32(model.activation_quantizers["x"].scale)

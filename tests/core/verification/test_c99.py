@@ -119,6 +119,20 @@ def test_that_the_first_layer_whose_weights_were_changed_is_named_with_both_stat
     assert board.passed is None or f'"{layer}"' in board.detail
 
 
+def test_that_code_that_rounds_twice_is_held_against_the_reference_that_does(tmp_path: Path) -> None:
+    model = quantized(NETWORKS["residual"](0))
+    files = export_model(model, tmp_path, format="c99", rounding="double")
+    graph = layer_graph(model)
+    verdict = verify_files(model, files, tmp_path, None, predicted=estimates(graph, state_of(model, graph)))
+    host = rung(verdict, "c99: host compiler")
+    assert verdict.passed and host.passed and "rounded twice" in host.detail
+    assert "c99: flash" not in [one.name for one in verdict.rungs]
+    # The same network is not, against the reference that rounds once.
+    header = tmp_path / files[1].path
+    header.write_text(header.read_text().replace('"double"', '"single"'))
+    assert rung(verify_files(model, files, tmp_path, None), "c99: host compiler").passed is False
+
+
 def test_that_a_divergence_is_not_made_up_where_calls_are_missing(tmp_path: Path) -> None:
     model, files = exported(tmp_path)
     source = tmp_path / files[0].path

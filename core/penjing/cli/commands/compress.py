@@ -29,9 +29,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="F",
         help=f"{', '.join(methods('format'))}",
     )
+    add_rounding(parser)
     parser.add_argument("--distill", action="store_true", help="append distillation to the plan's pipeline")
     parser.add_argument("--epochs", type=int, metavar="N", help="instead of the plan's epochs")
     parser.add_argument("--seed", type=int, metavar="S", help="instead of the plan's seed")
+
+
+def add_rounding(parser: argparse.ArgumentParser) -> None:
+    """--rounding."""
+    parser.add_argument(
+        "--rounding",
+        choices=("single", "double"),
+        default="single",
+        help="of exported C: single as the screen rounds (default), double as TensorFlow Lite and CMSIS-NN do",
+    )
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:
@@ -61,6 +72,7 @@ def run_job(arguments: argparse.Namespace, terminal: Terminal, plan: Plan, *, tr
                 device=device,
                 formats=tuple(dict.fromkeys(arguments.format or ())),
                 training=training,
+                rounding=arguments.rounding,
                 language=terminal.language,
             ),
             Path(arguments.output),

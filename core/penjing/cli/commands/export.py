@@ -3,7 +3,7 @@
 import argparse
 
 from penjing.catalogue.methods import methods
-from penjing.cli.commands.compress import add_output, run_job
+from penjing.cli.commands.compress import add_output, add_rounding, run_job
 from penjing.cli.sources import add_device, add_model, add_plan, open_plan
 from penjing.cli.terminal import Terminal
 
@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="F",
         help=f"{', '.join(methods('format'))}",
     )
+    add_rounding(parser)
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:

@@ -52,12 +52,12 @@ def source_of(program: Program, name: str, source_names: Mapping[str, str], *, r
     )
 
 
-def header_of(program: Program, name: str) -> str:
+def header_of(program: Program, name: str, *, rounding: Rounding = "single") -> str:
     """`NAME.h`."""
     macros = text.port_macros("INPUT", [port.text for port in program.inputs])
     macros |= text.port_macros("OUTPUT", [port.text for port in program.outputs])
     sizes = {"ARENA_SIZE": program.arena_size, "CONST_SIZE": program.const_size}
-    return text.header_text(name, macros={**macros, **sizes})
+    return text.header_text(name, macros={**macros, **sizes, "ROUNDING": rounding})
 
 
 def _numbered(ports: Sequence[CPort]) -> Iterator[tuple[int | None, CPort]]:

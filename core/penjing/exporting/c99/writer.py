@@ -25,7 +25,8 @@ from penjing.model.model import Model
 def write_c99(request: Request) -> tuple[Path, ...]:
     """NAME_c99/: NAME.c, NAME.h, main.c, CMakeLists.txt, README.md, samples/."""
     name = text.program_name(request.name)
-    return write_program(request.model, request.path("_c99"), name, inputs=request.samples)
+    folder = request.path("_c99")
+    return write_program(request.model, folder, name, inputs=request.samples, rounding=request.rounding)
 
 
 def write_program(
@@ -47,7 +48,7 @@ def write_program(
     folder.mkdir(exist_ok=True)
     written = {
         f"{name}.c": source_of(program, name, model.source_names, rounding=rounding),
-        f"{name}.h": header_of(program, name),
+        f"{name}.h": header_of(program, name, rounding=rounding),
         "main.c": text.example_text(name),
         "CMakeLists.txt": build_text(name),
         "README.md": readme_text(program, name, rounding),

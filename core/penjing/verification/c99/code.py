@@ -12,10 +12,13 @@ from torch import Tensor
 
 from penjing.compression.integer_graph import Codes
 from penjing.exporting.c99.samples import stored
+from penjing.model.c_kernels.parts import Rounding
 
 Answer = Callable[[bytes], bytes]
 """Inputs one after the other to outputs one after the other, all of them int8."""
-_MACRO = re.compile(r'^#define [A-Z0-9_]+?_((?:INPUT|OUTPUT|ARENA|CONST)_[A-Z0-9_]+) \(?\s*"?([^")\s]+)', re.MULTILINE)
+_MACRO = re.compile(
+    r'^#define [A-Z0-9_]+?_((?:INPUT|OUTPUT|ARENA|CONST)_[A-Z0-9_]+|ROUNDING) \(?\s*"?([^")\s]+)', re.MULTILINE
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +32,11 @@ class Code:
     def name(self) -> str:
         """The identifier of the network."""
         return self.source.stem
+
+    @property
+    def rounding(self) -> Rounding:
+        """How it rounds; C of the first versions does not say and rounds once."""
+        return "double" if self.macros.get("ROUNDING") == "double" else "single"
 
     def number(self, macro: str) -> int:
         """A macro of the header that is a whole number."""
