@@ -104,6 +104,14 @@ class LayersPanel(QWidget):
         table.selectionModel().currentChanged.connect(self._select)
         clear = QShortcut(QKeySequence("Ctrl+Shift+A"), table)
         clear.activated.connect(lambda: self._session.select(()))
+        down = QShortcut(QKeySequence(Qt.Key.Key_Down), self.filter, context=Qt.ShortcutContext.WidgetShortcut)
+        down.activated.connect(self._take_first)
+
+    def _take_first(self) -> None:
+        """From the filter to the layers that it left, as lists are left for their entries elsewhere."""
+        self.table.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        if self.proxy.rowCount():
+            self.table.selectRow(0)
 
     def _select(self) -> None:
         if self._selecting:

@@ -43,6 +43,7 @@ class Shortcuts(QDialog):
         ]
         more = [
             ("B", self.tr("Hold: the network before compression")),
+            ("↓", self.tr("In the filter of layers: to the first of them")),
             ("Ctrl+Shift+A", self.tr("In the table of layers: select none, edit all")),
             ("F2", self.tr("In the table of layers: edit bits or sparsity")),
         ]
