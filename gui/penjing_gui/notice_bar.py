@@ -119,21 +119,16 @@ class NoticeRow(QFrame):
         super().__init__(parent)
         self.notice = notice
         identify(self, "notice", notice.text)
-        found = theme.colors(self.palette())
-        color = {"information": found.accent, "warning": found.warning, "error": found.error}[notice.level]
-        self.setStyleSheet(
-            f"NoticeRow {{ background: {found.raised}; border: 1px solid {found.border};"
-            f" border-left: 4px solid {color}; border-radius: 4px; }}"
-        )
+        self.setProperty("notice", notice.level)
         rows = QVBoxLayout(self)
         rows.setContentsMargins(12, 6, 8, 6)
         rows.setSpacing(4)
         line = QHBoxLayout()
         line.setSpacing(8)
         rows.addLayout(line)
-        sign = QLabel()
-        sign.setPixmap(icons.pixmap(_ICONS[notice.level], color, 16, self.devicePixelRatioF()))
-        line.addWidget(sign, 0, Qt.AlignmentFlag.AlignTop)
+        self._sign = QLabel()
+        self._draw_sign()
+        line.addWidget(self._sign, 0, Qt.AlignmentFlag.AlignTop)
         text = QLabel(notice.text if not notice.hint else f"{notice.text} {notice.hint}")
         text.setTextFormat(Qt.TextFormat.PlainText)
         text.setWordWrap(True)
@@ -168,6 +163,17 @@ class NoticeRow(QFrame):
         for flat in self.findChildren(QToolButton):
             flat.setAutoRaise(True)
         rows.addWidget(self._details)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """The sign follows the palette."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "_sign"):
+            self._draw_sign()
+
+    def _draw_sign(self) -> None:
+        found, level = theme.colors(self.palette()), self.notice.level
+        color = {"information": found.accent, "warning": found.warning, "error": found.error}[level]
+        self._sign.setPixmap(icons.pixmap(_ICONS[level], color, 16, self.devicePixelRatioF()))
 
     def take_focus(self) -> None:
         """Put the keyboard here."""

@@ -180,6 +180,11 @@ QHeaderView::section {{
   border-bottom: 1px solid {chosen.border}; padding: 4px 6px; }}
 QListWidget::item {{ padding: 4px 8px; }}
 QTableView {{ border: none; gridline-color: {chosen.grid}; }}
+QFrame[notice] {{
+  background: {chosen.raised}; border: 1px solid {chosen.border}; border-radius: 4px;
+  border-left: 4px solid {chosen.accent}; }}
+QFrame[notice="warning"] {{ border-left-color: {chosen.warning}; }}
+QFrame[notice="error"] {{ border-left-color: {chosen.error}; }}
 QFrame[card="true"] {{ background: {chosen.surface}; border: 1px solid {chosen.border}; border-radius: 6px; }}
 QCheckBox::indicator, QTableView::indicator, QListView::indicator {{
   width: 13px; height: 13px; background: {chosen.surface}; border: 1px solid {chosen.muted}; border-radius: 3px; }}

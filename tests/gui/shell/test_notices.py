@@ -10,9 +10,11 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QToolButton
 from pytestqt.qtbot import QtBot
 
+from penjing_gui import theme
 from penjing_gui.drops import Drop, dropped, what_happens
 from penjing_gui.main_window import MainWindow
 from penjing_gui.mistakes import Mistakes
+from penjing_gui.notice_bar import NoticeRow
 from penjing_gui.notices import Notice
 
 
@@ -109,3 +111,18 @@ def test_that_data_without_a_network_is_refused_with_the_reason(shell: MainWindo
     assert not enter.isAccepted()
     assert "open its network first" in shell._overlay._text
     shell._overlay.hide()
+
+
+def test_that_a_notice_follows_the_theme(qapp: QApplication, shell: MainWindow) -> None:
+    shell.session.noticed.emit(Notice(level="error", text="Something is wrong."))
+    qapp.processEvents()
+    (row,) = shell.notices.findChildren(NoticeRow)
+    for choice, chosen in (("dark", theme.DARK), ("light", theme.LIGHT)):
+        theme.apply(qapp, choice)  # type: ignore[arg-type]
+        qapp.processEvents()
+        picture = row.grab().toImage()
+        middle = picture.height() // 2
+        assert picture.pixelColor(1, middle).name() == chosen.error.lower()
+        inks = {picture.pixelColor(x, y).name() for x in range(8, 40) for y in range(2, picture.height() - 2)}
+        assert chosen.error.lower() in inks  # the sign
+        assert picture.pixelColor(picture.width() // 2, 3).name() == chosen.raised.lower()
