@@ -28,7 +28,6 @@ from penjing.worker.inbox import Inbox
 from penjing.worker.messages import Baseline, Measure, Measured, Message, OpenSource
 
 BATCH = 128
-SAMPLES = 256
 LARGE_SAMPLES = 16
 TRIALS, QUICK_TRIALS = 24, 8
 LARGE_PIXELS = 64
@@ -37,7 +36,7 @@ Batches = list[NDArray[np.int64]]
 
 def evaluator(quick: bool) -> dict[str, Finding]:
     """L5: the evaluator against plain eager torch on the same samples."""
-    subjects = {name: (model, data, graph, SAMPLES) for name, (model, data, graph) in networks(quick).items()}
+    subjects = {name: (model, data, graph, len(data.val)) for name, (model, data, graph) in networks(quick).items()}
     found: dict[str, Finding] = {}
     with tempfile.TemporaryDirectory(prefix="penjing-live-") as folder:
         if not quick:

@@ -122,7 +122,7 @@ class _Run:
         for output, values in zip(part.graph.outputs[1:], others, strict=True):
             store.put(output.layer, self._digests[output.layer], indices, values)
         result = torch.from_numpy(first).reshape(len(indices), -1)
-        return result if run is part.torch else self._settled(result, indices)
+        return self._settled(result, indices) if part.onnx else result
 
     def _values(self, name: str, known: frozenset[str], indices: Indices) -> Values:
         if name in known:
@@ -178,6 +178,8 @@ class _Part:
         self.graph = graph
         self._shapes = shapes
         self._chosen: Runner | None = None
+        self.onnx = False
+        """Whether onnxruntime runs it, which may add in another order than torch."""
 
     def runner(self, evaluator: Evaluator, given: Mapping[str, Values]) -> Runner:
         """The fastest one; the evaluator learns once which that is, by trying both."""
@@ -187,7 +189,8 @@ class _Part:
                 other = onnx_runner(self.graph, self._shapes, threads=torch.get_num_threads())
             if other is not None and evaluator.onnx is None:
                 evaluator.onnx = _seconds(other, given) <= _seconds(self.torch, given)
-            self._chosen = other if other is not None and evaluator.onnx else self.torch
+            self.onnx = other is not None and bool(evaluator.onnx)
+            self._chosen = other if other is not None and self.onnx else self.torch
         return self._chosen
 
     @functools.cached_property
