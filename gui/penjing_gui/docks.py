@@ -34,15 +34,16 @@ class Docks(QObject):
         self._wanted: dict[str, QSize] = {}
         """By dock, the size that it is to have as soon as it is shown."""
         self._layers_panel = LayersPanel(session)
-        self.layers = self._dock("layers", self.tr("Layers"), self._layers_panel, Area.LeftDockWidgetArea)
-        self.compress = self._dock("compress", self.tr("Compress"), CompressPanel(session), Area.RightDockWidgetArea)
-        self.fit = self._dock("fit", self.tr("Fit"), FitPanel(session), Area.RightDockWidgetArea)
-        self.jobs = self._dock("jobs", self.tr("Jobs"), JobsPanel(session), Area.BottomDockWidgetArea)
-        self.log = self._dock("log", self.tr("Log"), LogPanel(journal), Area.BottomDockWidgetArea)
+        self.layers = self._dock("layers", self.tr("Layers"), self._layers_panel)
+        self.compress = self._dock("compress", self.tr("Compress"), CompressPanel(session))
+        self.fit = self._dock("fit", self.tr("Fit"), FitPanel(session))
+        self.jobs = self._dock("jobs", self.tr("Jobs"), JobsPanel(session))
+        self.log = self._dock("log", self.tr("Log"), LogPanel(journal))
         window.setCorner(Qt.Corner.BottomLeftCorner, Area.LeftDockWidgetArea)
         window.setCorner(Qt.Corner.BottomRightCorner, Area.RightDockWidgetArea)
-        window.splitDockWidget(self.compress, self.fit, Qt.Orientation.Vertical)
-        window.tabifyDockWidget(self.jobs, self.log)
+        for dock in (self.layers, self.compress, self.fit):
+            dock.widget().setMinimumWidth(_NARROWEST)
+        self.place()
         session.device_changed.connect(self._name_fit)
         self._name_fit()
         self.hide_all()
@@ -50,6 +51,15 @@ class Docks(QObject):
     def all(self) -> tuple[QDockWidget, ...]:
         """In the order of the View menu."""
         return self.layers, self.compress, self.fit, self.jobs, self.log
+
+    def place(self) -> None:
+        """Put each where it belongs at first."""
+        left, right, bottom = Area.LeftDockWidgetArea, Area.RightDockWidgetArea, Area.BottomDockWidgetArea
+        for dock, area in zip(self.all(), (left, right, right, bottom, bottom), strict=True):
+            dock.setFloating(False)
+            self._window.addDockWidget(area, dock)
+        self._window.splitDockWidget(self.compress, self.fit, Qt.Orientation.Vertical)
+        self._window.tabifyDockWidget(self.jobs, self.log)
 
     def remove(self) -> None:
         """Take them out of the window for good."""
@@ -108,13 +118,10 @@ class Docks(QObject):
         window.resizeDocks([self.layers, self.compress], [_LEFT, _RIGHT], across)
         window.resizeDocks([self.compress, self.fit], [_COMPRESS, _FIT], down)
 
-    def _dock(self, name: str, title: str, panel: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
+    def _dock(self, name: str, title: str, panel: QWidget) -> QDockWidget:
         dock = QDockWidget(title, self._window)
         identify(dock, f"dock.{name}", title)
         dock.setWidget(panel)
-        if area in (Area.LeftDockWidgetArea, Area.RightDockWidgetArea):
-            panel.setMinimumWidth(_NARROWEST)
-        self._window.addDockWidget(area, dock)
         return dock
 
     def _name_fit(self) -> None:

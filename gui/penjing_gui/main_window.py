@@ -190,8 +190,7 @@ class MainWindow(QMainWindow):
     def reset_layout(self) -> None:
         """Docks as they are at first, beside every tab."""
         self.settings.update(layout="", docks={})
-        for dock in self.docks.all():
-            dock.setFloating(False)
+        self.docks.place()
         if self._tab is not None:
             self._show_docks()
             self.docks.arrange()

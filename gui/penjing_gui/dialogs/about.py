@@ -1,6 +1,8 @@
 """Says what Penjing is, which version, and under which licences it and what ships with it stand."""
 
-from importlib.metadata import PackageNotFoundError, version
+import re
+from collections.abc import Iterator
+from importlib.metadata import Distribution, PackageNotFoundError, distribution, requires, version
 from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, Qt
@@ -34,7 +36,35 @@ def licences() -> str:
     """Of everything that ships with Penjing and is not its own."""
     found = sorted((assets.resources() / "samples").glob("*/LICENSE"))
     files = [assets.resources() / "icons" / "LICENSE", *found]
-    return "\n\n".join(f"{_title(file)}\n\n{file.read_text(encoding='utf-8').strip()}" for file in files)
+    told = [f"{_title(file)}\n\n{file.read_text(encoding='utf-8').strip()}" for file in files]
+    return "\n\n".join([_tr("Libraries that Penjing runs on") + "\n\n" + "\n".join(libraries()), *told])
+
+
+def libraries() -> Iterator[str]:
+    """Name, version and licence of everything that Penjing needs to run, as its own packages say."""
+    try:
+        needed = requires("penjing") or []
+    except PackageNotFoundError:  # run from a checkout that is not installed
+        return
+    for requirement in sorted(needed, key=str.casefold):
+        name = re.match(r"[\w.-]+", requirement)
+        if name is None or "extra ==" in requirement:
+            continue
+        try:
+            found = distribution(name[0])
+        except PackageNotFoundError:
+            continue  # not needed on this system
+        yield f"{found.name} {found.version}: {_licence(found)}"
+
+
+def _licence(found: Distribution) -> str:
+    told = found.metadata
+    named = [
+        one.rpartition("::")[2].strip() for one in told.get_all("Classifier") or () if one.startswith("License ::")
+    ]
+    # The old field may hold the whole text.
+    lines = (told.get("License-Expression") or told.get("License") or "").strip().splitlines()
+    return lines[0] if lines else ", ".join(named) or "–"
 
 
 def _title(file: Path) -> str:
