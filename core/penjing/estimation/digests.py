@@ -2,7 +2,7 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,16 @@ from penjing.compression.integer_graph import IntegerGraph
 Digest = bytes
 
 
-def digests(graph: IntegerGraph) -> dict[str, Digest]:
-    """By tensor (network input or node): a hash of its operator, numbers and codes, and of what feeds it."""
+def digests(graph: IntegerGraph, on_node: Callable[[], None] = lambda: None) -> dict[str, Digest]:
+    """By tensor (network input or node): a hash of its operator, numbers and codes, and of what feeds it.
+
+    `on_node` is called before each node: many weights take a while.
+    """
     found = {
         entry.name: _digest("input", entry.name, entry.shape[1:], graph.codes.get(entry.name)) for entry in graph.inputs
     }
     for node in graph.nodes:
+        on_node()
         own = [getattr(node, entry.name) for entry in dataclasses.fields(node) if entry.name not in _NAMES]
         found[node.name] = _digest(type(node).__name__, own, [found[feed] for feed in node.inputs])
     return found

@@ -79,7 +79,7 @@ class Evaluator:
         """
         if len(model.inputs) != 1:
             return _in_parts(plainly(simulate(model), self.data, self.split_name), on_part, first=1)
-        run = _Run(self, model)
+        run = _Run(self, model, on_part)
         return _in_parts(run.outputs, on_part, first=run.first_part)
 
     def shapes(self, model: Model) -> Mapping[str, Shape]:
@@ -96,13 +96,13 @@ class Evaluator:
 class _Run:
     """One network."""
 
-    def __init__(self, evaluator: Evaluator, model: Model) -> None:
+    def __init__(self, evaluator: Evaluator, model: Model, on_part: OnPart) -> None:
         self._evaluator = evaluator
         self._split = evaluator.data.split(evaluator.split_name)
         self._plain = simulate(model)
         self._graph = lower(model) if model.activation_quantizers else _as_it_is(model)
         self._shapes = evaluator.shapes(model)
-        self._digests = digests(self._graph)
+        self._digests = digests(self._graph, on_part)
         self._wanted = evaluator.checkpoints.wanted(self._graph, self._shapes)
         self._parts: dict[tuple[frozenset[str], frozenset[str]], _Part] = {}
 
