@@ -1,9 +1,3 @@
-#if defined(__thumb__) && !defined(__thumb2__)
-#define TWO_WINDOWS 0 /* too few registers */
-#else
-#define TWO_WINDOWS 1
-#endif
-
 /* The same for the filters w and the one after it, and for a window and the next: sums by filter, then by window. */
 KERNEL void dot2x2(int32_t *restrict sums, const struct window *restrict v, const int8_t *w)
 {

@@ -119,7 +119,8 @@ def _table() -> Mapping[str, Part]:
         ),
         Part(name="fours", file="fours"),
         Part(name="dot4", file="dot4", needs=("window", "fours")),
-        Part(name="dot2x2", file="dot2x2", needs=("dot4",)),
+        Part(name="two_windows", file="two_windows"),
+        Part(name="dot2x2", file="dot2x2", needs=("dot4", "two_windows")),
         Part(name="conv_8bit", file="conv_8bit", needs=("dot2x2", "filter_8bit"), struct="conv"),
         *(
             Part(name=f"conv_{bits}bit", file="conv_packed", needs=(f"filter_{bits}bit",), struct="conv", bits=bits)
@@ -129,7 +130,7 @@ def _table() -> Mapping[str, Part]:
             Part(name=f"{kind}_{bits}bit", file=kind, needs=("conv", f"weight_{bits}bit"), struct="conv", bits=bits)
             for kind, bits in (("depthwise", 4), ("depthwise", 2), *(("conv_general", bits) for bits in (8, 4, 2)))
         ),
-        Part(name="conv_sparse", file="conv_sparse", needs=("window",), struct="conv"),
+        Part(name="conv_sparse", file="conv_sparse", needs=("window", "two_windows"), struct="conv"),
         Part(name="depthwise_8bit", file="depthwise_8bit", needs=("window", "fours"), struct="conv"),
         Part(name="max_pool", file="max_pool", needs=("pool",), struct="pool"),
         Part(name="mean_pool", file="mean_pool", needs=("pool", "rescale"), struct="pool"),

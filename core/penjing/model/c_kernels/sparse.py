@@ -17,7 +17,7 @@ from penjing.model.c_kernels.parts import stored_width
 
 RUN = 255
 """Places that one byte counts."""
-LEAST_SAVED = 768
+LEAST_SAVED = 1024
 """Bytes; the kernel takes fewer on every core."""
 KERNEL = "conv_sparse"
 
