@@ -113,6 +113,12 @@ class Results(QObject):
         elif done.run is not None:
             self.exported = done.run
             self._session.exported.emit(done.run)
+            if done.run.verdict.passed:
+                text = self.tr("Written to {folder} and proven.").format(folder=self.folder)
+                self._session.noticed.emit(Notice(text=text, key="job"))
+            else:
+                text = self.tr("Written to {folder}, but not proven: see the verdict.").format(folder=self.folder)
+                self._session.noticed.emit(Notice(level="warning", text=text, key="job"))
 
     def _fitted(self, found: FitResult) -> None:
         session = self._session

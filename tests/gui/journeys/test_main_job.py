@@ -97,6 +97,7 @@ def test_that_the_whole_job_is_done_by_mouse_and_keys(
         assert (out / file.path).stat().st_size == file.bytes
     qtbot.waitUntil(lambda: session.job is not None and not session.job.active, timeout=patience)
     assert find(window, "export.openFolder", QPushButton).isEnabled()
+    assert "proven" in find(window, "status.message", QLabel).text()
     pictures.picture(window, folder / "job-export.png")
     heard.no_errors()
 
