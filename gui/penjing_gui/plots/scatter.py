@@ -71,7 +71,8 @@ class Scatter(Canvas):
         self._front.setPen(pg.mkPen(found.muted, width=1))
         spots = []
         for point in self._points:
-            color = found.series[point.kind % len(found.series)]
+            # More kinds than symbols: what was kept or tried among many has the colour of the house.
+            color = found.series[point.kind] if point.kind < len(SYMBOLS) else found.accent
             current = point.id in self._current
             spots.append(
                 {
