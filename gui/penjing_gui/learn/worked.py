@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QCoreApplication
 
+from penjing.catalogue.methods import Kind, methods
 from penjing.devices.profiles import Device
 from penjing.estimation.tables import Tables
 from penjing.layer_graph import LayerGraph
@@ -130,6 +131,11 @@ def corner(values: Array) -> Array:
 def say(english: str, **values: object) -> str:
     """A phrase with its numbers in the language of the window."""
     return QCoreApplication.translate("learn", english).format(**values)
+
+
+def called(kind: Kind, id: str) -> str:
+    """The name of a method in the language of the window."""
+    return QCoreApplication.translate("catalogue", methods(kind)[id].title)
 
 
 def number(value: float) -> str:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penjing_gui import words
-from penjing_gui.learn.worked import Array, Bars, Grid, Material, NotYet, Worked, corner, number, say, worked
+from penjing_gui.learn.worked import Array, Bars, Grid, Material, NotYet, Worked, called, corner, number, say, worked
 
 _LEVELS = 255
 _SEARCH = 32
@@ -116,7 +116,7 @@ def granularity(material: Material) -> Worked:
 @worked("calibrator")
 def calibrators(material: Material) -> Worked:
     """The upper end that each calibrator finds for this network's input."""
-    ends = ranges(_inputs(material))
+    ends = {called("calibrator", id): found for id, found in ranges(_inputs(material)).items()}
     return Worked(
         (Bars(say("upper end of the range of the input"), tuple(ends), tuple(end for _, end in ends.values())),),
         tuple(
@@ -180,9 +180,9 @@ def rounding(material: Material) -> Worked:
     row, moments = material.weights[0, :3], second_moments(_inputs(material))
     nearest, scale = round_nearest(row)
     ways = {
-        "nearest": nearest,
-        "gptq": round_in_turn(row, scale, moments),
-        "adaround": best_rounding(row, scale, moments),
+        called("rounding", "nearest"): nearest,
+        "GPTQ": round_in_turn(row, scale, moments),
+        "AdaRound": best_rounding(row, scale, moments),
     }
     errors = {name: output_error(row, scale * grid, moments) for name, grid in ways.items()}
     return Worked(

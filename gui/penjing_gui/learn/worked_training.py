@@ -6,7 +6,7 @@ from penjing.catalogue.methods import methods
 from penjing.errors import UserError
 from penjing.estimation.exact import figures
 from penjing_gui import words
-from penjing_gui.learn.worked import Array, Bars, Grid, Material, NotYet, Worked, number, say, worked
+from penjing_gui.learn.worked import Array, Bars, Grid, Material, NotYet, Worked, called, number, say, worked
 from penjing_gui.learn.worked_pruning import SHARE, lowest
 from penjing_gui.learn.worked_quantization import second_moments
 
@@ -189,12 +189,12 @@ def formats(material: Material) -> Worked:
         except (KeyError, UserError):
             continue
         if found is not None:
-            sizes[id] = float(found)
+            sizes[called("format", id)] = float(found)
     if not sizes:
         raise NotYet
     return Worked(
         (Bars(say("bytes of the plan in each format"), tuple(sizes), tuple(sizes.values())),),
-        tuple(f"{id}: {words.size(size)}" for id, size in sizes.items()),
+        tuple(f"{name}: {words.size(size)}" for name, size in sizes.items()),
     )
 
 
