@@ -16,7 +16,7 @@ from penjing.errors import UserError
 from penjing.plan import Distillation, Plan
 from penjing.planning.fit import Budgets
 from penjing.project.values import Project, Run, RunKind
-from penjing.results import Accuracy, RunResult
+from penjing.results import RunResult
 from penjing.worker import messages as wire
 from penjing.worker.exchange import Exchange
 from penjing.worker.received import received_tables, received_values
@@ -258,17 +258,6 @@ class Session(SessionState):
     def next_request(self) -> int:
         """A number that no message carries yet."""
         return next(self._requests)
-
-    @property
-    def shown_accuracy(self) -> Accuracy | None:
-        """Of the present plan as measured, else as predicted, else what was measured last (`accuracy_is_stale`)."""
-        predicted = None if self.accuracy_is_current else self.foresight.accuracy(self._plan)
-        return self._accuracy if predicted is None else predicted
-
-    @property
-    def accuracy_is_stale(self) -> bool:
-        """Whether `shown_accuracy` is of an earlier plan."""
-        return not self.accuracy_is_current and self.foresight.accuracy(self._plan) is None
 
     # ------------------------------------------------------------------------------------------- plans and figures
 

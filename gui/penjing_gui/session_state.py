@@ -23,6 +23,7 @@ from penjing_gui.session_signals import SessionSignals
 
 if TYPE_CHECKING:
     from penjing_gui.figures import ExactFigures
+    from penjing_gui.foresight import Foresight
 
 Values = Mapping[str, NDArray[np.float32]]
 
@@ -30,6 +31,8 @@ Values = Mapping[str, NDArray[np.float32]]
 class SessionState(SessionSignals):
     """What is open; `Session` changes it and says so."""
 
+    foresight: "Foresight"
+    """What the engine has learned of the layers."""
     _problems: tuple[Problem, ...]
     _problems_of: tuple[object, ...]
     """What the last problems were found in; nothing at first."""
@@ -195,6 +198,17 @@ class SessionState(SessionSignals):
             self._problems_of = of
             self._problems = () if graph is None else check(self._plan, graph, device=self._device, tables=self._tables)
         return self._problems
+
+    @property
+    def shown_accuracy(self) -> Accuracy | None:
+        """Of the present plan as measured, else as predicted, else what was measured last (`accuracy_is_stale`)."""
+        predicted = None if self.accuracy_is_current else self.foresight.accuracy(self._plan)
+        return self._accuracy if predicted is None else predicted
+
+    @property
+    def accuracy_is_stale(self) -> bool:
+        """Whether `shown_accuracy` is of an earlier plan."""
+        return not self.accuracy_is_current and self.foresight.accuracy(self._plan) is None
 
     def _reset(self) -> None:
         self._opened: wire.Opened | None = None
