@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[1]
 PARTS: dict[str, Callable[[bool], dict[str, Finding]]] = {
     "L1": live_structure.exact,
     "L2": live_structure.scale,
+    "fit": live_structure.fitting,
     "L3": live_predicted.predicted,
     "L4": live_measured.first_numbers,
     "L5": live_speed.evaluator,

@@ -1,4 +1,4 @@
-"""Bars L1 and L2: exact numbers while a slider moves, of 25 million parameters and of a tenth of them."""
+"""Bars L1 and L2: exact numbers while a slider moves, of 25 million parameters and of a tenth; and fitting."""
 
 import itertools
 from dataclasses import dataclass
@@ -10,12 +10,14 @@ import torch
 from benchmarks.bars import Finding, at_least, at_most, cpu
 from benchmarks.networks import large_network
 from penjing.devices.profiles import device
+from penjing.estimation.gathering import tables_for_fit
 from penjing.inspection.criteria.evidence import Evidence
 from penjing.inspection.graph import layer_graph
 from penjing.layer_graph import LayerGraph
 from penjing.loading.module import from_module
 from penjing.model.model import Model
 from penjing.plan import Plan
+from penjing.planning.fit import Budgets, fit
 from penjing.worker.exchange import Exchange
 from penjing.worker.gathered import first_tables
 from penjing.worker.received import received_tables
@@ -97,6 +99,25 @@ def exact(quick: bool) -> dict[str, Finding]:
             if name == "sparsity":
                 told = f"looking at every weight takes {1e3 * scan:.1f} ms"
                 found["L1.rescan"] = at_least(scan / seconds, 1000.0, "× faster", told)
+    return found
+
+
+def fitting(quick: bool) -> dict[str, Finding]:
+    """A plan within budgets for a network of 54 layers, and what blocks where there is none."""
+    one = subject("2.5M")
+    tables, board, before = tables_for_fit(one.model, one.graph), device(DEVICE), one.exact.baseline
+    assert before.latency_ms is not None
+    found = {}
+    for name, budgets in {
+        "fit": Budgets(latency_ms=0.4 * before.latency_ms, ram_bytes=before.ram_bytes // 2),
+        "fit.infeasible": Budgets(ram_bytes=1000),
+    }.items():
+        seconds = cpu(lambda: fit(one.graph, tables, board, budgets), blocks=3)  # noqa: B023
+        result = fit(one.graph, tables, board, budgets)
+        told = f"{len(one.graph.compressible)} layers, "
+        told += ", ".join(f"{block.budget} over by {block.over:.0f}" for block in result.blocking) or "all budgets met"
+        found[name] = at_most(seconds, 2.0, "s", told)
+        found[name]["holds"] &= result.feasible == (name == "fit")
     return found
 
 
