@@ -29,6 +29,7 @@ class LessonView(QScrollArea):
 
     def __init__(self, session: "Session", parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        identify(self, "learn.lesson", self.tr("Lesson"))
         self._session = session
         self._lesson: Lesson | None = None
         self._gatherer = Gatherer(session, self)

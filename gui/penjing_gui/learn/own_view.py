@@ -22,6 +22,7 @@ class OwnView(QScrollArea):
 
     def __init__(self, session: "Session", parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        identify(self, "learn.own", self.tr("Lesson"))
         self._session = session
         self._lesson: OwnLesson | None = None
         plain = Qt.TextFormat.PlainText
