@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QSize
 from PySide6.QtGui import QAccessible, QGuiApplication
-from PySide6.QtWidgets import QApplication, QDialog, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QDialog, QWidget
 from pytestqt.qtbot import QtBot
 
 from penjing import assets
@@ -16,6 +16,7 @@ from penjing.devices.profiles import devices
 from penjing_gui import language
 from penjing_gui.main_window import MainWindow
 from tests.support import said
+from tests.support.hands import find
 
 if TYPE_CHECKING:
     from penjing_gui.notices import Notice
@@ -107,14 +108,25 @@ def test_that_docks_keep_their_sizes_when_the_language_is_switched_on_another_ta
 def test_that_every_dialog_speaks_chinese(window: MainWindow, speak: Speak, bench: Callable[[], MainWindow]) -> None:
     speak("zh_CN")
     bench()
-    for dialog in ("preferences", "shortcuts", "about", "compare_devices"):
+    do, pages = window.commands, window.workbench.tabs
+    for tab, opens in (
+        (0, do.preferences),
+        (0, do.shortcuts),
+        (0, do.about),
+        (0, do.compare_devices),
+        (0, find(window, "fit.fix", QAbstractButton).click),
+        (1, find(window, "tradeoffs.sweep", QAbstractButton).click),
+        (4, find(window, "learn.writeOwn", QAbstractButton).click),
+    ):
+        pages.setCurrentIndex(tab)
+        settle()
         before = set(said.windows())
-        getattr(window.commands, dialog)()
+        opens()
         (shown,) = set(said.windows()) - before
         settle()
         # Licences are shown as their authors wrote them.
         found = [line for line in english_in(shown) if "detailedText" not in line and "QTextEdit" not in line]
-        assert isinstance(shown, QDialog), dialog
+        assert isinstance(shown, QDialog)
         shown.reject()
         nothing(found)
 

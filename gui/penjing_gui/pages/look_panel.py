@@ -130,7 +130,8 @@ class LookPanel(Panel):
                 caption.setText("")
             refused = None if told is None else told.refused
             if refused is not None and told is not None:
-                self._say(self.session.texts.of(refused, **told.values))
+                notice = self.session.texts.failure(refused, told.values)
+                self._say(f"{notice.text} {notice.hint}".strip())
             else:
                 self._say("" if data is not None else self.tr("Examples come with data; none is open."))
             return
