@@ -238,6 +238,18 @@ REFUSED: Mapping[str, tuple[onnx.NodeProto, tuple[int, ...], dict[str, NDArray[A
     "strides that are words": (node("MaxPool", "x", kernel_shape=[2, 2], strides="ab"), IMAGE, {}, 11),
     "a division by zero": (node("Div", "x c"), (2, 3), {"c": np.zeros(3, np.float32)}, 13),
     "weights that are not finite": (node("Gemm", "x w"), (2, 1), {"w": np.full((1, 2), np.nan, np.float32)}, 13),
+    "a variance below zero": (
+        node("BatchNormalization", "x g b m v"),
+        IMAGE,
+        {"g": values(4), "b": values(4), "m": values(4), "v": np.array([1, -1, 1, 1], np.float32)},
+        15,
+    ),
+    "a variance of zero without an epsilon": (
+        node("BatchNormalization", "x g b m v", epsilon=0.0),
+        IMAGE,
+        {"g": values(4), "b": values(4), "m": values(4), "v": np.array([1, 0, 1, 1], np.float32)},
+        15,
+    ),
     "a convolution that needs more channels": (node("Conv", "x w"), IMAGE, {"w": values(6, 5, 3, 3)}, 13),
 }
 

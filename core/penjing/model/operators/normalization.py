@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from penjing.errors import UserError
 from penjing.layer_graph import WeightKind
 from penjing.model.operators import integer_kernels
 from penjing.model.operators.channels import Channels, Flow
@@ -60,6 +61,8 @@ class BatchNorm(Operator):
         rank = len(value.shape)
         if rank not in (2, 3, 4) or any(array.shape != (value.shape[1],) for array in arrays.values()):
             raise node.unsupported(f"statistics that do not fit a tensor of shape {list(value.shape)}")
+        if (arrays["running_var"] <= -settings[0]).any():  # nothing can be divided by its root
+            raise UserError("load.bad_variance", layer=node.name or node.op)
         attributes = {"eps": settings[0], "momentum": settings[1], "dims": 2 if rank == 4 else 1}
         tensors = {name: tensor(array) for name, array in arrays.items()}
         return (Draft(kind=self.kind, inputs=(value.name,), attributes=attributes, tensors=tensors, weight=origin),)
