@@ -1,7 +1,9 @@
 """Reads `.npz` archives of arrays: x and y, or one pair for every split; never a pickle."""
 
 import math
+import tokenize
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,13 @@ def read_npz(path: Path) -> RawData:
             return _split(archive, names, path.name)
     except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
         raise UserError("data.not_npz", path=path.name, detail=error) from error
+
+
+_DAMAGED = (
+    *(ValueError, EOFError, TypeError, OverflowError, SyntaxError, IndexError, RecursionError, MemoryError),
+    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError),
+)
+"""What damaged members and headers, which numpy reads as Python literals, raise."""
 
 
 def _whole(archive: zipfile.ZipFile, names: dict[str, zipfile.ZipInfo], where: str) -> RawData:
@@ -97,6 +106,6 @@ def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str) -> NDArr
             limits.check(math.prod(shape) * dtype.itemsize, MAX_BYTES, what="bytes", where=f"{where}: {name}")
             content = file.read(math.prod(shape) * dtype.itemsize)
         array = np.frombuffer(content, dtype, count=math.prod(shape))
-    except (ValueError, EOFError, TypeError, OverflowError, SyntaxError, zipfile.BadZipFile) as error:
+    except _DAMAGED as error:
         raise UserError("data.array", where=where, array=name, detail=reason(error)) from error
     return array.reshape(shape, order="F" if fortran else "C")

@@ -4,6 +4,7 @@ import os
 import secrets
 import shutil
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -59,7 +60,7 @@ def read_archive(path: Path, runs_folder: Path) -> Project:
                 if len(parts) == 3 and parts[0] == "runs" and (parts[1], parts[2]) in wanted:
                     _unpack(archive, member, runs_folder / parts[1] / parts[2])
             return project
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
         # zipfile tells encrypted members by RuntimeError and unknown methods by NotImplementedError.
         raise UserError("project.damaged", where=path.name, detail=error) from error
     except OSError as error:

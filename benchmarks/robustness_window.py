@@ -1,0 +1,226 @@
+"""What a window that is killed loses, and what a window that is used for long gathers (bars R4 and R6 of BARS.md).
+
+Each window runs in a process of its own; `benchmarks.robustness` prints the figures.
+"""
+
+import argparse
+import gc
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.bars import Finding, at_most
+
+ROOT = Path(__file__).parents[1]
+MOST_LOST = 2.0
+"""Seconds of edits."""
+MOST_GROWTH = 0.05
+SAVE_EVERY, SCALE = 25, 100_000
+
+
+def killed_windows(quick: bool) -> dict[str, Finding]:
+    """R4: `kill -9` of the window at random moments of steady editing; what recovery offers, against a diary."""
+    count, chance = (5 if quick else 50), random.Random(4)
+    losses, broken = [], []
+    for number in range(count):
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                losses.append(_kill_one(Path(folder), chance.uniform(0.2, 6.0)))
+            except Exception as error:  # whatever recovery or the project's reader stumbles over is the finding
+                broken.append(f"kill {number}: {type(error).__name__}: {error}")
+    told = f"{count} windows killed; most seconds of edits lost; {len(broken)} broken" + "".join(broken[:3])
+    worst = max(losses, default=float("inf"))
+    found = at_most(worst, MOST_LOST, "s", told)
+    return {"R4": {**found, "holds": found["holds"] and not broken}}
+
+
+def _kill_one(folder: Path, after: float) -> float:
+    """Seconds of edits that are gone when a window is killed so long after its first edit."""
+    from penjing.project.archive import read_archive
+    from penjing.project.workspace import abandoned
+
+    diary = folder / "diary"
+    window = _child(folder, "edit", str(diary))
+    deadline = time.monotonic() + 120
+    while not (diary.exists() and diary.read_text().count("\n")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(after)
+    os.kill(window.pid, signal.SIGKILL)
+    killed = time.time()
+    window.wait()
+    edits = {int(number): float(when) for number, when in (line.split() for line in diary.read_text().splitlines())}
+    assert edits, "the window never edited"
+    kept = 0
+    for workspace in abandoned(folder / "home" / "work"):
+        project, _ = workspace.read()
+        kept = max(kept, round(project.plan.defaults.sparsity * SCALE))
+        workspace.release()
+    saved = folder / "saved.penjing"
+    if saved.exists():
+        kept = max(kept, round(read_archive(saved, folder / "runs").plan.defaults.sparsity * SCALE))
+    gone = [when for number, when in edits.items() if number > kept]
+    return killed - min(gone) if gone else 0.0
+
+
+def long_life(quick: bool) -> dict[str, Finding]:
+    """R6: scripted edits, tabs, undo, languages and themes: memory after warming up, and what is left over."""
+    edits = 600 if quick else 20_000
+    with tempfile.TemporaryDirectory() as folder:
+        window = _child(Path(folder), "live", str(edits))
+        output, errors = window.communicate(timeout=3600)
+        if window.returncode:
+            raise RuntimeError(errors[-2000:])
+        said = json.loads(output.splitlines()[-1])
+    told = f"{edits} edits in {said['seconds']:.0f} s: {said['before'] >> 20} → {said['after'] >> 20} MiB"
+    growth = said["after"] / said["before"] - 1
+    left = {name: (first, last) for name, (first, last) in said["counts"].items() if last > first}
+    told_left = ", ".join(f"{name} {first} → {last}" for name, (first, last) in left.items()) or "no more than before"
+    return {
+        "R6": at_most(100 * growth, 100 * MOST_GROWTH, "% memory", told),
+        "R6-left": at_most(len(left), 0, "kinds", f"files, threads, processes, windows, shared memory: {told_left}"),
+    }
+
+
+def _child(folder: Path, scenario: str, argument: str) -> "subprocess.Popen[str]":
+    environment = {**os.environ, "PENJING_HOME": str(folder / "home"), "QT_QPA_PLATFORM": "offscreen"}
+    environment["PYTHONPATH"] = os.pathsep.join(str(ROOT / part) for part in ("core", "gui", "."))
+    program = [sys.executable, "-m", "benchmarks.robustness_window", scenario, argument, str(folder)]
+    return subprocess.Popen(
+        program, env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+# ------------------------------------------------------------------------------------------------------ in the child
+
+
+def _window() -> tuple[Any, Any, Any]:
+    """A real window with the digits open."""
+    from PySide6.QtCore import QEventLoop
+    from PySide6.QtWidgets import QApplication
+
+    from penjing.worker.exchange import Exchange
+    from penjing_gui import folders, language, theme
+    from penjing_gui.main_window import MainWindow
+    from penjing_gui.session import Session
+    from penjing_gui.settings import SettingsFile
+    from penjing_gui.texts import Texts
+
+    application = QApplication(sys.argv[:1])
+    theme.apply(application, "light")
+    texts = Texts()
+    language.apply(application, "en", texts)
+    session = Session(Exchange().__enter__(), texts=texts)
+    window = MainWindow(session, SettingsFile(folders.settings_folder()))
+    window.show()
+    window.begin(None)
+    loop = QEventLoop()
+    session.opened.connect(loop.quit)
+    session.open_source("sample:digits")
+    loop.exec()
+    return application, window, session
+
+
+def _edit(diary: str, folder: Path) -> None:
+    """An edit every 40 ms, written down; the project saved now and then."""
+    from PySide6.QtCore import QTimer
+
+    application, _kept, session = _window()
+    book = os.open(diary, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    number = 0
+
+    def edit() -> None:
+        nonlocal number
+        number += 1
+        session.set_defaults("Sparsity", sparsity=number / SCALE)
+        os.write(book, f"{number} {time.time()}\n".encode())
+        if number % SAVE_EVERY == 0:
+            session.save_project(folder / "saved.penjing")
+
+    timer = QTimer()
+    timer.timeout.connect(edit)
+    timer.start(40)
+    application.exec()
+
+
+def _live(edits: int) -> None:
+    from PySide6.QtCore import QCoreApplication, QEvent
+    from PySide6.QtWidgets import QTabWidget
+
+    application, window, session = _window()
+    names = [layer.name for layer in session.graph.compressible]
+    tabs = next(one for one in window.findChildren(QTabWidget) if one.accessibleIdentifier() == "tabs.main")
+    chance = random.Random(6)
+    warm, before, started = edits // 5, (0, {}), time.monotonic()
+    for number in range(edits):
+        match number % 10:
+            case 0 | 1 | 2:
+                session.set_layer([chance.choice(names)], "Sparsity", sparsity=chance.randrange(90) / 100)
+            case 3 | 4:
+                session.set_defaults("Bits", weight_bits=chance.choice((2, 3, 4, 8)))
+            case 5:
+                session.set_layer([chance.choice(names)], "Filters", filters=chance.randrange(50) / 100)
+            case 6:
+                session.select([chance.choice(names)])
+            case 7:
+                session.undo_stack.undo()
+            case 8:
+                session.undo_stack.redo()
+            case _:
+                tabs.setCurrentIndex(number // 10 % tabs.count() if number % 100 == 9 else 0)
+        if number % 200 == 199:
+            session.undo_stack.clear()  # a person's memory is short, too: the stack itself may keep all plans
+        application.processEvents()
+        if number == warm:
+            before = _state()
+    session.undo_stack.clear()
+    for _ in range(20):
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+        application.processEvents()
+        time.sleep(0.05)
+    after = _state()
+    counts = {name: (before[1][name], after[1][name]) for name in after[1]}
+    said = {"seconds": time.monotonic() - started, "before": before[0], "after": after[0], "counts": counts}
+    print(json.dumps(said), flush=True)
+    os._exit(0)
+
+
+def _state() -> tuple[int, dict[str, int]]:
+    """Resident bytes, and how many of what may leak."""
+    from PySide6.QtWidgets import QApplication
+
+    gc.collect()
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    children = [task.read_text().split() for task in Path("/proc/self/task").glob("*/children")]
+    counts = {
+        "files": len(list(Path("/proc/self/fd").iterdir())),
+        "threads": threading.active_count(),
+        "processes": sum(len(found) for found in children),
+        "windows": sum(one.isVisible() for one in QApplication.topLevelWidgets()),
+        "shared memory": len(list(Path("/dev/shm").glob("penjing-exchange-*"))),
+    }
+    return pages * os.sysconf("SC_PAGE_SIZE"), counts
+
+
+def main() -> None:
+    """One scenario."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("scenario", choices=("edit", "live"))
+    parser.add_argument("argument")
+    parser.add_argument("folder", type=Path)
+    given = parser.parse_args()
+    if given.scenario == "edit":
+        _edit(given.argument, given.folder)
+    else:
+        _live(int(given.argument))
+
+
+if __name__ == "__main__":
+    main()
