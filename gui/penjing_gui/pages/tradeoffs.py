@@ -64,6 +64,7 @@ class TradeoffsPage(Page):
         self.model.modelReset.connect(self._refresh)
         self.model.dataChanged.connect(self._refresh)
         self.model.rowsInserted.connect(self._refresh)
+        self.model.rowsInserted.connect(self._fit_columns)
         self.scatter.chosen.connect(self._choose)
         self.scatter.applied.connect(self._apply)
         self.axis.currentIndexChanged.connect(self._draw)
@@ -95,9 +96,8 @@ class TradeoffsPage(Page):
         self.table.setTabKeyNavigation(False)
         self.table.setShowGrid(False)
         self.table.verticalHeader().hide()
-        header = self.table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        self.table.setWordWrap(False)
+        self._fit_columns()
         first = QWidget()
         rows = QVBoxLayout(first)
         rows.setContentsMargins(0, SPACE, 0, 0)
@@ -122,6 +122,12 @@ class TradeoffsPage(Page):
         layout.setContentsMargins(2 * SPACE, 2 * SPACE, SPACE, SPACE)
         layout.addLayout(head)
         layout.addWidget(splitter, 1)
+
+    def _fit_columns(self, *_: object) -> None:
+        """As wide as what stands in them; a row that comes later may hold a longer number."""
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
 
     def _axes(self) -> tuple[tuple[str, str, str, float], ...]:
         """(figure, name, name with its unit, units of the figure in one of the axis)."""

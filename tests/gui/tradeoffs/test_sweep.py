@@ -5,6 +5,7 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
@@ -155,3 +156,9 @@ def test_that_a_run_that_is_found_leaves_the_selection_as_it_is(
     session.add_run(run)
     assert [row.id for row in page.model.rows] == ["loaded", "now", "kept-1"]
     assert [row.id for row in page.chosen] == ["loaded"]
+    table = find(window, "runs.table", QTableView)
+    wide = Run(id="kept-2", name="two", kind="kept", created="", plan=session.plan,
+               figures=msgspec.structs.replace(session.figures, flash_bytes=1023 * 1024**2 + 511 * 1024))  # fmt: skip
+    before = table.columnWidth(3)
+    session.add_run(wide)
+    qtbot.waitUntil(lambda: table.columnWidth(3) > before, timeout=5000)
