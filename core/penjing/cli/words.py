@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from penjing.assets import text
 from penjing.cli.terminal import Terminal
 from penjing.report.words import points, rung_name
 from penjing.results import Accuracy, Figures, Verdict
@@ -26,11 +27,12 @@ def count(number: float | None) -> str:
     return UNKNOWN if number is None else f"{number:,.0f}"
 
 
-def accuracy(value: Accuracy | None) -> str:
-    """A percentage, its 95 % interval and its sample count."""
+def accuracy(value: Accuracy | None, language: str) -> str:
+    """A percentage, its 95 % interval, its sample count and where the samples are from."""
     if value is None:
         return UNKNOWN
-    return f"{100 * value.value:.1f} % [{100 * value.low:.1f}, {100 * value.high:.1f}] n={value.n} {value.split}"
+    split = text(f"split.{value.split}", language=language)
+    return f"{100 * value.value:.1f} % [{100 * value.low:.1f}, {100 * value.high:.1f}] n={value.n} {split}"
 
 
 def banded(value: float | None, unit: str, band: float | None) -> str:
@@ -46,7 +48,7 @@ def figures_table(terminal: Terminal, baseline: Figures, compressed: Figures) ->
         return lambda value: banded(value, unit, band)
 
     rows: list[tuple[str, Callable[[Any], str]]] = [
-        ("accuracy", accuracy),
+        ("accuracy", lambda value: accuracy(value, terminal.language)),
         ("params", count),
         ("nonzero", count),
         ("macs", count),

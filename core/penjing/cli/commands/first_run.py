@@ -73,7 +73,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         )
     if not terminal.json:
         rows = [
-            (terminal.text(f"stage.{step.step}"), accuracy(step.accuracy), f"{step.seconds:.1f} s")
+            (terminal.text(f"stage.{step.step}"), accuracy(step.accuracy, terminal.language), f"{step.seconds:.1f} s")
             for step in result.steps
         ]
         columns = [terminal.text(f"cli.column.{key}") for key in ("step", "accuracy", "time")]

@@ -78,7 +78,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     rows = [
         (
             one.plan_hash[:NAME],
-            accuracy(one.compressed.accuracy),
+            accuracy(one.compressed.accuracy, terminal.language),
             size(one.compressed.size_bytes),
             size(one.compressed.flash_bytes),
             size(one.compressed.ram_bytes),
