@@ -10,6 +10,7 @@ import numpy as np
 from benchmarks.bars import Finding, at_least, at_most, cpu
 from benchmarks.live_plans import applied, networks, random_plan, unlearned
 from penjing.compression.simulation import simulate
+from penjing.errors import UserError
 from penjing.estimation.evaluator import Evaluator
 from penjing.estimation.interval import Z
 from penjing.estimation.measured import predictions
@@ -53,7 +54,10 @@ def first_numbers(quick: bool) -> dict[str, Finding]:
         eager = cpu(lambda: predictions(model, whole, "val"), blocks=3)  # noqa: B023
         found[name] = []
         for _ in range(QUICK_PLANS if quick else PLANS):
-            changed = applied(model, random_plan(graph, random), data, graph)
+            try:
+                changed = applied(model, random_plan(graph, random), data, graph)
+            except UserError:  # a plan that comes to nothing
+                continue
             one = _progress(changed, whole, evaluator, baseline, eager)
             if one is not None:
                 found[name].append(one)

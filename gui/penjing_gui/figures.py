@@ -4,8 +4,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import msgspec
-
 from penjing.devices.profiles import Device
 from penjing.errors import UserError
 from penjing.estimation.exact import figures
@@ -107,11 +105,9 @@ class ExactFigures:
 
     def _moved(self, plan: Plan) -> Figures | None:
         prepared = self._prepared
-        if prepared is not None and plan == prepared.plan:
-            return prepared.figures
         name = None if prepared is None else self._only_changed(plan, prepared)
         if prepared is None or name is None:
-            return None
+            return prepared.figures if prepared is not None and plan == prepared.plan else None
         try:
             return prepared.moved(name, plan.settings(name))
         except (KeyError, UserError):
@@ -119,10 +115,13 @@ class ExactFigures:
 
     def _only_changed(self, plan: Plan, prepared: Prepared) -> str | None:
         """The one layer in which two plans differ."""
-        if _rest(plan) != _rest(prepared.plan):
+        before = prepared.plan
+        if any(getattr(plan, field) != getattr(before, field) for field in _REST):
             return None
-        names = {*plan.layers, *prepared.plan.layers}
-        changed = [name for name in names if plan.settings(name) != prepared.plan.settings(name)]
+        own, were = plan.layers, before.layers
+        # Most layers are the same objects: an edit makes anew what it changes.
+        apart = [name for name in {*own, *were} if own.get(name) is not were.get(name)]
+        changed = [name for name in apart if plan.settings(name) != before.settings(name)]
         return changed[0] if len(changed) == 1 and changed[0] in prepared.layers else None
 
 
@@ -133,5 +132,4 @@ def _shares(prepared: Prepared) -> dict[str, LayerShare]:
     }
 
 
-def _rest(plan: Plan) -> Plan:
-    return msgspec.structs.replace(plan, layers={})
+_REST = tuple(field for field in Plan.__struct_fields__ if field != "layers")
