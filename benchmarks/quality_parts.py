@@ -20,7 +20,7 @@ class Part:
     more: bool = False
     """Whether more is better."""
     chance: float = 0.0
-    """Half of the 95 % interval of a comparison that asks for no less than another: what chance explains is no less."""
+    """Half of the 95 % interval of a comparison with another: told beside a miss, it makes none of them good."""
     detail: str = ""
     seconds: float | None = None
     """CPU time of the compression, where that has a limit."""
@@ -33,15 +33,15 @@ class Part:
 
     @property
     def holds(self) -> bool:
-        """Whether it meets its bar, at least within chance, and in time."""
-        apart = self.value - self.bar if self.more else self.bar - self.value
-        return apart >= -self.chance - ROUNDING and (self.seconds is None or self.seconds <= MOST_SECONDS)
+        """Whether it meets its bar, and in time."""
+        return self.spare >= -ROUNDING and (self.seconds is None or self.seconds <= MOST_SECONDS)
 
     def __str__(self) -> str:
         sign = "≥" if self.more else "≤"
         time = "" if self.seconds is None else f"; {self.seconds:.1f} CPU s"
-        by_chance = "" if self.spare >= -ROUNDING else f" within ± {self.chance:.2f}"
-        mark = f"holds{by_chance}" if self.holds else "FAILS"
+        apart = abs(self.value - self.bar)
+        by_chance = f" by less than chance (± {self.chance:.2f})" if apart < self.chance else ""
+        mark = "holds" if self.holds else f"FAILS{by_chance}"
         return f"{mark} {self.what}: {self.value:.2f} {sign} {self.bar:.2f}; {self.detail}{time}"
 
 

@@ -45,8 +45,8 @@ def static_quantization(subject: Subject, *, quick: bool) -> Iterator[Part]:
     for bits, share in ((8, 1.0),) if quick else ((8, 1.0), (4, 0.25)):
         ours, theirs = _integers(subject, bits), peers.quantized(subject, bits)
         loss, plain = lost(subject, ours), lost(subject, theirs)
-        # What another gains by luck over the network itself need not be reached.
-        bar = share * max(plain.points, 0.0)
+        # A quarter of a gain is no bar; all of what another gives is one.
+        bar = plain.points if share == 1 else share * max(plain.points, 0.0)
         chance = lost(subject, ours, theirs.test).chance if share == 1 else 0.0
         detail = f"{_accuracy(subject, ours)}, {loss}; {_accuracy(subject, theirs)} {theirs.recipe}, {plain}"
         detail += f"; further from the network than ours {_times(subject, theirs, ours)}"

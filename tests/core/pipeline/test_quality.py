@@ -61,10 +61,11 @@ def test_that_a_bar_is_as_good_as_its_worst_part_and_never_better_than_its_time(
     assert finding([good], "pp")["holds"]
 
 
-def test_that_only_what_chance_explains_counts_as_no_less() -> None:
-    assert Part(what="", value=-0.5, bar=0.0, more=True, chance=0.6).holds
-    assert not Part(what="", value=-0.5, bar=0.0, more=True, chance=0.4).holds
-    assert not Part(what="", value=-0.5, bar=0.0, more=True).holds
+def test_that_a_miss_that_chance_explains_is_a_miss_that_says_so() -> None:
+    missed = Part(what="", value=-0.5, bar=0.0, more=True, chance=0.6)
+    assert not missed.holds
+    assert "by less than chance" in str(missed)
+    assert "chance" not in str(Part(what="", value=-0.5, bar=0.0, more=True, chance=0.4))
 
 
 def test_that_the_recommended_methods_leave_what_the_plan_takes_and_its_own_pipeline() -> None:
