@@ -243,8 +243,8 @@ class _Writer:
         """The weight taken apart, time put first, the cell, and the batch put first again."""
         name, hidden = layer.name, layer.output_shape[-1]
         gates, last = layer.bias // hidden, layer.attributes.get("last")
-        for part in ("front", "second", "start", "between", "end", "axis"):
-            self._constant(f"{name}/{part}", (1,), 8)
+        for name_of in ("front", "second", "start", "between", "end", "axis"):
+            self._constant(f"{name}/{name_of}", (1,), 8)
         stored = self._tensors(layer)
         rest = layer.params - layer.weights - layer.bias
         biases = [stored[1], self._constant(f"{name}/none", (gates * hidden - rest,), 4 * (gates * hidden - rest))]

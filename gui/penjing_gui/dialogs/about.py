@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution, requires, version
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtWidgets import QMessageBox, QWidget
@@ -58,7 +59,7 @@ def libraries() -> Iterator[str]:
 
 
 def _licence(found: Distribution) -> str:
-    told = found.metadata
+    told: Any = found.metadata  # an email message, which its type does not say
     named = [
         one.rpartition("::")[2].strip() for one in told.get_all("Classifier") or () if one.startswith("License ::")
     ]

@@ -85,7 +85,7 @@ class TrainPage(Page):
         inside.addWidget(heading(self.tr("Teaching")))
         inside.addWidget(self.form)
         inside.addStretch(1)
-        scroll = QScrollArea(widgetResizable=True)
+        scroll = identify(QScrollArea(widgetResizable=True), "train.form", self.tr("Teaching"))
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(options)
