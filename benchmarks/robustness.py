@@ -7,6 +7,7 @@ life) are in `benchmarks.robustness_window`.
 """
 
 import argparse
+import contextlib
 import io
 import json
 import os
@@ -55,7 +56,7 @@ class Reader:
             return "hang"
         if not line:
             code = process.wait()
-            self._process = None
+            self.close()
             return f"crash {code}"
         peak, _, answer = line.rstrip("\n").partition("\t")
         self.peak = max(self.peak, int(peak) * 1024)
@@ -88,6 +89,10 @@ class Reader:
         """End the process."""
         if self._process is not None:
             self._process.kill()
+            for stream in (self._process.stdin, self._process.stdout):
+                if stream is not None:
+                    with contextlib.suppress(BrokenPipeError):
+                        stream.close()
             self._process.wait()
             self._process = None
 

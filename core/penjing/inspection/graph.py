@@ -7,7 +7,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -18,7 +20,7 @@ from penjing.loading.build import layer_shapes
 from penjing.model.model import Model
 from penjing.model.opaque import Opaque, verbatim
 from penjing.model.operators.channels import ChannelIds, Channels, Flow
-from penjing.model.operators.table import operator_of
+from penjing.model.operators.table import Attributes, operator_of
 
 Ids = NDArray[np.int64]
 
@@ -59,6 +61,12 @@ def layer_graph(model: Model) -> LayerGraph:
         opset=model.opset,
         warnings=model.warnings,
     )
+
+
+def _plain(attributes: Attributes) -> dict[str, Any]:
+    """As they come out of a message: every sequence is a list."""
+    plain: dict[str, Any] = msgspec.msgpack.decode(msgspec.msgpack.encode(attributes))
+    return plain
 
 
 class _Numbers:
@@ -118,7 +126,7 @@ def _layer(node: _Node, source_name: str, numbers: _Numbers) -> Layer:
         alias=operator.alias,
         in_place=operator.in_place,
         in_integers=operator.integer is not None and operator.integer.supports(operator.attributes(module)),
-        attributes=dict(operator.attributes(module)),
+        attributes=_plain(operator.attributes(module)),
         verbatim=verbatim(module) if isinstance(module, Opaque) else None,
         compressible=kind in _COMPRESSIBLE,
         reason=None if kind in _COMPRESSIBLE else _REASONS[kind],

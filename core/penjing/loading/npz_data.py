@@ -43,7 +43,7 @@ def read_npz(path: Path) -> RawData:
 
 
 _DAMAGED = (
-    *(ValueError, EOFError, TypeError, OverflowError, SyntaxError, IndexError, RecursionError, MemoryError),
+    *(ValueError, EOFError, TypeError, OverflowError, SyntaxError, IndexError, RecursionError),
     *(zipfile.BadZipFile, zlib.error, tokenize.TokenError),
 )
 """What damaged members and headers, which numpy reads as Python literals, raise."""

@@ -19,7 +19,7 @@ def test_that_an_unknown_format_is_refused_with_the_known_ones(tmp_path: Path) -
     with pytest.raises(UserError) as caught:
         export_model(plain(), tmp_path, format="tflite")
     assert caught.value.code == "export.unknown_format"
-    assert "onnx-int8" in caught.value.message()
+    assert "onnx-int8" in str(caught.value)
 
 
 def test_that_the_files_are_told_with_their_real_bytes(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QCoreApplication, Qt
@@ -51,7 +52,25 @@ def test_that_tab_reaches_every_control_of_every_page(bench: MainWindow) -> None
     assert not missed, "\n".join(missed)
 
 
-def test_that_the_job_can_be_done_with_keys_alone(qtbot: QtBot, window: MainWindow, patience: int) -> None:
+def tab_to(identifier: str) -> QWidget:
+    """Press Tab until a control has the keyboard."""
+    for _ in range(MOST_STEPS):
+        if focus().accessibleIdentifier() == identifier:
+            return focus()
+        QTest.keyClick(focus(), Qt.Key.Key_Tab)
+    raise AssertionError(f"Tab does not reach {identifier}")
+
+
+def type_number(identifier: str, text: str) -> None:
+    """Write over what a field holds."""
+    field = tab_to(identifier)
+    QTest.keyClick(field, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
+    QTest.keyClicks(field, text)
+
+
+def test_that_the_job_can_be_done_with_keys_alone(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, patience: int
+) -> None:
     session = window.session
     control = Qt.KeyboardModifier.ControlModifier
     with qtbot.waitSignal(session.opened, timeout=patience):
@@ -70,6 +89,24 @@ def test_that_the_job_can_be_done_with_keys_alone(qtbot: QtBot, window: MainWind
     assert session.plan.settings(first).weight_bits == 2
     QTest.keyClick(window, Qt.Key.Key_Z, control)
     assert session.plan == before
+    with qtbot.waitSignal(session.job_changed, timeout=patience, check_params_cb=lambda job: job.state == "done"):
+        QTest.keyClick(tab_to("fit.run"), Qt.Key.Key_Space)
+    assert session.plan != before and session.figures is not None
+    assert session.figures.flash_bytes <= session.budgets.flash_bytes  # type: ignore[operator]
+    QTest.keyClick(window, Qt.Key.Key_3, control)
+    type_number("train.epochs", "1")
+    type_number("train.batchSize", "256")
+    with qtbot.waitSignal(session.runs_changed, timeout=patience):
+        QTest.keyClick(tab_to("train.start"), Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: session.job is not None and not session.job.active, timeout=patience)
+    QTest.keyClick(tab_to("train.apply"), Qt.Key.Key_Space)
+    assert session.run == session.runs[0]
+    QTest.keyClick(window, Qt.Key.Key_E, control)
+    type_number("export.folder", str(tmp_path / "out"))
+    with qtbot.waitSignal(session.exported, timeout=patience):
+        QTest.keyClick(tab_to("export.run"), Qt.Key.Key_Space)
+    assert (tmp_path / "out" / "verdict.json").is_file()
+    qtbot.waitUntil(lambda: session.job is not None and not session.job.active, timeout=patience)
     for key, number in ((Qt.Key.Key_4, 3), (Qt.Key.Key_5, 4), (Qt.Key.Key_1, 0)):
         QTest.keyClick(window, key, control)
         assert window.workbench.tabs.currentIndex() == number
