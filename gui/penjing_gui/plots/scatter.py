@@ -110,13 +110,16 @@ class Scatter(Canvas):
         for label in self._labels:
             self.removeItem(label)
         self._labels = []
+        names: dict[tuple[float, float], list[str]] = {}
         for point in self._points:
             if point.named or point.id in self._current:
-                label = pg.TextItem(anchor=(0.5, 1.3))
-                words(label, point.name, ink, font=self.font())
-                label.setPos(point.size, point.accuracy)
-                self.addItem(label, ignoreBounds=True)
-                self._labels.append(label)
+                names.setdefault((point.size, point.accuracy), []).append(point.name)
+        for place, here in names.items():  # a plan that was just applied lies on its run: one label names both
+            label = pg.TextItem(anchor=(0.5, 1.3))
+            words(label, " · ".join(here), ink, font=self.font())
+            label.setPos(*place)
+            self.addItem(label, ignoreBounds=True)
+            self._labels.append(label)
 
     def _tip(self, x: float, y: float, data: str) -> str:
         """What Qt shows at the mouse; names come from files and are never markup."""
