@@ -26,17 +26,21 @@ _CHUNK = 1 << 20
 def write_archive(path: Path, project: Project, runs: Mapping[str, Path]) -> None:
     """Write the file as a whole or not at all; `runs` are the folders of runs that hold a network.
 
+    Members carry no time of day, so that a clock before 1980, which zip cannot tell, costs nobody a project.
+
     Raises:
         UserError: `project.cannot_write`, for example on a full disk; an older file is unharmed.
     """
     try:
         with _replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, content in encode(project).items():
-                archive.writestr(name, content)
+                with archive.open(name, "w") as file:
+                    file.write(content)
             for id, folder in runs.items():
                 for name in RUN_FILES:
                     if (folder / name).is_file():
-                        archive.write(folder / name, f"runs/{id}/{name}")
+                        with (folder / name).open("rb") as source, archive.open(f"runs/{id}/{name}", "w") as file:
+                            shutil.copyfileobj(source, file)
     except (OSError, zipfile.LargeZipFile) as error:
         raise UserError("project.cannot_write", path=path, detail=_reason(error)) from error
 

@@ -1,6 +1,8 @@
 """Project files: whole or not at all, the same after a round trip, and hostile ones harmless."""
 
 import json
+import os
+import time
 import zipfile
 from pathlib import Path
 
@@ -58,6 +60,18 @@ def test_that_a_project_comes_back_with_the_networks_of_its_runs(tmp_path: Path,
     assert not (tmp_path / "out/distill-01/something.else").exists()
 
 
+def test_that_a_clock_that_fell_back_to_1975_costs_no_project(
+    tmp_path: Path, run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for file in run_folder.iterdir():
+        os.utime(file, (157_766_400, 157_766_400))
+    monkeypatch.setattr(time, "time", lambda: 157_766_400.0)
+    path = tmp_path / "a.penjing"
+    write_archive(path, PROJECT, {"distill-01": run_folder})
+    assert read_archive(path, tmp_path / "out") == PROJECT
+    assert (tmp_path / "out/distill-01/model.penjingnet").read_bytes() == b"network" * 100
+
+
 def test_that_a_project_is_a_zip_with_the_documents_that_are_promised(tmp_path: Path, run_folder: Path) -> None:
     path = tmp_path / "a.penjing"
     write_archive(path, PROJECT, {"distill-01": run_folder})
@@ -96,7 +110,7 @@ def test_that_a_full_disk_leaves_the_older_file_as_it_was(tmp_path: Path, monkey
     def full(*arguments: object, **options: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(zipfile.ZipFile, "writestr", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(UserError) as error:
         write_archive(path, PROJECT, {})
     assert error.value.code == "project.cannot_write"
