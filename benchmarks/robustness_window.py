@@ -27,13 +27,17 @@ SAVE_EVERY, SCALE = 25, 100_000
 
 
 def killed_windows(quick: bool) -> dict[str, Finding]:
-    """R4: `kill -9` of the window at random moments of steady editing; what recovery offers, against a diary."""
+    """R4: `kill -9` of the window at random moments of steady editing; what recovery offers, against a diary.
+
+    Every second window saves its project now and then; the others never do and live by autosave alone.
+    """
     count, chance = (5 if quick else 50), random.Random(4)
     losses, broken = [], []
     for number in range(count):
         with tempfile.TemporaryDirectory() as folder:
             try:
-                losses.append(_kill_one(Path(folder), chance.uniform(0.2, 6.0)))
+                scenario = ("draft", "edit")[number % 2]
+                losses.append(_kill_one(Path(folder), scenario, chance.uniform(0.2, 6.0)))
             except Exception as error:  # whatever recovery or the project's reader stumbles over is the finding
                 broken.append(f"kill {number}: {type(error).__name__}: {error}")
     told = f"{count} windows killed; most seconds of edits lost; {len(broken)} broken" + "".join(broken[:3])
@@ -42,13 +46,13 @@ def killed_windows(quick: bool) -> dict[str, Finding]:
     return {"R4": {**found, "holds": found["holds"] and not broken}}
 
 
-def _kill_one(folder: Path, after: float) -> float:
+def _kill_one(folder: Path, scenario: str, after: float) -> float:
     """Seconds of edits that are gone when a window is killed so long after its first edit."""
     from penjing.project.archive import read_archive
     from penjing.project.workspace import abandoned
 
     diary = folder / "diary"
-    window = _child(folder, "edit", str(diary))
+    window = _child(folder, scenario, str(diary))
     deadline = time.monotonic() + 120
     while not (diary.exists() and diary.read_text().count("\n")) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -128,8 +132,8 @@ def _window() -> tuple[Any, Any, Any]:
     return application, window, session
 
 
-def _edit(diary: str, folder: Path) -> None:
-    """An edit every 40 ms, written down; the project saved now and then."""
+def _edit(diary: str, saved: Path | None) -> None:
+    """An edit every 40 ms, written down; the project saved now and then, if it has a file."""
     from PySide6.QtCore import QTimer
 
     application, _kept, session = _window()
@@ -141,8 +145,8 @@ def _edit(diary: str, folder: Path) -> None:
         number += 1
         session.set_defaults("Sparsity", sparsity=number / SCALE)
         os.write(book, f"{number} {time.time()}\n".encode())
-        if number % SAVE_EVERY == 0:
-            session.save_project(folder / "saved.penjing")
+        if saved is not None and number % SAVE_EVERY == 0:
+            session.save_project(saved)
 
     timer = QTimer()
     timer.timeout.connect(edit)
@@ -212,12 +216,12 @@ def _state() -> tuple[int, dict[str, int]]:
 def main() -> None:
     """One scenario."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("scenario", choices=("edit", "live"))
+    parser.add_argument("scenario", choices=("edit", "draft", "live"))
     parser.add_argument("argument")
     parser.add_argument("folder", type=Path)
     given = parser.parse_args()
-    if given.scenario == "edit":
-        _edit(given.argument, given.folder)
+    if given.scenario in ("edit", "draft"):
+        _edit(given.argument, given.folder / "saved.penjing" if given.scenario == "edit" else None)
     else:
         _live(int(given.argument))
 
