@@ -16,6 +16,7 @@ def pytest_configure() -> None:
 def session_home(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Fixtures that outlive a test do not touch the user's settings and cache either."""
     os.environ["PENJING_HOME"] = str(tmp_path_factory.mktemp("home"))
+    os.environ["LC_ALL"] = "C.UTF-8"  # what the terminal of who tests speaks decides nothing
 
 
 @pytest.fixture(autouse=True)

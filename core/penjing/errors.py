@@ -5,7 +5,43 @@
 'plan.unknown_layer'
 """
 
+from collections.abc import Mapping
+
+import msgspec
+
 from penjing import assets
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True):
+    """Something to tell in any language: the code of a message and its values."""
+
+    code: str
+    values: Mapping[str, int | float | str] = {}
+
+    def text(self, language: str = "en") -> str:
+        """As one line in the language asked for; a code without a text is shown as it is."""
+        return assets.text(self.code, language=language, **self.values)
+
+
+def note(code: str, **values: object) -> Note:
+    """A note with values as files and messages take them.
+
+    >>> note("load.shared_weight", weight="shared").values
+    {'weight': 'shared'}
+    """
+    return Note(code=code, values=plain(values))
+
+
+def plain(values: Mapping[str, object]) -> dict[str, int | float | str]:
+    """Values of a message as the wire and files take them; what is not a number or a text becomes its text."""
+    return {key: _plain(value) for key, value in values.items()}
+
+
+def _plain(value: object) -> int | float | str:
+    if isinstance(value, float) or (type(value) is int and -(2**63) <= value < 2**64):
+        return value
+    # Surrogates (names of files that are no UTF-8) cannot be encoded.
+    return str(value).encode(errors="replace").decode()
 
 
 class UserError(Exception):

@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from penjing.errors import Note
+
 FIXED = -1
 """The channel id of channels that cannot be cut."""
 
@@ -131,7 +133,7 @@ class LayerGraph(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     channel_count: int = 0
     """Channel ids run from 0 to `channel_count` - 1."""
     opset: int | None = None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Note, ...] = ()
 
     @functools.cached_property
     def by_name(self) -> Mapping[str, Layer]:

@@ -1,9 +1,11 @@
 """What Penjing tells about a network: figures, accuracy, verdict, runs; values only, as JSON has them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
+
+from penjing.errors import Note as Note
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,13 +93,6 @@ class ExportedFile(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     bytes: int
     format: str
-
-
-class Note(msgspec.Struct, frozen=True, kw_only=True):
-    """Something to tell in any language: the code of a message and its values."""
-
-    code: str
-    values: Mapping[str, int | float | str] = {}
 
 
 class StepResult(msgspec.Struct, frozen=True, kw_only=True):

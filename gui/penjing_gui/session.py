@@ -390,5 +390,5 @@ class Session(SessionState):
         self._set_plan(self._plan)
         self.selection_changed.emit()
         self.project_changed.emit()
-        for code in arriving.warnings:
-            self.noticed.emit(Notice(level="warning", text=self.texts.of(code)))
+        for note in arriving.warnings:
+            self.noticed.emit(Notice(level="warning", text=note.text(self.texts.language)))

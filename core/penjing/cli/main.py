@@ -6,10 +6,11 @@ Exit codes: 0 success, 1 bug, 2 user error, 3 a budget cannot be met, 4 verifica
 import argparse
 import contextlib
 import importlib
+import os
 import signal
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from penjing.assets import LANGUAGES
 from penjing.cli.help import Parser, speak
@@ -18,6 +19,9 @@ from penjing.errors import UserError
 
 COMMANDS = ("samples", "devices", "inspect", "estimate", "fit", "compress", "export", "sweep", "verify", "first_run")
 HIDDEN = ("first_run",)
+_LOCALES = ("LC_ALL", "LC_MESSAGES", "LANG")
+_OTHERS = {"zh": "zh_CN", "zh_SG": "zh_CN", "zh_Hans": "zh_CN", "zh_Hans_CN": "zh_CN"}
+"""Other names of what Penjing speaks."""
 SUCCESS, BUG, USER_ERROR, BUDGET, VERIFICATION, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
@@ -56,7 +60,7 @@ def parser(language: str = "en") -> argparse.ArgumentParser:
         epilog="Example: penjing compress sample:watch --plan plan.json --device nrf52840 -o out",
     )
     top.add_argument("--version", action="version", version=_version())
-    top.add_argument("--language", choices=LANGUAGES, default="en", help="language of messages")
+    _add_language(top, language)
     children = top.add_subparsers(dest="command", required=True, metavar="SUBCOMMAND", parser_class=Parser)
     for name in COMMANDS:
         module = importlib.import_module(f"penjing.cli.commands.{name}")
@@ -66,10 +70,19 @@ def parser(language: str = "en") -> argparse.ArgumentParser:
         )
         child.set_defaults(command=name)
         child.add_argument("--json", action="store_true", help="print one JSON document on stdout")
-        child.add_argument("--language", choices=LANGUAGES, default="en", help="language of messages")
+        _add_language(child, language)
         module.add_arguments(child)
     speak(top, language)
     return top
+
+
+def _add_language(to: argparse.ArgumentParser, language: str) -> None:
+    to.add_argument(
+        "--language",
+        choices=LANGUAGES,
+        default=language,
+        help="language of messages; without it that of the terminal (LC_ALL, LC_MESSAGES, LANG)",
+    )
 
 
 def _language(given: Sequence[str]) -> str:
@@ -77,7 +90,20 @@ def _language(given: Sequence[str]) -> str:
         value = argument.removeprefix("--language=") if argument.startswith("--language=") else argument
         if (before == "--language" or value != argument) and value in LANGUAGES:
             return value
-    return "en"
+    return spoken(os.environ)
+
+
+def spoken(environment: Mapping[str, str]) -> str:
+    """The language that the terminal is set to, if Penjing speaks it, else English.
+
+    The first of `LC_ALL`, `LC_MESSAGES` and `LANG` that is set decides (POSIX); `zh` in Chinese signs of the mainland.
+
+    >>> spoken({"LANG": "zh_CN.UTF-8"}), spoken({"LANG": "zh_CN.UTF-8", "LC_ALL": "C"}), spoken({"LANG": "zh_TW"})
+    ('zh_CN', 'en', 'en')
+    """
+    said = next((value for name in _LOCALES if (value := environment.get(name))), "")
+    place = said.partition(".")[0].partition("@")[0].replace("-", "_")
+    return place if place in LANGUAGES else _OTHERS.get(place, "en")
 
 
 def _version() -> str:

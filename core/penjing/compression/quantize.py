@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
-from penjing import assets
 from penjing.catalogue.quantization import MOST_COLUMNS
 from penjing.compression.adaround import ADAROUND
 from penjing.compression.calibration import BATCH, CALIBRATORS, MOST_SAMPLES, Observed
@@ -26,7 +25,7 @@ from penjing.compression.placement import UNQUANTIZED, Placement, nodes_of, plac
 from penjing.compression.quantizers import activation_quantizer, largest_bias
 from penjing.compression.rounding import NEAREST, RoundingMethod, Task
 from penjing.compression.sharing import coarse_bias, importance_of, share, still_shared
-from penjing.errors import UserError
+from penjing.errors import UserError, note
 from penjing.inspection.execution import affordable
 from penjing.inspection.few_samples import few_samples
 from penjing.loading.dataset import Dataset
@@ -64,7 +63,7 @@ def quantize(model: Model, plan: Plan, data: Dataset | None, *, on_progress: OnP
         return result
     batches, warnings = list(zip(*(torch.split(part, BATCH) for part in inputs), strict=True)), model.warnings
     if data is None:
-        warnings = (*warnings, assets.text("quantize.random_calibration", count=RANDOM_INPUTS))
+        warnings = (*warnings, note("quantize.random_calibration", count=RANDOM_INPUTS))
     observed = observe(result, placement, batches, on_progress=on_progress)
     quantizers = _activation_quantizers(result, placement, observed)
     return _with_room_for_bias(dataclasses.replace(result, activation_quantizers=quantizers, warnings=warnings), wanted)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from penjing.errors import Note
 from penjing.layer_graph import Layer
 
 FLOAT_BITS = 32
@@ -38,7 +39,7 @@ class NetworkState(msgspec.Struct, frozen=True, kw_only=True):
     tensor_bits: Mapping[str, int] = {}
     """Bits of the result of a layer or of a network input; a missing one is float32."""
 
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Note, ...] = ()
     """What the network's own file tells whoever opens it again; it takes room there."""
 
     def weight(self, layer: Layer) -> WeightState:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
-from penjing.errors import UserError
+from penjing.errors import Note, UserError, note
 from penjing.layer_graph import NetworkInput, NetworkOutput
 from penjing.loading import limits
 from penjing.loading.build import build, layer_shapes
@@ -32,12 +32,18 @@ class Assembly:
 
     def __init__(self, where: str) -> None:
         self.where = where
-        self.warnings: list[str] = []
+        self.warnings: list[Note] = []
         self._names = SafeNames()
         self._inputs: list[NetworkInput] = []
         self._nodes: dict[str, NodeSpec] = {}
         self._shapes: dict[str, tuple[int, ...]] = {}
         self._weights: Counter[str] = Counter()
+
+    def warn(self, code: str, **values: object) -> None:
+        """Tell something of the file, once."""
+        told = note(code, **values)
+        if told not in self.warnings:
+            self.warnings.append(told)
 
     def input(self, source_name: str, shape: Sequence[int]) -> Activation:
         """One more input of the network, with the batch axis first."""
@@ -89,7 +95,7 @@ class Assembly:
             nodes=_needed(nodes, ends),
             outputs=tuple(NetworkOutput(source_name=name, layer=layer, shape=()) for name, layer in outputs),
             opset=opset,
-            warnings=tuple(dict.fromkeys(self.warnings)),
+            warnings=tuple(self.warnings),
         )
         model = build(spec)
         _check_batch(model)
@@ -114,7 +120,7 @@ class Assembly:
         if draft.weight:
             self._weights[draft.weight] += 1
             if self._weights[draft.weight] == 2:
-                self.warnings.append(UserError("load.shared_weight", weight=draft.weight).message())
+                self.warn("load.shared_weight", weight=draft.weight)
         name = self._names.make(wanted)
         spec = NodeSpec(
             name=name,

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from penjing.errors import UserError
+from penjing.errors import Note, UserError
 from penjing.loading import limits
 from penjing.loading.assembly import Assembly, known
 from penjing.loading.reasons import reason
@@ -42,7 +42,7 @@ class Program:
     constants: Mapping[str, Constant]
     calls: tuple[Call, ...]
     outputs: tuple[tuple[str, str], ...]
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Note, ...] = ()
 
 
 def to_model(program: Program) -> Model:

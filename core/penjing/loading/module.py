@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.export import ExportedProgram
 
-from penjing.errors import UserError
+from penjing.errors import Note, UserError, note
 from penjing.loading.aten import Call, Program, Ref, to_model
 from penjing.loading.reasons import reason
 from penjing.model.model import Model
@@ -42,7 +42,7 @@ def from_module(
     given = example if isinstance(example, tuple) else (example,)
     traced = copy.deepcopy(module).eval().to(dtype=torch.float32, device="cpu")
     changed = sorted({str(entry.dtype).removeprefix("torch.") for entry in _other_floats(module)})
-    notes = tuple(UserError("load.dtype_changed", dtype=dtype).message() for dtype in changed)
+    notes = tuple(note("load.dtype_changed", dtype=dtype) for dtype in changed)
     try:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
@@ -58,7 +58,7 @@ def _other_floats(module: nn.Module) -> list[Tensor]:
     return [tensor for tensor in tensors if tensor.is_floating_point() and tensor.dtype != torch.float32]
 
 
-def _program(program: ExportedProgram, names: Sequence[str], where: str, notes: tuple[str, ...]) -> Program:
+def _program(program: ExportedProgram, names: Sequence[str], where: str, notes: tuple[Note, ...]) -> Program:
     signature = program.graph_signature
     stored: Mapping[str, Any] = {**program.state_dict, **program.constants}
     owners = {

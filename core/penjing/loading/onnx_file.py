@@ -81,7 +81,7 @@ class _Reader:
             outputs.append((entry.name, value.name))
         if self.kept_whole:
             operators = ", ".join(dict.fromkeys(self.kept_whole))
-            self.assembly.warnings.append(UserError("load.kept_whole", operators=operators).message())
+            self.assembly.warn("load.kept_whole", operators=operators)
         return self.assembly.finish(outputs, opset=self.opset)
 
     def _check_known(self) -> None:
@@ -257,7 +257,7 @@ class _Reader:
         return array
 
     def _warn_dtype(self, dtype: str) -> None:
-        self.assembly.warnings.append(UserError("load.dtype_changed", dtype=dtype).message())
+        self.assembly.warn("load.dtype_changed", dtype=dtype)
 
 
 def _texts(proto: onnx.ModelProto) -> Iterator[object]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from penjing.errors import UserError
+from penjing.errors import Note, UserError, note
 from penjing.loading import limits
 from penjing.loading.aten import Call, Program, Ref, to_model
 from penjing.loading.module import scope
@@ -21,7 +21,7 @@ def read_pt2(path: Path, *, example_shape: Sequence[int] | None = None) -> Model
         UserError: what `read_archive` and `to_model` raise; `load.symbolic_shape`.
     """
     program, tensors, changed = read_archive(path)
-    notes = tuple(UserError("load.dtype_changed", dtype=dtype).message() for dtype in changed)
+    notes = tuple(note("load.dtype_changed", dtype=dtype) for dtype in changed)
     try:
         read = _program(program, tensors, path.name, example_shape, notes)
     except BAD_JSON as error:
@@ -35,7 +35,7 @@ def _program(
     tensors: Mapping[str, Constant],
     where: str,
     example_shape: Sequence[int] | None,
-    notes: tuple[str, ...],
+    notes: tuple[Note, ...],
 ) -> Program:
     graph, signature = program["graph_module"]["graph"], program["graph_module"]["signature"]
     limits.check(len(graph["nodes"]), limits.MAX_NODES, what="nodes", where=where)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, fx, nn
 
+from penjing.errors import Note
 from penjing.layer_graph import NetworkInput, NetworkOutput
 
 
@@ -73,7 +74,7 @@ class Model:
     outputs: tuple[NetworkOutput, ...]
     source_names: Mapping[str, str] = field(default_factory=dict)
     opset: int | None = None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Note, ...] = ()
     masks: Mapping[str, Tensor] = field(default_factory=dict)
     """By layer: bool, shaped like its weight; False is a weight pruned to zero."""
     codebooks: Mapping[str, Tensor] = field(default_factory=dict)

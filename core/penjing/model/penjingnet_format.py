@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from penjing.errors import UserError
+from penjing.errors import Note, UserError
 from penjing.layer_graph import NetworkInput, NetworkOutput
 from penjing.model.codebook_coding import MOST_PLACES_PER_BYTE, MOST_VALUES, read_places, values_at
 from penjing.model.model import Model, Quantizer
@@ -196,7 +196,7 @@ class _Reader:
                 NetworkOutput(source_name=entry.source_name, layer=entry.layer, shape=()) for entry in network.outputs
             ),
             opset=network.opset,
-            warnings=network.warnings,
+            warnings=tuple(Note(code=one) if isinstance(one, str) else one for one in network.warnings),
         )
         return Decoded(
             spec=spec,

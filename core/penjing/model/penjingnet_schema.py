@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from penjing.errors import Note
+
 SCHEMA_VERSION = 2
 """Version 1 came as a zip and knew neither `fixed8` nor unmasked halves."""
 
@@ -86,4 +88,5 @@ class NetworkEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     nodes: tuple[NodeEntry, ...]
     outputs: tuple[OutputEntry, ...]
     opset: int | None = None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Note | str, ...] = ()
+    """Texts in files of before notes had codes."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from penjing.errors import Note
 from penjing.layer_graph import NetworkInput, NetworkOutput
 from penjing.model.model import Model
 from penjing.model.operators.table import Attributes, operator_of
@@ -33,7 +34,7 @@ class NetworkSpec:
     nodes: tuple[NodeSpec, ...]
     outputs: tuple[NetworkOutput, ...]
     opset: int | None = None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Note, ...] = ()
 
 
 def spec_of(model: Model) -> NetworkSpec:

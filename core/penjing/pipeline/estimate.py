@@ -58,10 +58,10 @@ def estimate_plan(
     return Estimated(
         estimate=Estimate(baseline=_with(baseline, before), compressed=_with(compressed, after)),
         warnings=(
-            *((code, {}) for code in model.warnings),
+            *((one.code, dict(one.values)) for one in model.warnings),
             *((code, {}) for code in notes if code != "warning.quantize_not_in_pipeline"),  # `check` says it, too
             *((problem.code, dict(problem.values)) for problem in problems),
-            *((code, {}) for code in finished.warnings),
+            *((one.code, dict(one.values)) for one in finished.warnings),
         ),
     )
 

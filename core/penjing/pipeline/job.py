@@ -106,6 +106,7 @@ def compress_job(job: Job, folder: Path, *, on_progress: OnProgress = unheard) -
         if "penjingnet" not in formats.names:
             write_reference(temporary, finished.model)
         write_samples(temporary, finished.model, shown)
+        later = [one for one in finished.model.warnings if one not in job.model.warnings]
         verdict = verify_files(
             finished.model,
             tuple(files),
@@ -137,7 +138,8 @@ def compress_job(job: Job, folder: Path, *, on_progress: OnProgress = unheard) -
             warnings=tuple(
                 assets.text(code, language=job.language, **values)
                 for code, values in (
-                    *((code, {}) for code in (*job.model.warnings, *notes, *finished.warnings)),
+                    *((one.code, one.values) for one in (*job.model.warnings, *later, *finished.warnings)),
+                    *((code, {}) for code in notes),
                     *formats.notes(job.language),
                     *_told(problems_of(job.model, graph, plan, job.data, job.device)),
                 )

@@ -5,8 +5,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from penjing.assets import text
 from penjing.distillation.student import student_of, teacher_of
+from penjing.errors import Note
 from penjing.inspection.graph import layer_graph
 from penjing.layer_graph import LayerGraph
 from penjing.loading.dataset import Dataset
@@ -26,8 +26,7 @@ class Finished:
     graph: LayerGraph
     """Of `model`, with batch norm as loaded (see `State.counted`)."""
     steps: tuple[StepResult, ...]
-    warnings: tuple[str, ...]
-    """Message codes."""
+    warnings: tuple[Note, ...]
     history: tuple[Epoch, ...] = ()
     """Of every training step in turn."""
 
@@ -78,7 +77,7 @@ def run_plan(
         worked = state.model is not before
         accuracy = validation_accuracy(context, state.model) if worked and measuring else None
         if worked or state.notes:
-            detail = "; ".join(text(note.code, language="en", **note.values) for note in state.notes)
+            detail = "; ".join(one.text() for one in state.notes)
             told = StepResult(step=step.step, seconds=seconds, accuracy=accuracy, detail=detail, notes=state.notes)
             results.append(told)
     return Finished(

@@ -60,7 +60,7 @@ class State:
     """Of `model` before batch norm was folded: parameters are counted as loaded."""
     notes: tuple[Note, ...] = ()
     """What the last step tells."""
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Note, ...] = ()
     changed: bool = field(default=False)
     """Whether any step so far changed the network: an unchanged student has nothing to learn from itself."""
     rounded_from: Model | None = None
@@ -203,7 +203,7 @@ def _training(context: Context, state: State, *, kind: Kind, method: str | None 
     if not context.training or plan.distillation.epochs == 0 or not state.changed:
         return state
     if context.data is None:
-        return dataclasses.replace(state, warnings=(*state.warnings, "warning.no_data_to_train"))
+        return dataclasses.replace(state, warnings=(*state.warnings, Note(code="warning.no_data_to_train")))
     trained = train(
         state.model,
         context.data,

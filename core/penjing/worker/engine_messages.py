@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from penjing.errors import Note
 from penjing.estimation.predicted import Predictions
 from penjing.layer_graph import LayerGraph
 from penjing.plan import Plan
@@ -159,7 +160,7 @@ class DataSummary(msgspec.Struct, frozen=True, kw_only=True):
     """`sample:NAME`, or the absolute path; for jobs and reports."""
     classes: tuple[str, ...]
     sizes: dict[SplitName, int]
-    metric: Literal["top1", "agreement"]
+    metric: str
     has_labels: bool
     split_rule: str
     example_shape: tuple[int, ...]
@@ -191,8 +192,7 @@ class Opened(Message, frozen=True, kw_only=True):
     """Of the sample, else the file's name: data, never markup."""
     data: DataSummary | None
     sample: SampleFacts | None
-    warnings: tuple[str, ...]
-    """Message codes."""
+    warnings: tuple[Note, ...]
 
 
 class Baseline(Message, frozen=True, kw_only=True):
@@ -342,8 +342,8 @@ class Measured(Message, frozen=True, kw_only=True):
     """When `final` and full: accuracy on each class, None where it has no sample."""
     change: Change | None = None
     """Which samples are judged otherwise than by the network as loaded, and whether the drop is real; in every one."""
-    warnings: tuple[str, ...] = ()
-    """Message codes of the steps that made the network."""
+    warnings: tuple[Note, ...] = ()
+    """Of the steps that made the network."""
 
 
 class Failed(Message, frozen=True, kw_only=True):

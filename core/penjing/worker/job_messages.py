@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from penjing.errors import Note
 from penjing.layer_graph import LayerGraph
 from penjing.plan import Plan
 from penjing.planning.fit import Budgets, FitResult
@@ -116,8 +117,7 @@ class Trained(msgspec.Struct, frozen=True, kw_only=True):
     history: tuple[Epoch, ...]
     """Of every training step in turn; epoch 0 is the network before the step."""
     seconds: float
-    warnings: tuple[str, ...] = ()
-    """Message codes."""
+    warnings: tuple[Note, ...] = ()
 
 
 class JobDone(Message, frozen=True, kw_only=True):

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from penjing.errors import UserError
+from penjing.errors import UserError, plain
 from penjing.inspection.input_saliency import InputSaliency, input_saliency
 from penjing.model.model import Model
 from penjing.worker.exchange import Outgoing
-from penjing.worker.messages import Look, NetworkLook, WantLook, plain
+from penjing.worker.messages import Look, NetworkLook, WantLook
 from penjing.worker.opening import Open
 from penjing.worker.sampling import chosen_examples
 

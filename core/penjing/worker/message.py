@@ -37,15 +37,3 @@ class Crashed(Message, frozen=True, kw_only=True):
     text: str
     request: int | None = None
     generation: int | None = None
-
-
-def plain(values: dict[str, object]) -> dict[str, Value]:
-    """The values of a `UserError` as the wire takes them; what is not a number or a text becomes its text."""
-    return {key: _plain(value) for key, value in values.items()}
-
-
-def _plain(value: object) -> Value:
-    if isinstance(value, float) or (type(value) is int and -(2**63) <= value < 2**64):
-        return value
-    # Surrogates (names of files that are no UTF-8) cannot be encoded.
-    return str(value).encode(errors="replace").decode()

@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from penjing.errors import plain
 from penjing.worker.change import Change, Count, Flip
 from penjing.worker.engine_messages import (
     Baseline,
@@ -65,7 +66,7 @@ from penjing.worker.job_messages import (
     StopAndKeepBest,
     Trained,
 )
-from penjing.worker.message import Array, Crashed, Message, Ready, SplitName, Value, plain
+from penjing.worker.message import Array, Crashed, Message, Ready, SplitName, Value
 
 __all__ = [
     "Array",

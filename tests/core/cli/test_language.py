@@ -1,10 +1,15 @@
 """The command line in Chinese: helps, complaints and tables, with nothing left in English but names."""
 
 import argparse
+import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 from penjing.cli.help import complaint
 from penjing.cli.main import COMMANDS, main, parser
@@ -79,3 +84,33 @@ def test_that_names_of_samples_and_sources_of_devices_are_chinese(capsys: Captur
     assert main(["devices", "nrf52840", "--language", "zh_CN"]) == 0
     shown = [line for line in capsys.readouterr().out.splitlines() if line.startswith("sources.")]
     assert len(shown) >= 3 and all(HAN.search(line) for line in shown)
+
+
+@pytest.mark.parametrize("variable", ["LC_ALL", "LC_MESSAGES", "LANG"])
+def test_that_the_terminal_s_language_is_spoken_where_none_is_asked_for(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.delenv("LC_ALL", raising=False)
+    monkeypatch.setenv(variable, "zh_CN.UTF-8")
+    assert main(["inspect", "nowhere.onnx"]) == 2
+    assert HAN.search(capsys.readouterr().err)
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert capsys.readouterr().out.startswith("用法：penjing")
+    assert main(["inspect", "nowhere.onnx", "--language", "en"]) == 2
+    assert not HAN.search(capsys.readouterr().err)
+
+
+def test_that_what_reading_a_file_changed_is_said_in_chinese(capsys: Capture, tmp_path: Path) -> None:
+    weight = numpy_helper.from_array(np.ones((3, 4), np.float16), "w")
+    given, got = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT16, ["n", size]) for name, size in (("x", 3), ("y", 4))
+    )
+    graph = helper.make_graph([helper.make_node("MatMul", ["x", "w"], ["y"])], "half", [given], [got], [weight])
+    path = tmp_path / "half.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), path)
+    assert main(["inspect", str(path), "--language", "zh_CN", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["warnings"]
+    assert told == ["类型为 float16 的数值已转换为 float32。"]
+    assert main(["inspect", str(path)]) == 0
+    assert "Values of type float16 became float32." in capsys.readouterr().err

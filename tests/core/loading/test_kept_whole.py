@@ -58,7 +58,7 @@ def test_that_a_piece_without_the_batch_in_front_becomes_one_layer(tmp_path: Pat
     ]
     x = values(6, 5, 3)
     assert_parity(outputs(model, x), runtime(proto.SerializeToString(), x))
-    assert any("LSTM" in warning for warning in model.warnings)
+    assert any("LSTM" in warning.text() for warning in model.warnings)
     assert layer_graph(model).layers[0].params == 2 * 16 * 3 + 2 * 16 * 4 + 2 * 32
 
 

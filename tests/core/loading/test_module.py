@@ -63,7 +63,7 @@ def test_that_double_precision_becomes_single_with_a_warning() -> None:
     model = from_module(module, torch.zeros(1, 3, dtype=torch.float64))
     x = torch.randn(5, 3)
     assert torch.allclose(model(x), module(x.double()).float(), atol=1e-6)
-    assert any("float64" in warning for warning in model.warnings)
+    assert any("float64" in warning.text() for warning in model.warnings)
 
 
 def test_that_what_cannot_be_traced_is_said() -> None:

@@ -43,7 +43,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         looked = look(opened, method=arguments.input_saliency, sample=arguments.sample, plan=plan)
     graph = layer_graph(opened.model)
     judged = ranking.judge(opened, graph, ranking.wanted(arguments.saliency or ()))
-    terminal.warn(graph.warnings)
+    told = [one.text(terminal.language) for one in graph.warnings]
+    terminal.warn(told)
     if terminal.json:
         terminal.document(
             {
@@ -51,7 +52,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
                 "inputs": [{"name": i.source_name, "shape": i.shape} for i in graph.inputs],
                 "outputs": [{"name": o.source_name, "shape": o.shape, "layer": o.layer} for o in graph.outputs],
                 "opset": graph.opset,
-                "warnings": graph.warnings,
+                "warnings": told,
                 "saliency": judged[0] if judged else None,
                 "saliencies": judged,
                 "input_saliency": looked,
