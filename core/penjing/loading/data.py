@@ -1,4 +1,4 @@
-"""Opens a data set, `.npz`, CSV or a folder of images by class, and fits it to a network.
+"""Opens a data set, `.npz`, a table or a folder of pictures or recordings by class, and fits it to a network.
 
 >>> from penjing.loading.data import open_data
 >>> from penjing.loading.open import open_model
@@ -7,6 +7,7 @@
 torch.Size([64, 1, 28, 28])
 """
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,22 +17,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penjing.errors import UserError
-from penjing.loading.card import Card, Metric, card_of
+from penjing.loading.audio_data import SUFFIXES as SOUNDS
+from penjing.loading.audio_data import read_sounds
+from penjing.loading.card import Card, card_of
+from penjing.loading.class_folders import class_folders
 from penjing.loading.csv_data import read_csv
-from penjing.loading.dataset import Dataset, Split, SplitName
+from penjing.loading.dataset import Dataset, Form, Split, SplitName
 from penjing.loading.fit_layout import Fitted, fit_layout
+from penjing.loading.image_data import SUFFIXES as PICTURES
 from penjing.loading.image_data import read_images
 from penjing.loading.npz_data import read_npz
-from penjing.loading.raw_data import RawData
+from penjing.loading.raw_data import Fill, RawData
 from penjing.loading.samples import sample
 from penjing.loading.splitting import stratified
+from penjing.loading.task import recognise
 from penjing.model.model import Model
+from penjing.results import Note
 
 SAMPLE_PREFIX = "sample:"
 
 
-def open_data(source: str | Path, *, model: Model) -> Dataset:
-    """The data of a file, a folder or `sample:NAME`, in the layout of the model's first input.
+def open_data(source: str | Path, *, model: Model, metric: str | None = None) -> Dataset:
+    """The data of a file, a folder or `sample:NAME`, in the layout of the model's inputs.
+
+    Args:
+        source: Where it is.
+        model: The network that it is for.
+        metric: Id of what its quality is measured by; None: what the card says, else what is found out.
 
     Raises:
         UserError: `data.…`, `load.…`: what is wrong and where; shapes that do not fit are named with the network's.
@@ -40,11 +52,13 @@ def open_data(source: str | Path, *, model: Model) -> Dataset:
     path = sample(text.removeprefix(SAMPLE_PREFIX)).data_path if text.startswith(SAMPLE_PREFIX) else Path(source)
     if not path.exists():
         raise UserError("load.not_found", path=path)
-    if len(model.inputs) != 1:
-        raise UserError("data.several_inputs", count=len(model.inputs))
     card = card_of(path)
+    if len(model.inputs) != 1 and path.suffix.lower() != ".npz":
+        raise UserError("data.several_inputs", count=len(model.inputs))
     shape = model.inputs[0].shape[1:]
-    return _dataset(_read(path, card, shape), card, model, path)
+    names = tuple(one.source_name for one in model.inputs)
+    raw = _read(path, card, shape, answers=math.prod(model.outputs[0].shape[1:]), inputs=names)
+    return _dataset(raw, card, model, path, metric or card.metric)
 
 
 def example_shape(source: str | Path) -> tuple[int, ...] | None:
@@ -54,7 +68,7 @@ def example_shape(source: str | Path) -> tuple[int, ...] | None:
         UserError: what the reader says of the file.
     """
     path = Path(source)
-    if path.is_dir() or path.suffix.lower() not in (".npz", ".csv", ".tsv"):
+    if path.is_dir() or path.suffix.lower() not in (".npz", *TABLES):
         return None
     card = card_of(path)
     (shape, *_) = (split.x.shape[1:] for split in _read(path, card, ()).splits.values())
@@ -62,51 +76,105 @@ def example_shape(source: str | Path) -> tuple[int, ...] | None:
     return (shape[-1], *shape[:-1]) if channels_last else tuple(shape)
 
 
-def _read(path: Path, card: Card, shape: tuple[int, ...]) -> RawData:
+def _read(
+    path: Path, card: Card, shape: tuple[int, ...], *, answers: int | None = None, inputs: tuple[str, ...] = ()
+) -> RawData:
     if path.is_dir():
-        return read_images(path, shape=shape)
+        if class_folders(path, SOUNDS) is not None and class_folders(path, PICTURES) is None:
+            return read_sounds(path, shape=shape, card=card.audio)
+        return read_images(path, shape=shape, card=card.image)
     if path.suffix.lower() == ".npz":
-        return read_npz(path)
-    if path.suffix.lower() in (".csv", ".tsv"):
-        return read_csv(path, label=card.label, taken=math.prod(shape) if shape else None)
+        return read_npz(path, inputs=inputs)
+    if path.suffix.lower() in TABLES:
+        taken = math.prod(shape) if shape else None
+        return read_csv(path, label=card.label, target=card.target, taken=taken, answers=answers, card=card.table)
     raise UserError("data.unknown_format", path=path.name)
 
 
-def _dataset(raw: RawData, card: Card, model: Model, path: Path) -> Dataset:
+TABLES = (".csv", ".tsv", ".tab", ".psv")
+
+
+def _dataset(raw: RawData, card: Card, model: Model, path: Path, metric: str | None) -> Dataset:
     where = path.name
-    labelled = all(split.y is not None for split in raw.splits.values())
-    metric: Metric = "top1" if labelled and card.metric != "agreement" else "agreement"
-    classes = card.classes or raw.classes
     for name, split in raw.splits.items():
         if len(split) == 0:
             raise UserError("data.empty_split", where=where, split=name)
-        _check_finite(split.x, f"{where}: {raw.names.get(name, name)}")
-    shapes = {split.x.shape[1:] for split in raw.splits.values()}
-    if len(shapes) != 1:
-        raise UserError(
-            "data.split_shapes", where=where, shapes=", ".join(str(list(shape)) for shape in sorted(shapes))
-        )
-    fitted = fit_layout(shapes.pop(), card.layout, model.inputs[0].shape[1:], where=where)
-    if metric == "top1":
-        classes = _checked_classes(raw.splits, classes, model, where)
-    mean, std = _normalisation(card, raw.splits["train"], fitted, where)
-    splits = stratified(raw.splits["train"]) if raw.whole else raw.splits
+        for stored in (split.x, *split.others) if raw.fill is None else ():
+            _check_finite(stored, f"{where}: {raw.names.get(name, name)}")
+    fitted = [
+        fit_layout(_one_shape(raw, number, where), card.layout if number == 0 else None, one.shape[1:], where=where)
+        for number, one in enumerate(model.inputs)
+    ]
+    first = fitted[0]
+    task = recognise(raw, model, where=where, classes=card.classes or raw.classes, wanted=metric, normal=card.normal)
+    splits = stratified(task.splits["train"]) if raw.whole else task.splits
+    facts = [*raw.facts, *task.facts]
+    if task.metric == "auc" and task.reconstructs:
+        splits, left = _normal_only(splits)
+        facts += [Note(code="data.fact.trained_on_normal", values={"count": left})] if left else []
+    if raw.fill is not None:
+        splits = filled(splits, raw.fill)
+    mean, std = _normalisation(card, splits["train"].x, first, where)
     return Dataset(
         train=splits["train"],
         val=splits["val"],
         test=splits["test"],
-        classes=classes,
-        layout=fitted.layout,
+        classes=task.classes,
+        layout=first.layout,
         mean=mean,
         std=std,
-        metric=metric,
+        metric=task.metric,
+        reconstructs=task.reconstructs,
         title=card.title or path.stem,
         source=str(path),
         split_rule=card.split or raw.rule,
-        moves=fitted.moves,
-        shape=fitted.shape,
-        channel_axis=fitted.channel_axis,
+        moves=first.moves,
+        shape=first.shape,
+        channel_axis=first.channel_axis,
+        others=tuple(
+            Form(
+                std=(255.0,) if stored.dtype == np.uint8 else (1.0,),
+                moves=one.moves,
+                shape=one.shape,
+                channel_axis=one.channel_axis,
+            )
+            for one, stored in zip(fitted[1:], splits["train"].others, strict=True)
+        ),
+        facts=tuple(facts),
     )
+
+
+def _one_shape(raw: RawData, number: int, where: str) -> tuple[int, ...]:
+    """The shape of an example of one input, which all splits share."""
+    shapes = {(split.x, *split.others)[number].shape[1:] for split in raw.splits.values()}
+    if len(shapes) != 1:
+        raise UserError(
+            "data.split_shapes", where=where, shapes=", ".join(str(list(shape)) for shape in sorted(shapes))
+        )
+    return tuple(shapes.pop())
+
+
+def _normal_only(splits: Mapping[SplitName, Split]) -> tuple[dict[SplitName, Split], int]:
+    """What gives its input back learns from normal examples alone; (splits, examples left out)."""
+    train = splits["train"]
+    normal = np.flatnonzero(np.asarray(train.y) == 0)
+    if len(normal) == 0:
+        raise UserError("data.too_few", count=0, split="train")
+    return {**splits, "train": train.part(normal)}, len(train) - len(normal)
+
+
+def filled(splits: Mapping[SplitName, Split], how: Fill) -> dict[SplitName, Split]:
+    """Tables [n, columns] without NaN: each is the column's mean or median over the training rows, or 0."""
+    train = np.asarray(splits["train"].x, np.float64)
+    values = np.zeros(train.shape[1])
+    for column in range(train.shape[1]) if how != "zero" else ():
+        present = train[:, column][np.isfinite(train[:, column])]
+        if len(present):
+            values[column] = present.mean() if how == "mean" else np.median(present)
+    return {
+        name: dataclasses.replace(split, x=np.where(np.isnan(split.x), values, split.x).astype(np.float32))
+        for name, split in splits.items()
+    }
 
 
 def _check_finite(values: NDArray[Any], where: str) -> None:
@@ -123,23 +191,12 @@ _CHUNK = 4096
 """Examples looked at together: a mask of a whole big array would double its memory."""
 
 
-def _checked_classes(
-    splits: Mapping[SplitName, Split], classes: tuple[str, ...], model: Model, where: str
-) -> tuple[str, ...]:
-    found = np.unique(np.concatenate([split.y for split in splits.values() if split.y is not None]))
-    outputs = math.prod(model.outputs[0].shape[1:])
-    low, high = int(found[0]), int(found[-1])
-    if low < 0 or high >= outputs:
-        raise UserError("data.labels", where=where, low=low, high=high, outputs=outputs)
-    if classes and len(classes) <= high:
-        raise UserError("data.class_names", where=where, names=len(classes), high=high)
-    return classes or tuple(str(label) for label in range(outputs))
-
-
-def _normalisation(card: Card, train: Split, fitted: Fitted, where: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _normalisation(
+    card: Card, x: NDArray[Any], fitted: Fitted, where: str
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
     if card.mean is None and card.std is None:
         # Without a card, bytes are taken for intensities 0..255 that the network wants as 0..1.
-        return (0.0,), (255.0,) if train.x.dtype == np.uint8 else (1.0,)
+        return (0.0,), (255.0,) if x.dtype == np.uint8 else (1.0,)
     mean = _numbers(card.mean if card.mean is not None else 0.0)
     std = _numbers(card.std if card.std is not None else 1.0)
     channels = fitted.channels

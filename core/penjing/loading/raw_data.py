@@ -2,8 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from penjing.loading.dataset import Split, SplitName
+from penjing.results import Note
+
+Fill = Literal["mean", "median", "zero"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,5 +19,9 @@ class RawData:
     classes: tuple[str, ...] = ()
     rule: str = ""
     """How it was split, in words."""
+    facts: tuple[Note, ...] = ()
+    """What the reader did with the files."""
+    fill: Fill | None = None
+    """Values that are NaN are missing, and this is what stands for them."""
     names: Mapping[SplitName, str] = field(default_factory=dict)
     """What the file calls each split's examples, for messages."""

@@ -38,11 +38,7 @@ def stratified(whole: Split, *, seed: int = SEED) -> dict[SplitName, Split]:
         chosen = np.flatnonzero(of_example == number)
         if len(chosen) == 0:
             raise UserError("data.too_few", count=len(whole), split=name)
-        found[name] = Split(
-            x=whole.x[chosen],
-            y=None if whole.y is None else whole.y[chosen],
-            groups=None if whole.groups is None else whole.groups[chosen],
-        )
+        found[name] = whole.part(chosen)
     return found
 
 

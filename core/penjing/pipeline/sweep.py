@@ -144,15 +144,12 @@ def _seeds(graph: LayerGraph, tables: Tables, device: Device | None) -> Iterator
 def _part(split: Split, count: int) -> Split:
     """Evenly spaced, because a split may be sorted by class."""
     chosen = np.unique(np.linspace(0, len(split) - 1, num=count).round().astype(np.int64))
-    return Split(
-        x=split.x[chosen],
-        y=None if split.y is None else split.y[chosen],
-        groups=None if split.groups is None else split.groups[chosen],
-    )
+    return split.part(chosen)
 
 
 def _in_memory(split: Split) -> Split:
-    return Split(x=np.array(split.x), y=split.y, groups=split.groups)
+    others = tuple(np.array(values) for values in split.others)
+    return dataclasses.replace(split, x=np.array(split.x), others=others)
 
 
 def _arrived(network: bytes, fields: dict[str, Any], device: Device | None) -> TryHere:

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penjing.errors import UserError
-from penjing.loading.dataset import SPLITS, Dataset, Split, SplitName
+from penjing.loading.dataset import SPLITS, Dataset, Form, Split, SplitName
 from penjing.loading.penjingnet import read_penjingnet
 from penjing.model.model import Model
 from penjing.model.penjingnet_format import encode
+from penjing.results import Note
 
 NETWORK, FACTS = "model.penjingnet", "snapshot.json"
 
@@ -29,13 +30,16 @@ class DataFacts(msgspec.Struct, frozen=True, kw_only=True):
     layout: str
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    metric: Any
+    metric: str
     title: str
     source: str
     split_rule: str
     moves: tuple[int, ...] | None
     shape: tuple[int, ...] | None
     channel_axis: int
+    reconstructs: bool = False
+    others: tuple[Form, ...] = ()
+    facts: tuple[Note, ...] = ()
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,7 +106,9 @@ def _by_name(values: Mapping[Any, Any]) -> Mapping[str, Any]:
 
 
 def _write_split(folder: Path, name: SplitName, split: Split) -> None:
-    for key, values in (("x", split.x), ("y", split.y), ("groups", split.groups)):
+    more = {f"x{number}": values for number, values in enumerate(split.others, start=2)}
+    arrays = {"x": split.x, "y": split.y, "groups": split.groups, "targets": split.targets} | more
+    for key, values in arrays.items():
         if values is not None:
             np.save(folder / f"{key}_{name}.npy", values, allow_pickle=False)
 
@@ -115,7 +121,17 @@ def _read_split(folder: Path, name: SplitName) -> Split:
     x = read("x")
     if x is None:
         raise FileNotFoundError(f"x_{name}.npy")
-    return Split(x=x, y=_in_memory(read("y")), groups=_in_memory(read("groups")))
+    others: list[NDArray[Any]] = []
+    while (more := read(f"x{len(others) + 2}")) is not None:
+        others.append(more)
+    targets = read("targets")
+    return Split(
+        x=x,
+        y=_in_memory(read("y")),
+        groups=_in_memory(read("groups")),
+        targets=None if targets is None else np.array(targets, np.float32),
+        others=tuple(others),
+    )
 
 
 def _in_memory(values: NDArray[Any] | None) -> NDArray[np.int64] | None:

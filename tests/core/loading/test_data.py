@@ -226,7 +226,7 @@ def test_that_tables_are_read_with_their_labels(header: str, rows: str, classes:
     ("content", "code"),
     [
         ("a,label\n1,0\nx,1\n", "data.cell"),
-        ("a,label\n1,0\nnan,1\n", "data.cell"),
+        ("a,label\n1,0\ninf,1\n", "data.cell"),
         ("a,label\n1,0\n1,2,3\n", "data.row_length"),
         ("", "data.not_csv"),
         ("a,label\n", "data.not_csv"),
@@ -288,7 +288,7 @@ MISTAKES: dict[str, tuple[dict[str, NDArray[Any]], str, str]] = {
     "labels of another length": ({"x": X, "y": np.zeros(9, int)}, "", "data.lengths"),
     "labels that are too large": ({"x": X, "y": np.arange(10)}, "", "data.labels"),
     "labels below zero": ({"x": X, "y": np.arange(10) % 3 - 1}, "", "data.labels"),
-    "labels that are fractions": ({"x": X, "y": np.full(10, 0.5)}, "", "data.array"),
+    "numbers to be answered, but more outputs": ({"x": X, "y": np.full(10, 0.5)}, "", "data.targets"),
     "words for examples": ({"x": np.full((10, 2), "a")}, "", "data.array"),
     "values that are not numbers": ({"x": NOT_A_NUMBER, "y": np.zeros(10, int)}, "", "data.not_finite"),
     "Python objects": ({"x": np.array([[{}, {}]] * 10, object)}, "", "data.pickled"),
