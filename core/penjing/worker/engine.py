@@ -18,6 +18,7 @@ from penjing.worker import progressive
 from penjing.worker.channel import Channel
 from penjing.worker.gathered import first_tables, saliency_picture, wanted_tables
 from penjing.worker.inbox import Inbox
+from penjing.worker.judging import Judge
 from penjing.worker.learning import Learning
 from penjing.worker.looking import look
 from penjing.worker.messages import (
@@ -38,6 +39,7 @@ from penjing.worker.messages import (
     SnapshotWritten,
     State,
     ToEngine,
+    WantJudgement,
     WantLogits,
     WantLook,
     WantRecovery,
@@ -69,6 +71,7 @@ class Engine:
         self._open: Open | None = None
         self._baseline: tuple[OpenSource, Answers] | None = None
         self._measuring: tuple[Measure, Answers] | None = None
+        self._judging: list[Judge] = []
         self._recover: Recover | None = None
         self._learning: Learning | None = None
         self._job_runs = False
@@ -88,7 +91,9 @@ class Engine:
     def turn(self) -> None:
         """Answer one request, or measure one batch, or go on with what can wait; waits if there is nothing to do."""
         busy = self._baseline is not None or self._measuring is not None
-        goes_on = self._recover is not None or (self._learning is not None and not self._job_runs)
+        goes_on = (
+            bool(self._judging) or self._recover is not None or (self._learning is not None and not self._job_runs)
+        )
         if not busy:
             self._say(State(state="idle"))
         message = self._inbox.take(wait=not busy and not goes_on)
@@ -142,6 +147,8 @@ class Engine:
                 self._learning = Learning(message, self._require_open(), self._stop_if_asked)
             case WantRecovery():
                 self._recover = Recover(message, self._require_open(), self._stop_if_asked)
+            case WantJudgement():
+                self._judging.append(Judge(message, self._require_open(), self._stop_if_asked))
             case JobRuns():
                 self._job_runs = message.running
                 self._use_threads(1 if message.running else THREADS)
@@ -167,6 +174,7 @@ class Engine:
 
         tables = first_tables(opened.evidence, self._channel.exchange, request=message.request, on_layer=on_layer)
         self._open, self._measured, self._learning, self._recover = opened, None, None, None
+        self._judging = []
         # What is open stays: looking through it for garbage again and again stops everything for a tenth of a second.
         gc.collect()
         gc.freeze()
@@ -264,7 +272,7 @@ class Engine:
 
     def _go_on(self) -> None:
         """One step of what can wait, unless somebody asks for something meanwhile; then it is repeated later."""
-        work = self._recover or self._learning
+        work = self._judging[0] if self._judging else self._recover or self._learning
         assert work is not None
         told: Message | None = None
         over = True
@@ -277,7 +285,9 @@ class Engine:
             told = Crashed(text=traceback.format_exc())
         if told is not None:
             self._channel.send(told)
-        if over and work is self._recover:
+        if isinstance(work, Judge):
+            self._judging.pop(0)
+        elif over and work is self._recover:
             self._recover = None
         elif over:
             self._learning = None

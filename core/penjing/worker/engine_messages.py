@@ -116,6 +116,18 @@ class WantRecovery(Message, frozen=True, kw_only=True):
     plan: Plan
 
 
+class WantJudgement(Message, frozen=True, kw_only=True):
+    """Judge `plan` without training, or a trained run, on all validation samples → `Judged`.
+
+    It is done in the background, in the order asked, until another `OpenSource` comes.
+    """
+
+    request: int
+    plan: Plan
+    run: str | None = None
+    """The folder that a `train` job wrote."""
+
+
 class Snapshot(Message, frozen=True, kw_only=True):
     """Write what is open into a new folder, for jobs → `SnapshotWritten`."""
 
@@ -318,6 +330,31 @@ class Recovery(Message, frozen=True, kw_only=True):
     total: int
     found: tuple[Recovered, ...] = ()
     """In the order in which they were tried; `planning.recovery.ranked` orders them with their bytes."""
+
+
+class Spread(msgspec.Struct, frozen=True, kw_only=True):
+    """How the weights of a layer are spread."""
+
+    edge: float
+    """Bins reach from -edge to edge, the same for every network of what is open; the outermost hold what is beyond."""
+    counts: tuple[int, ...]
+    """Weights that are not 0, by bin."""
+    zeros: int
+
+
+class Judged(Message, frozen=True, kw_only=True):
+    """What a plan or a run is worth, sample by sample; without data only its weights."""
+
+    request: int
+    accuracy: Accuracy | None = None
+    per_class: tuple[float | None, ...] = ()
+    change: Change | None = None
+    """Against the network as loaded."""
+    weights: dict[str, Spread] = msgspec.field(default_factory=dict)
+    """By layer, after all that was done to it."""
+    refused: str | None = None
+    """Instead of all this: the code of a message, with `values`."""
+    values: dict[str, Value] = msgspec.field(default_factory=dict)
 
 
 class SnapshotWritten(Message, frozen=True, kw_only=True):

@@ -24,6 +24,7 @@ from penjing.worker.engine_messages import (
     DataSummary,
     Failed,
     JobRuns,
+    Judged,
     Learn,
     Learned,
     Logits,
@@ -41,8 +42,10 @@ from penjing.worker.engine_messages import (
     Shutdown,
     Snapshot,
     SnapshotWritten,
+    Spread,
     State,
     Tables,
+    WantJudgement,
     WantLogits,
     WantLook,
     WantRecovery,
@@ -91,6 +94,7 @@ __all__ = [
     "JobPaused",
     "JobProgress",
     "JobRuns",
+    "Judged",
     "Learn",
     "Learned",
     "Logits",
@@ -114,6 +118,7 @@ __all__ = [
     "Snapshot",
     "SnapshotWritten",
     "SplitName",
+    "Spread",
     "State",
     "StopAndKeepBest",
     "Tables",
@@ -121,6 +126,7 @@ __all__ = [
     "ToJob",
     "Trained",
     "Value",
+    "WantJudgement",
     "WantLogits",
     "WantLook",
     "WantRecovery",
@@ -145,6 +151,7 @@ ToEngine = (
     | WantLook
     | Learn
     | WantRecovery
+    | WantJudgement
     | Snapshot
     | JobRuns
     | Shutdown
@@ -163,6 +170,7 @@ FromEngine = (
     | Look
     | Learned
     | Recovery
+    | Judged
     | SnapshotWritten
     | Measured
     | Failed
