@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from penjing.catalogue.metrics import metric
 from penjing.compression.integer_graph import FloatNode, IntegerGraph
 from penjing.compression.lowering import lower
 from penjing.compression.simulation import Predict, simulate, simulate_graph
@@ -51,7 +52,7 @@ TIE = 1e-4
 def plainly(predict: Predict, data: Dataset, split_name: SplitName) -> Outputs:
     """The outputs of any network, without more ado."""
     split = data.split(split_name)
-    return lambda indices: _flat(predict(data.batch(split, indices)))
+    return lambda indices: _flat(predict(*data.inputs(split, indices)))
 
 
 class Evaluator:
@@ -98,6 +99,7 @@ class _Run:
 
     def __init__(self, evaluator: Evaluator, model: Model, on_part: OnPart) -> None:
         self._evaluator = evaluator
+        self._chooses = metric(evaluator.data.metric).is_share
         self._split = evaluator.data.split(evaluator.split_name)
         self._plain = simulate(model)
         self._graph = lower(model) if model.activation_quantizers else _as_it_is(model)
@@ -122,7 +124,7 @@ class _Run:
         for output, values in zip(part.graph.outputs[1:], others, strict=True):
             store.put(output.layer, self._digests[output.layer], indices, values)
         result = torch.from_numpy(first).reshape(len(indices), -1)
-        return self._settled(result, indices) if part.onnx else result
+        return self._settled(result, indices) if part.onnx and self._chooses else result
 
     def _values(self, name: str, known: frozenset[str], indices: Indices) -> Values:
         if name in known:

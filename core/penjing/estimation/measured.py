@@ -6,7 +6,7 @@
 0.75
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from penjing.estimation.interval import effective_samples, wilson
+from penjing.estimation.scoring import Scorer
 from penjing.loading.dataset import Dataset, SplitName
 from penjing.results import Accuracy, OnProgress, Progress, unheard
 
-Predict = Callable[[Tensor], Tensor | tuple[Tensor, ...]]
-"""A network: a batch in its layout to its output (the first one counts if there are several)."""
+Predict = Callable[..., Tensor | tuple[Tensor, ...]]
+"""A network: a batch of each input in its layout to its output (the first one counts if there are several)."""
 Classes = NDArray[np.int64]
 
 
@@ -31,20 +32,22 @@ def measure(
     on_progress: OnProgress = unheard,
     batch_size: int = 256,
 ) -> Accuracy:
-    """Top-1 accuracy on a split, or, where the data tells only that, the agreement with `reference`.
+    """The data's metric on a split, or, where the data tells only that, the agreement with `reference`.
 
     Raises:
         UserError: What the data set says about its batches.
-        ValueError: There are neither labels nor a reference.
+        ValueError: There is neither a truth nor a reference.
     """
-    split = dataset.split(split_name)
-    chosen = predictions(predict, dataset, split_name, on_progress=on_progress, batch_size=batch_size)
-    if dataset.metric == "top1" and split.y is not None:
-        return accuracy_of(chosen == split.y, groups=split.groups, split=split_name)
-    if reference is None:
-        raise ValueError("data without labels needs a reference to agree with")
-    wanted = predictions(reference, dataset, split_name, batch_size=batch_size)
-    return accuracy_of(chosen == wanted, groups=split.groups, metric="agreement", split=split_name)
+    scorer = Scorer(dataset, split_name)
+    if scorer.needs_reference:
+        if reference is None:
+            raise ValueError("data without labels needs a reference to agree with")
+        scorer = Scorer(dataset, split_name, reference=predictions(reference, dataset, split_name))
+    found = [
+        scorer.scores(output, indices)
+        for output, indices in _outputs(predict, dataset, split_name, on_progress, batch_size)
+    ]
+    return scorer.accuracy(np.concatenate(found) if found else np.zeros(0))
 
 
 def predictions(
@@ -56,16 +59,23 @@ def predictions(
     batch_size: int = 256,
 ) -> Classes:
     """The class that `predict` chooses for every sample of a split, int64 [n]."""
-    split = dataset.split(split_name)
-    found: list[Classes] = []
-    done = 0
-    with torch.no_grad():
-        for batch, _ in dataset.batches(split, batch_size):
-            on_progress(Progress(stage="measure", done=done, total=len(split)))
-            found.append(classes_of(predict(batch)))
-            done += len(batch)
-    on_progress(Progress(stage="measure", done=done, total=len(split)))
+    parts = _outputs(predict, dataset, split_name, on_progress, batch_size)
+    found = [classes_of(output) for output, _ in parts]
     return np.concatenate(found) if found else np.zeros(0, np.int64)
+
+
+def _outputs(
+    predict: Predict, dataset: Dataset, split_name: SplitName, on_progress: OnProgress, batch_size: int
+) -> Iterator[tuple[Tensor, Classes]]:
+    """The first output of every batch of a split, in order, and the places in it."""
+    split = dataset.split(split_name)
+    with torch.no_grad():
+        for start in range(0, len(split), batch_size):
+            on_progress(Progress(stage="measure", done=start, total=len(split)))
+            indices = np.arange(start, min(start + batch_size, len(split)))
+            result = predict(*dataset.inputs(split, slice(start, start + batch_size)))
+            yield (result if isinstance(result, Tensor) else result[0]), indices
+    on_progress(Progress(stage="measure", done=len(split), total=len(split)))
 
 
 def classes_of(output: Tensor | tuple[Tensor, ...]) -> Classes:

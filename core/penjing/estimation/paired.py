@@ -31,6 +31,8 @@ WIDTH = 0.8
 GRID = 48
 """Margins of each sign for which the chance of a flip is told; between them it is interpolated."""
 TINY = 1e-9
+FEW = 8
+"""Samples of a stratum whose own variance is not believed alone."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,9 @@ def batches(margins: Vector, sizes: Sequence[int]) -> Iterator[Indices]:
         number += 1
 
 
-def difference(margins: Vector, after: Vector, change: Vector, seen: Seen, place: Indices) -> Difference:
+def difference(
+    margins: Vector, after: Vector, change: Vector, seen: Seen, place: Indices, *, flips: bool = True
+) -> Difference:
     """The mean change of all samples from those seen so far.
 
     The variance of a stratum is that of its seen samples or what the moved margins let expect, whichever is larger;
@@ -89,21 +93,25 @@ def difference(margins: Vector, after: Vector, change: Vector, seen: Seen, place
         change: Of what is averaged, -1, 0 or 1; read only where `seen`.
         seen: Bool [n].
         place: Of `strata`.
+        flips: Whether a change is that of a margin's sign; otherwise it is any number, and unseen samples are expected
+            to vary as all seen ones do where a stratum has shown too few of its own.
     """
-    chances = flip_chances(margins, margins[seen], after[seen] - margins[seen])
+    chances = flip_chances(margins, margins[seen], after[seen] - margins[seen]) if flips else np.zeros(len(margins))
+    common = float(change[seen].var()) if not flips and seen.any() else 0.0
     mean = variance = 0.0
     for number in np.unique(place):
         members = place == number
         known = members & seen
         share, n, count = members.mean(), int(known.sum()), int(members.sum())
         if n == 0:
-            mean, variance = mean, variance + float(share) ** 2
+            mean, variance = mean, variance + float(share) ** 2 * (1.0 if flips else common)
             continue
         own = change[known].astype(np.float64)
         found = float(own.mean())
         mean += float(share) * found
         rest = chances[members & ~seen]
         expected = float((rest * (1 - rest)).mean()) if len(rest) else 0.0
+        expected = common if not flips and n < FEW else expected
         observed = float((own**2).mean()) - found**2
         variance += float(share) ** 2 * max(expected, observed) / n * (1 - n / count)
     return Difference(mean, Z * math.sqrt(variance))

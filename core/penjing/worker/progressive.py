@@ -9,6 +9,7 @@ import dataclasses
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,10 @@ from numpy.typing import NDArray
 from penjing.estimation.evaluator import Outputs
 from penjing.estimation.interval import effective_samples, wilson
 from penjing.estimation.margins import margins_of
-from penjing.estimation.measured import accuracy_of, classes_of
-from penjing.estimation.paired import batches, difference, strata
+from penjing.estimation.measured import classes_of
+from penjing.estimation.paired import Difference, batches, difference, strata
+from penjing.estimation.quality import auc_change
+from penjing.estimation.scoring import Scorer
 from penjing.loading.dataset import Dataset, SplitName
 from penjing.results import Accuracy
 from penjing.worker.change import Change, Count, change_of, confusion_of
@@ -44,20 +47,25 @@ class Baseline:
     truth: Classes
     """[n]: the labels, or without them what it chose."""
     margins: NDArray[np.float64]
-    """[n]: the output of the truth less the largest other one; negative where it is wrong."""
-    groups: Classes | None
-    metric: str
+    """[n]: by how much it is right (`Scorer.margins`); negative where a class is wrong."""
+    scores: NDArray[np.float64]
+    """[n]: of `Scorer.scores`."""
+    scorer: Scorer
 
     @property
     def hits(self) -> Hits:
         """Which samples it gets right."""
-        hits: Hits = self.chosen == self.truth
-        return hits
+        return self.scores > 0
+
+    @property
+    def tells_classes(self) -> bool:
+        """Whether samples are right or wrong."""
+        return self.scorer.metric.is_share
 
     @property
     def accuracy(self) -> Accuracy:
         """On the whole split, as `estimation.measured.measure` says it."""
-        return accuracy_of(self.hits, groups=self.groups, metric=self.metric, split=self.split)
+        return self.scorer.accuracy(self.scores)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -77,58 +85,61 @@ class Standing:
 
 def measure_baseline(outputs: Outputs, data: Dataset, split_name: SplitName) -> Iterator[Standing | Baseline]:
     """A `Standing` after every batch, then the `Baseline`."""
-    split = data.split(split_name)
-    labels = split.y if data.metric == "top1" else None
-    count = len(split)
-    chosen, margins, seen = np.zeros(count, np.int64), np.zeros(count), np.zeros(count, np.bool_)
+    scorer = Scorer(data, split_name)
+    count = len(scorer.split)
+    agrees = scorer.needs_reference
+    labels = None if agrees else scorer.labels
+    chosen, margins, scores = np.zeros(count, np.int64), np.zeros(count), np.zeros(count)
+    seen = np.zeros(count, np.bool_)
     order = np.arange(count) if labels is None else labels
     for indices in spread_batches(order.astype(np.float64)):
         output = outputs(indices)
         chosen[indices] = classes_of(output)
-        margins[indices] = margins_of(output, chosen[indices] if labels is None else labels[indices])
         seen[indices] = True
-        if labels is not None and not seen.all():
-            groups = None if split.groups is None else split.groups[seen]
-            hits = chosen[seen] == labels[seen]
-            accuracy = accuracy_of(hits, groups=groups, metric=data.metric, split=split_name)
+        if agrees:
+            margins[indices], scores[indices] = margins_of(output, chosen[indices]), 1.0
+            continue
+        scores[indices] = scorer.scores(output, indices)
+        margins[indices] = scorer.margins(output, indices, scores[indices])
+        if not seen.all():
+            accuracy = scorer.accuracy(scores[seen], np.flatnonzero(seen))
             yield Standing(accuracy=accuracy, final=False, rest=math.inf)
-    truth = chosen if labels is None else labels
-    found = Baseline(
-        split=split_name, chosen=chosen, truth=truth, margins=margins, groups=split.groups, metric=data.metric
-    )
+    if agrees:
+        scorer = Scorer(data, split_name, reference=chosen)
+    truth = chosen if scorer.labels is None else scorer.labels
+    found = Baseline(split=split_name, chosen=chosen, truth=truth, margins=margins, scores=scores, scorer=scorer)
     yield Standing(
         accuracy=found.accuracy,
         final=True,
         rest=0.0,
-        per_class=per_class(found.hits, found.truth, data),
-        confusion=confusion_of(found.truth, found.chosen),
+        per_class=per_class(found.hits, found.truth, data) if found.tells_classes else (),
+        confusion=confusion_of(found.truth, found.chosen) if found.tells_classes else (),
     )
     yield found
 
 
 def measure_change(outputs: Outputs, data: Dataset, baseline: Baseline, *, full: bool) -> Iterator[Standing]:
     """The accuracy of another network after every batch; the last one of a full measurement is the plain one."""
-    chosen, margins = baseline.chosen.copy(), baseline.margins.copy()
+    chosen, margins, scores = baseline.chosen.copy(), baseline.margins.copy(), baseline.scores.copy()
     seen, place = np.zeros(len(chosen), np.bool_), strata(baseline.margins)
     for indices in batches(baseline.margins, BATCHES):
         output = outputs(indices)
         chosen[indices] = classes_of(output)
-        margins[indices] = margins_of(output, baseline.truth[indices])
+        scores[indices] = baseline.scorer.scores(output, indices)
+        margins[indices] = baseline.scorer.margins(output, indices, scores[indices])
         seen[indices] = True
         if seen.all():
             break
-        found = estimate(baseline, chosen == baseline.truth, margins, seen, place)
+        found = estimate(baseline, scores, margins, seen, place)
         enough = not full and found.rest <= ENOUGH and found.accuracy.n >= LEAST
         yield dataclasses.replace(found, final=enough, change=_change(baseline, chosen, seen, final=enough))
         if enough:
             return
-    hits = chosen == baseline.truth
-    accuracy = accuracy_of(hits, groups=baseline.groups, metric=baseline.metric, split=baseline.split)
     yield Standing(
-        accuracy=accuracy,
+        accuracy=baseline.scorer.accuracy(scores),
         final=True,
         rest=0.0,
-        per_class=per_class(hits, baseline.truth, data),
+        per_class=per_class(scores > 0, baseline.truth, data) if baseline.tells_classes else (),
         change=_change(baseline, chosen, seen, final=True),
     )
 
@@ -139,34 +150,55 @@ def unchanged(baseline: Baseline, data: Dataset) -> Standing:
         accuracy=baseline.accuracy,
         final=True,
         rest=0.0,
-        per_class=per_class(baseline.hits, baseline.truth, data),
+        per_class=per_class(baseline.hits, baseline.truth, data) if baseline.tells_classes else (),
         change=_change(baseline, baseline.chosen, np.ones(len(baseline.chosen), np.bool_), final=True),
     )
 
 
 def estimate(
-    baseline: Baseline, hits: Hits, margins: NDArray[np.float64], seen: NDArray[np.bool_], place: Indices
+    baseline: Baseline, scores: NDArray[Any], margins: NDArray[np.float64], seen: NDArray[np.bool_], place: Indices
 ) -> Standing:
-    """The accuracy on the whole split from the samples `seen`; `hits` and `margins` are read only there.
+    """The accuracy on the whole split from the samples `seen`; `scores` and `margins` are read only there.
 
-    The value is the baseline's plus the mean change. The interval is the one of the whole split, its half-widths added
+    The level is the baseline's plus the mean change. The interval is the one of the whole split, its half-widths added
     in quadrature to that of the rest: variance = Var(whole split) + E Var(drawn from it | whole split).
     """
-    change = hits.astype(np.float64) - baseline.hits
-    found = difference(baseline.margins, margins, change, seen, place)
-    value, rest = min(1.0, max(0.0, float(baseline.hits.mean()) + found.mean)), found.half
-    now = np.where(seen, hits, baseline.hits)
-    worth = float(len(hits)) if baseline.groups is None else effective_samples(now, baseline.groups)
-    low, high = wilson(value, worth)
+    scorer, how = baseline.scorer, baseline.scorer.metric
+    now = np.where(seen, scores, baseline.scores)
+    if how.kind == "rank":
+        abnormal = scorer.measure.positive
+        found = Difference(*auc_change(baseline.scores[seen], np.asarray(scores)[seen], abnormal[seen]))
+        change = found.mean
+    elif how.is_share:
+        found = difference(baseline.margins, margins, now.astype(np.float64) - baseline.hits, seen, place)
+        change = found.mean
+    else:
+        found = difference(baseline.margins, margins, margins - baseline.margins, seen, place, flips=False)
+        change = found.mean
+    measure = scorer.measure
+    level = measure.level_of(baseline.accuracy.value) + change
+    value = how.clamp(measure.value(level))
+    rest = found.half * (measure.scale if how.kind == "error" else 1.0)
+    low, high = _interval(baseline, value, now)
     accuracy = Accuracy(
         value=value,
-        low=max(0.0, value - math.hypot(value - low, rest)),
-        high=min(1.0, value + math.hypot(high - value, rest)),
+        low=how.clamp(value - math.hypot(value - low, rest)),
+        high=how.clamp(value + math.hypot(high - value, rest)),
         n=int(np.count_nonzero(seen)),
-        metric=baseline.metric,
+        metric=how.id,
         split=baseline.split,
     )
-    return Standing(accuracy=accuracy, final=False, rest=rest)
+    return Standing(accuracy=accuracy, final=False, rest=found.half)
+
+
+def _interval(baseline: Baseline, value: float, now: NDArray[Any]) -> tuple[float, float]:
+    """What the whole split itself leaves open around a value."""
+    scorer = baseline.scorer
+    if scorer.metric.is_share:
+        groups = scorer.split.groups
+        return wilson(value, float(len(now)) if groups is None else effective_samples(now > 0, groups))
+    plain = scorer.accuracy(now)
+    return value - (plain.value - plain.low), value + (plain.high - plain.value)
 
 
 def spread_batches(keys: NDArray[np.float64]) -> Iterator[Indices]:
@@ -203,5 +235,7 @@ def _reversed_bits(numbers: Indices, bits: int) -> Indices:
     return result
 
 
-def _change(baseline: Baseline, chosen: Classes, seen: NDArray[np.bool_], *, final: bool) -> Change:
+def _change(baseline: Baseline, chosen: Classes, seen: NDArray[np.bool_], *, final: bool) -> Change | None:
+    if not baseline.tells_classes:
+        return None
     return change_of(baseline.truth, baseline.chosen, chosen, surety=baseline.margins, seen=seen, final=final)

@@ -12,7 +12,8 @@ from penjing.estimation.evaluator import Outputs, plainly
 from penjing.estimation.margins import margins_of
 from penjing.estimation.measured import measure, predictions
 from penjing.estimation.paired import strata
-from penjing.loading.dataset import Dataset
+from penjing.estimation.scoring import Scorer
+from penjing.loading.dataset import Dataset, Split
 from penjing.model.model import Model
 from penjing.worker.progressive import (
     Baseline,
@@ -41,13 +42,18 @@ def synthetic(truth: int, *, count: int, groups: bool = False) -> Baseline:
     """A baseline that is right on the first `truth` of `count` samples of one class."""
     chosen = np.zeros(count, np.int64)
     chosen[truth:] = 1
+    split = Split(
+        x=np.zeros((count, 1), np.float32),
+        y=np.zeros(count, np.int64),
+        groups=np.arange(count) // 10 if groups else None,
+    )
     return Baseline(
         split="val",
         chosen=chosen,
         truth=np.zeros(count, np.int64),
         margins=np.linspace(3, -1, count),
-        groups=np.arange(count) // 10 if groups else None,
-        metric="top1",
+        scores=(chosen == 0).astype(np.float64),
+        scorer=Scorer(Dataset(train=split, val=split, test=split), "val"),
     )
 
 
