@@ -43,7 +43,7 @@ from penjing.worker import jobs
 from penjing.worker.client import Worker
 from penjing.worker.engine_messages import Failed, Measure, Opened, OpenSource, WantSamples
 from penjing.worker.exchange import Exchange
-from penjing.worker.messages import RunJob
+from penjing.worker.messages import JobFailed, RunJob
 from penjing.worker.snapshot import write_snapshot
 from tests.support.networks import NETWORKS
 from tests.support.workers import until
@@ -108,7 +108,7 @@ def spec_of(
     """Builds a network of one layer."""
 
     def made(folder: Path) -> Model:
-        node = NodeSpec(name=name, source_name=name, kind=kind, inputs=(feeds,), attributes=attributes)  # type: ignore[arg-type]
+        node = NodeSpec(name=name, source_name=name, kind=kind, inputs=(feeds,), attributes=attributes)
         entry = NetworkInput(name="x", source_name="x", shape=(1, 3))
         end = NetworkOutput(source_name="y", layer=output, shape=())
         return build(NetworkSpec(inputs=(entry,), nodes=(node,), outputs=(end,)))
@@ -258,7 +258,7 @@ def test_that_a_job_that_lacks_something_says_what(message: RunJob, code: str, t
             pass
 
     told = jobs._end(Control())  # type: ignore[arg-type]
-    assert isinstance(told, jobs.JobFailed) and told.code == code
+    assert isinstance(told, JobFailed) and told.code == code
     assert has_text(code) and has_text(f"{code}.hint")
 
 
