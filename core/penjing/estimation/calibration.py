@@ -4,12 +4,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from penjing.estimation.quality import Measure
+
 Vector = NDArray[np.float64]
 Moves = NDArray[np.float32]
 """[…, aspect, sample]"""
 
-LOGISTIC = 1.702
-"""1 / (1 + exp(-1.702 x)) is within 0.0095 of the normal distribution function."""
+CLASSES = Measure()
 LEAST = 0.02
 """Errors count relative to the loss and this much more: a broken network is not what people look for."""
 TIGHT = 5.0
@@ -18,7 +19,6 @@ STEPS = (2.0, 1.0, 0.5, 0.25)
 FOLDS = 6
 FEWEST = 6
 """Whole plans without which nothing is learned."""
-LEAST_NOISE = 1e-6
 GRID = np.linspace(0.0, 1.0, 21)
 
 
@@ -41,27 +41,28 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
     """95 % of the errors were within spread + error · max(|loss|, least)."""
 
 
-def chances_right(baseline: Vector, moves: Moves, scales: Scales) -> Vector:
-    """The share of samples that are right after the moves, […].
+def chances_right(baseline: Vector, moves: Moves, scales: Scales, measure: Measure = CLASSES) -> Vector:
+    """The level after the moves, of classes the share of samples that are right, […].
 
     Args:
         baseline: Margins before, [samples].
         moves: What to add, […, aspect, samples].
         scales: Of `learned`.
+        measure: How margins become a level.
     """
     total = np.tensordot(moves, np.asarray(scales.factors, np.float32), axes=(-2, 0))
     width = scales.noise * np.sqrt((total.astype(np.float64) ** 2).mean(axis=-1, keepdims=True))
-    places = (baseline + total) / np.maximum(width, LEAST_NOISE)
-    return np.asarray((1 / (1 + np.exp(-np.clip(LOGISTIC * places, -60, 60)))).mean(axis=-1), np.float64)
+    return measure.expected(baseline + total.astype(np.float64), width)
 
 
-def learned(baseline: Vector, moves: Moves, right: Vector) -> Scales:
+def learned(baseline: Vector, moves: Moves, right: Vector, measure: Measure = CLASSES) -> Scales:
     """The scales under which whole plans come out nearest to what they gave; the fewer plans, the nearer to the sum.
 
     Args:
         baseline: Margins before, [samples].
         moves: Of each plan, [plans, aspect, samples].
-        right: The share of samples each plan leaves right, [plans].
+        right: The level of each plan, of classes the share of samples that it leaves right, [plans].
+        measure: How margins become a level.
     """
     values = np.zeros(moves.shape[1] + 1)  # logarithms of factors and noise, beside the plain ones
     plain = Scales()
@@ -72,10 +73,10 @@ def learned(baseline: Vector, moves: Moves, right: Vector) -> Scales:
         return Scales(factors=tuple(np.exp(values[:-1]).tolist()), noise=plain.noise * float(np.exp(values[-1])))
 
     def cost(values: Vector) -> float:
-        error = np.abs(chances_right(baseline, moves, scales(values)) - right)
+        error = np.abs(chances_right(baseline, moves, scales(values), measure) - right)
         return float((error / (LEAST + lost)).sum()) + TIGHT * float((values**2).sum())
 
-    lost = np.maximum((baseline > 0).mean() - right, 0)
+    lost = np.maximum(measure.level(baseline) - right, 0)
     best = cost(values)
     for step in STEPS:
         for _ in range(2):
@@ -89,16 +90,16 @@ def learned(baseline: Vector, moves: Moves, right: Vector) -> Scales:
     return scales(values)
 
 
-def trusted(baseline: Vector, moves: Moves, right: Vector, *, least: float) -> Trust:
+def trusted(baseline: Vector, moves: Moves, right: Vector, *, least: float, measure: Measure = CLASSES) -> Trust:
     """Predicts each plan with scales learned from others, and tells how far that is to be believed."""
-    before = float((baseline > 0).mean())
+    before = measure.level(baseline)
     lost = before - right
     predicted = np.zeros(len(right))
     folds = np.arange(len(right)) % min(FOLDS, max(len(right), 1))
     for fold in np.unique(folds):
         held = folds == fold
-        scales = learned(baseline, moves[~held], right[~held])
-        predicted[held] = before - chances_right(baseline, moves[held], scales)
+        scales = learned(baseline, moves[~held], right[~held], measure)
+        predicted[held] = before - chances_right(baseline, moves[held], scales, measure)
     errors = np.abs(GRID[:, None] * predicted - lost).mean(axis=1)
     weight = float(GRID[int(np.argmin(errors))])
     found = np.abs(weight * predicted - lost)

@@ -5,6 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from penjing.catalogue.metrics import metric
 from penjing.estimation.calibration import FEWEST, Scales, learned, trusted
 from penjing.estimation.predicted import LEAST_LOSS, UNTRIED, Answer, Composer, Predictions
 from penjing.estimation.sensitivity import Aspect, Point, Sensitivity, strength
@@ -32,12 +33,13 @@ def fitted(graph: LayerGraph, known: Sensitivity) -> Predictions:
     if len(joints) >= FEWEST:
         composer = Composer(graph, baseline, answers)
         moves = np.stack([composer.compose(joint.plan)[0] for joint in joints])
-        right = np.array([float((joint.reading.margins > 0).mean()) for joint in joints])
-        scales = learned(baseline, moves, right)
-        found = trusted(baseline, moves, right, least=LEAST_LOSS)
+        right = np.array([known.measure.level(joint.reading.margins) for joint in joints])
+        scales = learned(baseline, moves, right, known.measure)
+        found = trusted(baseline, moves, right, least=LEAST_LOSS, measure=known.measure)
         trust, error, spread = found.weight, found.error, found.spread
     return Predictions(
         baseline=known.baseline.content,
+        measure=known.measure,
         answers=answers,
         scales=scales,
         trust=trust,
@@ -51,7 +53,10 @@ def fitted(graph: LayerGraph, known: Sensitivity) -> Predictions:
 def _answer(layer: str, aspect: Aspect, points: tuple[Point, ...], known: Sensitivity) -> Answer:
     ordered = sorted(points, key=lambda point: strength(aspect, point.level))
     before = known.baseline.margins
-    moved = np.stack([_unshrunk(before, point.reading.margins) - before for point in ordered])
+    heard = [point.reading.margins for point in ordered]
+    if metric(known.measure.metric).is_share:
+        heard = [_unshrunk(before, margins) for margins in heard]
+    moved = np.stack([margins - before for margins in heard])
     return Answer(
         layer=layer,
         aspect=aspect,

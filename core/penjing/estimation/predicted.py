@@ -18,8 +18,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from penjing.catalogue.metrics import metric
 from penjing.estimation.calibration import Scales, chances_right
 from penjing.estimation.interval import wilson
+from penjing.estimation.quality import Measure
 from penjing.estimation.sensitivity import ASPECTS, WHOLE_BITS, Aspect, strength
 from penjing.inspection.selection import decisions
 from penjing.layer_graph import LayerGraph
@@ -55,6 +57,8 @@ class Predictions(msgspec.Struct, frozen=True, kw_only=True):
 
     baseline: bytes
     """float16 [samples]: the margins of the network as loaded."""
+    measure: Measure = Measure()
+    """How margins become the level that is lost."""
     answers: tuple[Answer, ...] = ()
     scales: Scales = Scales()
     trust: float = 0.0
@@ -77,6 +81,7 @@ class _Anchor:
     predicted: float
     """What was predicted to be lost."""
     lost: float
+    """Of the level; so is `half`."""
     half: float
 
 
@@ -145,7 +150,8 @@ class Predictor:
         margins = np.frombuffer(predictions.baseline, "<f2").astype(np.float64)
         self._composer = Composer(graph, margins, predictions.answers)
         self._predictions, self._baseline = predictions, baseline
-        self._right = float((margins > 0).mean()) if len(margins) else 0.0
+        self._measure = predictions.measure
+        self._right = self._measure.level(margins)
         self._anchors: tuple[_Anchor, ...] = ()
         self._measured: tuple[tuple[Plan, Kept | None, Accuracy], ...] = ()
 
@@ -154,8 +160,9 @@ class Predictor:
         other = object.__new__(Predictor)
         other.__dict__.update(self.__dict__)
         moves, sizes, _ = self._composer.compose(plan, kept)
-        half = (measured.high - measured.low) / 2
-        anchor = _Anchor(sizes, self._lost(moves), self._baseline.value - measured.value, half)
+        half = (measured.high - measured.low) / 2 / self._unit
+        lost = self._measure.level_of(self._baseline.value) - self._measure.level_of(measured.value)
+        anchor = _Anchor(sizes, self._lost(moves), lost, half)
         others = [one for one in self._measured if one[0] != plan]
         other._anchors = (*(one for one in self._anchors if not np.array_equal(one.sizes, sizes)), anchor)[
             -MOST_ANCHORS:
@@ -186,21 +193,33 @@ class Predictor:
             apart = known.error * abs(lost - anchor.predicted)
             lost += weight * (anchor.lost - anchor.predicted)
             half = (1 - weight) * half + weight * (apart + anchor.half)
-        value = min(1.0, max(0.0, self._baseline.value - lost))
-        low, high = wilson(value, self._baseline.n)
+        how = metric(self._baseline.metric)
+        value = how.clamp(self._measure.value(self._measure.level_of(self._baseline.value) - lost))
+        if how.is_share:
+            low, high = wilson(value, self._baseline.n)
+        else:
+            low = value - (self._baseline.value - self._baseline.low)
+            high = value + (self._baseline.high - self._baseline.value)
+        half *= self._unit
         return Accuracy(
             value=value,
-            low=max(0.0, value - math.hypot(value - low, half)),
-            high=min(1.0, value + math.hypot(high - value, half)),
+            low=how.clamp(value - math.hypot(value - low, half)),
+            high=how.clamp(value + math.hypot(high - value, half)),
             n=self._baseline.n,
             kind="predicted",
             metric=self._baseline.metric,
             split=self._baseline.split,
         )
 
+    @property
+    def _unit(self) -> float:
+        """Of the metric's value, for one of the level."""
+        return self._measure.scale if metric(self._measure.metric).kind == "error" else 1.0
+
     def _lost(self, moves: NDArray[np.float32]) -> float:
         known = self._predictions
-        return known.trust * (self._right - float(chances_right(self._composer.baseline, moves, known.scales)))
+        left = chances_right(self._composer.baseline, moves, known.scales, self._measure)
+        return known.trust * (self._right - float(left))
 
     def _nearest(self, sizes: Vector) -> tuple[_Anchor, float] | None:
         """The anchor that differs least and how much it counts, 0..1; of equals the newest."""

@@ -52,15 +52,16 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True):
             return auc(np.where(self.positive, margins, -np.asarray(margins)), self.positive)
         return float(np.mean(margins, dtype=np.float64))
 
-    def expected(self, margins: Vector, noise: Vector) -> float:
-        """The level where margins are known up to a normal noise of these standard deviations, [n].
+    def expected(self, margins: Vector, noise: Vector) -> Vector:
+        """The levels of several networks, margins […, n] known up to a normal noise of this deviation, […, 1].
 
         The normal distribution function is that of a logistic one, 1 / (1 + exp(-1.702 x)), within 0.0095.
         """
         if metric(self.metric).is_share:
             places = margins / np.maximum(noise, _LEAST_NOISE)
-            return float((1 / (1 + np.exp(-np.clip(LOGISTIC * places, -60, 60)))).mean())
-        return self.level(margins)
+            return np.asarray((1 / (1 + np.exp(-np.clip(LOGISTIC * places, -60, 60)))).mean(axis=-1), np.float64)
+        levels = [self.level(one) for one in margins.reshape(-1, margins.shape[-1])]
+        return np.array(levels).reshape(margins.shape[:-1])
 
     def value(self, level: float) -> float:
         """The metric's value at a level."""

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from penjing.estimation.quality import Measure
 from penjing.layer_graph import LayerGraph
 from penjing.plan import Override, Plan, Settings
 
@@ -52,13 +53,13 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """What a changed network says on the samples of the curves."""
 
     divergence: float
-    """Mean KL(original ‖ changed) of the outputs' softmax, in nats."""
+    """Mean KL(original ‖ changed) of the outputs' softmax, in nats; of numbers Σ(a - b)² / Σ(b - b̄)²."""
     content: bytes
-    """The truth's output less the largest other one, of every sample: float16, little-endian."""
+    """By how much each sample is right, of classes the truth's output less the largest other one: float16."""
 
     @property
     def margins(self) -> NDArray[np.float64]:
-        """[samples]; above 0 where the network is right."""
+        """[samples]; more is better, above 0 where a class is right."""
         return np.frombuffer(self.content, "<f2").astype(np.float64)
 
 
@@ -90,6 +91,8 @@ class Sensitivity(msgspec.Struct, frozen=True, kw_only=True):
     curves: dict[str, dict[Aspect, tuple[Point, ...]]] = {}
     """By layer (for filters the first producer of a coupled group) and aspect, in ascending order of levels."""
     joints: tuple[Joint, ...] = ()
+    measure: Measure = Measure()
+    """How margins become the level that is lost."""
     done: int = 0
     total: int = 0
     """Probes; the curves are complete when all are done."""
@@ -106,8 +109,8 @@ class Sensitivity(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, joints=(*self.joints, joint), done=self.done + 1)
 
     def lost(self, reading: Reading) -> float:
-        """By how much the share of right samples fell, 0..1; negative if it rose."""
-        return float((self.baseline.margins > 0).mean() - (reading.margins > 0).mean()) if self.samples else 0.0
+        """By how much the level fell, of classes the share of right samples; negative if it rose."""
+        return self.measure.level(self.baseline.margins) - self.measure.level(reading.margins)
 
 
 def probes(graph: LayerGraph) -> list[tuple[str, Aspect, float]]:

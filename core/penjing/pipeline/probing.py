@@ -11,8 +11,8 @@ from torch.nn import functional
 
 from penjing.errors import UserError
 from penjing.estimation.evaluator import Evaluator
-from penjing.estimation.margins import margins_of
 from penjing.estimation.measured import classes_of
+from penjing.estimation.scoring import Scorer
 from penjing.estimation.sensitivity import (
     LARGEST,
     Joint,
@@ -63,7 +63,12 @@ class Prober:
     def nothing(self) -> Sensitivity:
         """What is known before the first probe."""
         listener = self._listener
-        return Sensitivity(samples=listener.samples, baseline=listener.baseline, total=len(self._schedule))
+        return Sensitivity(
+            samples=listener.samples,
+            baseline=listener.baseline,
+            measure=listener.measure,
+            total=len(self._schedule),
+        )
 
     def step(self, known: Sensitivity) -> Sensitivity:
         """What is known after one more probe, the most telling of those that are left; all of it stays the same."""
@@ -83,7 +88,9 @@ class Listener:
     def __init__(self, model: Model, data: Dataset, graph: LayerGraph, on_part: Callable[[], None]) -> None:
         """Listen to the network as loaded, on as many samples as its speed allows."""
         self._model, self._data, self._graph, self._on_part = model, data, graph, on_part
-        self._softmax = any(
+        scorer = Scorer(data, "val")
+        self._tells_classes = scorer.metric.is_share
+        self._softmax = self._tells_classes and any(
             name == model.outputs[0].layer and operator_of(module).kind == "softmax"
             for name, module, _ in model.layers()
         )
@@ -98,9 +105,14 @@ class Listener:
         most = max(LEAST_SAMPLES, min(MOST_SAMPLES, int(SECONDS / max(each, 1e-9))))
         self._indices = _spread(count, most)
         self._said = self._answers(model)
-        labels = data.val.y if data.metric == "top1" else None
-        self._truth = classes_of(self._said) if labels is None else labels[self._indices]
-        self.baseline = reading(0.0, margins_of(self._said, self._truth))
+        if scorer.needs_reference:
+            chosen = np.zeros(count, np.int64)
+            chosen[self._indices] = classes_of(self._said)
+            scorer = Scorer(data, "val", reference=chosen)
+        self._scorer = scorer
+        self.measure = scorer.measure.part(self._indices)
+        """How margins become the level that is lost."""
+        self.baseline = reading(0.0, scorer.margins(self._said, self._indices))
 
     @property
     def samples(self) -> int:
@@ -124,7 +136,8 @@ class Listener:
                 return self.baseline
             return reading(math.inf, np.full(self.samples, -LARGEST))
         said = self._answers(made)
-        return reading(_divergence(self._said, said), margins_of(said, self._truth))
+        distance = _divergence(self._said, said) if self._tells_classes else _apart(self._said, said)
+        return reading(distance, np.nan_to_num(self._scorer.margins(said, self._indices), nan=-LARGEST))
 
     def _answers(self, model: Model) -> Tensor:
         """Logits, or of a softmax the logarithm, float64 [n, outputs]."""
@@ -139,6 +152,13 @@ def _divergence(before: Tensor, after: Tensor) -> float:
     first, second = (functional.log_softmax(values, 1) for values in (before, after))
     found = float((first.exp() * (first - second)).sum(dim=1).mean())
     return max(0.0, found) if math.isfinite(found) else math.inf
+
+
+def _apart(before: Tensor, after: Tensor) -> float:
+    """Σ(after - before)² / Σ(before - mean)²: what changed beside what the answers tell apart."""
+    most = float((before - before.mean(dim=0)).square().sum())
+    found = float((after - before).square().sum()) / max(most, _SMALLEST)
+    return found if math.isfinite(found) else math.inf
 
 
 def _spread(count: int, most: int) -> NDArray[np.int64]:

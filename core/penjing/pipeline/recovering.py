@@ -4,9 +4,12 @@ import math
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from penjing.catalogue.metrics import metric
 from penjing.estimation.gathering import rounding_error
 from penjing.estimation.interval import Z
+from penjing.estimation.quality import Measure, auc_change
 from penjing.estimation.sensitivity import Reading
 from penjing.layer_graph import LayerGraph
 from penjing.model.model import Model
@@ -14,6 +17,9 @@ from penjing.pipeline.probing import Listener
 from penjing.plan import Plan
 from penjing.planning.recovery import Candidate, Recovered, candidates, changed_layers, kept
 
+Vector = NDArray[np.float64]
+
+CLASSES = Measure()
 MOST_LAYERS = 12
 """So many layers at most are taken back one by one; of more, those that lose most of their weights' energy."""
 
@@ -61,24 +67,32 @@ class Recovering:
             self._untried = list(candidates(self._plan, self.layer))
         elif self._untried:
             heard = self._listener.reading(self._untried[0].plan)
-            self.found = (*self.found, recovered(self._untried[0], self._now, heard))
+            self.found = (*self.found, recovered(self._untried[0], self._now, heard, self._listener.measure))
             self._untried = self._untried[1:]
 
 
-def recovered(candidate: Candidate, before: Reading, after: Reading) -> Recovered:
-    """What a candidate gave back; the interval is Bonett & Price's (2012) of a paired difference."""
-    was, now = before.margins > 0, after.margins > 0
-    count = len(was)
+def recovered(candidate: Candidate, before: Reading, after: Reading, measure: Measure = CLASSES) -> Recovered:
+    """What a candidate gave back; of classes the interval is Bonett & Price's (2012) of a paired difference."""
+    gained, half = _gained(before.margins, after.margins, measure)
+    nearer = before.divergence - after.divergence
+    return Recovered(candidate=candidate, gained=gained, half=half, nearer=nearer if math.isfinite(nearer) else 0.0)
+
+
+def _gained(before: Vector, after: Vector, measure: Measure) -> tuple[float, float]:
+    """(by how much the level rose, half-width (95 %))."""
+    how, count = metric(measure.metric), len(before)
+    if how.kind == "rank":
+        sides = np.where(measure.positive, 1.0, -1.0)
+        return auc_change(before * sides, after * sides, measure.positive)
+    if not how.is_share:
+        moved = after - before
+        half = Z * float(moved.std(ddof=1)) / math.sqrt(count) if count > 1 else 1.0
+        return float(moved.mean()) if count else 0.0, half
+    was, now = before > 0, after > 0
     up, down = int(np.count_nonzero(now & ~was)), int(np.count_nonzero(was & ~now))
     share_up, share_down = (up + 1) / (count + 2), (down + 1) / (count + 2)
     variance = (share_up + share_down - (share_up - share_down) ** 2) / (count + 2)
-    nearer = before.divergence - after.divergence
-    return Recovered(
-        candidate=candidate,
-        gained=(up - down) / max(count, 1),
-        half=Z * math.sqrt(variance),
-        nearer=nearer if math.isfinite(nearer) else 0.0,
-    )
+    return (up - down) / max(count, 1), Z * math.sqrt(variance)
 
 
 def suspects(model: Model, graph: LayerGraph, plan: Plan) -> tuple[str, ...]:

@@ -41,7 +41,8 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True):
 
     candidate: Candidate
     gained: float
-    """Share of the samples that are right and were wrong under the plan, less those the other way round."""
+    """Of classes: the share of samples that are right and were wrong under the plan, less those the other way round;
+    of other metrics by how much the level rose (`estimation.quality.Measure`)."""
     half: float
     """Half-width (95 %)."""
     nearer: float
