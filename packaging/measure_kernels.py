@@ -123,7 +123,7 @@ def _built(folder: Path, board: Board, compiler: str, kernels: Sequence[Part]) -
     source.write_text(written, encoding="ascii")
     macros = {"INPUT_SIZE": 4096, "OUTPUT_SIZE": 1024, "ARENA_SIZE": 65536}
     source.with_suffix(".h").write_text(text.header_text("all", macros=macros), encoding="ascii")
-    linked(folder, Code(source=source, macros={}), board, compiler)
+    linked(folder, Code(source=source, macros={}, name=source.stem), board, compiler)
     return folder / "network.elf"
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from penjing.catalogue.methods import methods
 from penjing.devices.profiles import Device
 from penjing.errors import UserError
-from penjing.model.c_kernels.parts import Rounding
+from penjing.model.c_kernels.parts import Kernels, Rounding
 from penjing.model.model import Model
 from penjing.results import ExportedFile
 
@@ -21,6 +21,8 @@ _MODULES = ("c99.writer", "onnx_float", "onnx_qdq", "penjingnet", "pt2")
 _MAX_NAME = 48
 _CARRIERS = {"c99": (".c", ".h")}
 """Formats whose network is more than one file, and how those end."""
+_BESIDE = {"_cmsis_nn.c": "c99-cmsis-nn"}
+"""Files that carry the same network in another way, by ending: what they are told as."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +37,7 @@ class Request:
     samples: tuple[Tensor, ...] = ()
     """Real inputs [n, …], one tensor a network input, for formats that carry samples of their own."""
     rounding: Rounding = "single"
+    kernels: Kernels = "generated"
 
     def path(self, ending: str) -> Path:
         """The file of this export with an ending."""
@@ -74,11 +77,13 @@ def export_model(
     device: Device | None = None,
     samples: Sequence[Tensor] = (),
     rounding: Rounding = "single",
+    kernels: Kernels = "generated",
 ) -> tuple[ExportedFile, ...]:
     """Write one format's files into an existing folder (see `exporting.folder` for the atomic one).
 
     `device` matters where its runtime reads only older files, `samples` where a format carries inputs to try,
-    `rounding` in C: `single` as the screen rounds, `double` as TensorFlow Lite and CMSIS-NN do.
+    `rounding` in C: `single` as the screen rounds, `double` as TensorFlow Lite and CMSIS-NN do; `kernels` in C, too:
+    with `cmsis-nn` a second source calls that library.
 
     Raises:
         UserError: `export.unknown_format`, `export.cannot_write`.
@@ -93,6 +98,7 @@ def export_model(
         device=device,
         samples=tuple(samples),
         rounding=rounding,
+        kernels=kernels,
     )
     try:
         paths = write(request)
@@ -100,12 +106,17 @@ def export_model(
             ExportedFile(
                 path=path.relative_to(folder).as_posix(),
                 bytes=path.stat().st_size,
-                format=path.suffix[1:] if index and path.suffix not in _CARRIERS.get(format, ()) else format,
+                format=_told_as(path, format) if index else format,
             )
             for index, path in enumerate(paths)
         )
     except OSError as error:
         raise UserError("export.cannot_write", folder=folder, detail=error.strerror or error) from error
+
+
+def _told_as(path: Path, format: str) -> str:
+    beside = next((told for ending, told in _BESIDE.items() if path.name.endswith(ending)), None)
+    return beside or (format if path.suffix in _CARRIERS.get(format, ()) else path.suffix[1:])
 
 
 def safe_file_name(name: str) -> str:

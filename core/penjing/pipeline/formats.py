@@ -15,7 +15,7 @@ from penjing.estimation.state import NetworkState
 from penjing.estimation.tensors import tensor_bits
 from penjing.exporting.export import export_model
 from penjing.layer_graph import LayerGraph
-from penjing.model.c_kernels.parts import Rounding
+from penjing.model.c_kernels.parts import Kernels, Rounding
 from penjing.model.model import Model
 from penjing.plan import Plan
 from penjing.results import ExportedFile
@@ -81,6 +81,7 @@ def written(
     device: Device | None,
     samples: Sequence[Tensor],
     rounding: Rounding = "single",
+    kernels: Kernels = "generated",
 ) -> Iterator[tuple[Formats, str, tuple[ExportedFile, ...]]]:
     """Writes format after format; yields the formats as they are by then, the one just written, and its files.
 
@@ -91,7 +92,9 @@ def written(
     while left := [name for name in formats.names if name not in done]:
         name = left[0]
         try:
-            files = export_model(model, folder, format=name, device=device, samples=samples, rounding=rounding)
+            files = export_model(
+                model, folder, format=name, device=device, samples=samples, rounding=rounding, kernels=kernels
+            )
         except UserError as reason:
             if not reason.code.startswith(f"export.{name}_"):
                 raise

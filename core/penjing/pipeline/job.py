@@ -11,17 +11,19 @@ from torch import Tensor
 
 from penjing import assets
 from penjing.compression.simulation import simulate
+from penjing.devices.cores import core_of
 from penjing.devices.profiles import Device
 from penjing.estimation.exact import figures_of
 from penjing.estimation.finished import state_of
 from penjing.estimation.measured import measure
+from penjing.exporting.c99.cmsis_nn import scratch_bytes
 from penjing.exporting.folder import new_folder
 from penjing.exporting.penjingnet import write_reference
 from penjing.exporting.samples import random_inputs, write_samples
 from penjing.inspection.graph import layer_graph
 from penjing.layer_graph import LayerGraph
 from penjing.loading.dataset import Dataset
-from penjing.model.c_kernels.parts import Rounding
+from penjing.model.c_kernels.parts import Kernels, Rounding
 from penjing.model.model import Model
 from penjing.pipeline.formats import checked_early, chosen, written
 from penjing.pipeline.problems import problems_of
@@ -60,6 +62,8 @@ class Job:
     training: bool = True
     rounding: Rounding = "single"
     """Of exported C: as the screen rounds, or `double` as TensorFlow Lite and CMSIS-NN do."""
+    kernels: Kernels = "generated"
+    """Of exported C: its own alone, or with `cmsis-nn` a second source, too, that calls that library."""
     checkpoints: Path | None = None
     """As in `run_plan`."""
     finished: Finished | None = None
@@ -93,7 +97,15 @@ def compress_job(job: Job, folder: Path, *, on_progress: OnProgress = unheard) -
         files: list[ExportedFile] = []
         predicted: dict[str, int] = {}
         shown = _sample_inputs(finished.model, job.data)
-        steps = written(formats, finished.model, temporary, device=job.device, samples=shown, rounding=job.rounding)
+        steps = written(
+            formats,
+            finished.model,
+            temporary,
+            device=job.device,
+            samples=shown,
+            rounding=job.rounding,
+            kernels=job.kernels,
+        )
         for index, (formats, name, made) in enumerate(steps):
             files.extend(made)
             expected = figures_of(finished.graph, state, device=job.device, format=name).file_bytes
@@ -128,7 +140,9 @@ def compress_job(job: Job, folder: Path, *, on_progress: OnProgress = unheard) -
         result = RunResult(
             baseline=_with(figures_of(graph, device=job.device, format=baseline_format), before),
             compressed=_with(
-                figures_of(finished.graph, state, device=job.device, format=formats.names[0]),
+                _with_scratch(
+                    figures_of(finished.graph, state, device=job.device, format=formats.names[0]), finished.model, job
+                ),
                 after,
             ),
             plan_hash=plan.hash,
@@ -217,6 +231,14 @@ def _sample_inputs(model: Model, data: Dataset | None) -> tuple[Tensor, ...]:
     return (data.batch(data.test, slice(0, SAMPLES)),)
 
 
+def _with_scratch(figures: Figures, model: Model, job: Job) -> Figures:
+    """Figures with the RAM that CMSIS-NN works in, where the device's C calls it."""
+    if job.kernels != "cmsis-nn" or job.device is None or not job.device.brings_c or figures.ram_bytes is None:
+        return figures
+    scratch = scratch_bytes(model, job.rounding, core_of(job.device))
+    return msgspec.structs.replace(figures, ram_bytes=figures.ram_bytes + scratch)
+
+
 def _with(figures: Figures, accuracy: Accuracy | None) -> Figures:
     return msgspec.structs.replace(figures, accuracy=accuracy)
 
@@ -243,4 +265,5 @@ def _report(folder: Path, job: Job, plan: Plan, finished: Finished, result: RunR
         formats=tuple(file.format for file in result.files),
         training=job.training,
         rounding=job.rounding,
+        kernels=job.kernels,
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from penjing.catalogue.methods import methods
 from penjing.devices.profiles import Device
-from penjing.model.c_kernels.parts import Rounding
+from penjing.model.c_kernels.parts import Kernels, Rounding
 
 FILE = "reproduce.py"
 SAMPLE_PREFIX = "sample:"
@@ -45,6 +45,7 @@ def main():
         formats=FORMATS,
         training={training},
         rounding={rounding},
+        kernels={kernels},
     )
     result = compress_job(job, Path(sys.argv[1] if len(sys.argv) > 1 else f"{{HERE}}-again"))
     for file in result.files:
@@ -67,6 +68,7 @@ def write_script(
     formats: tuple[str, ...],
     training: bool,
     rounding: Rounding = "single",
+    kernels: Kernels = "generated",
 ) -> Path:
     """Write the script; sources become paths relative to it, and every value a literal that cannot be code."""
     path = folder / FILE
@@ -77,6 +79,7 @@ def write_script(
         "formats": ascii(tuple(name for name in formats if name in methods("format"))),
         "training": ascii(training),
         "rounding": ascii(rounding),
+        "kernels": ascii(kernels),
     }
     path.write_text(_SCRIPT.format(**values), encoding="utf-8")
     return path

@@ -17,7 +17,7 @@ from penjing.compression.simulation import trace
 from penjing.errors import UserError
 from penjing.exporting.c99.program import program_of
 from penjing.model.model import Model, Quantizer
-from penjing.verification.c99.code import read_code
+from penjing.verification.c99.code import Code
 from penjing.verification.c99.tapped import tapped
 from penjing.verification.c99.tools import ToolMissing
 from penjing.verification.comparison import ABSOLUTE, MOST_TIES, RELATIVE
@@ -37,8 +37,8 @@ class Divergence:
 
 def first_divergence(model: Model, path: Path, inputs: Sequence[Tensor], trial: Trial) -> Divergence | None:
     """The first layer, in execution order, whose values differ; None where the format does not show them."""
-    if trial.runtime.answer is not None:
-        return _first_in_c(model, path, inputs, trial.runtime)
+    if trial.runtime.code is not None:
+        return _first_in_c(model, trial.runtime.code, inputs, trial.runtime)
     if path.suffix != ".onnx":
         return None
     screen = trace(model, *inputs) if trial.promise == "screen" else _float_values(model, inputs)
@@ -57,12 +57,12 @@ def first_divergence(model: Model, path: Path, inputs: Sequence[Tensor], trial: 
     return None
 
 
-def _first_in_c(model: Model, path: Path, inputs: Sequence[Tensor], runtime: Runtime) -> Divergence | None:
+def _first_in_c(model: Model, code: Code, inputs: Sequence[Tensor], runtime: Runtime) -> Divergence | None:
     """In exported C every code counts."""
     try:
         program = program_of(model)
         with tempfile.TemporaryDirectory(prefix="penjing-") as folder:
-            found = tapped(read_code(path), program, Path(folder))
+            found = tapped(code, program, Path(folder))
             if found is None:
                 return None
             assert runtime.answer is not None

@@ -43,7 +43,7 @@ def unknown_core_rung(device: Device | None, files: Sequence[ExportedFile], text
 
 def linked_rungs(trials: Sequence[Trial], predicted: Mapping[str, int], texts: Texts) -> Iterator[Rung]:
     """Flash and RAM of every core on which the code ran, against the estimate; nothing where there was none."""
-    ran = [trial.runtime for trial in trials if trial.runtime.board is not None]
+    ran = [trial.runtime for trial in trials if trial.runtime.board is not None and trial.format == C99]
     boards = [one.board for one in ran if one.board is not None and one.board.counts is not None]
     # Code that rounds twice is another: its size is not what the estimate counts.
     counted = boards if all(one.rounding == "single" for one in ran) else []

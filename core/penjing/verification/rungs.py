@@ -50,7 +50,7 @@ class Seen:
 def parity_rung(trial: Trial, trials: Sequence[Trial], divergence: Divergence | None, texts: Texts) -> Rung:
     """Whether one file in one runtime computes what was promised, and where it does not."""
     if trial.missing is not None:
-        told = texts("tool_missing", tool=trial.missing.tool, packages=trial.missing.packages)
+        told = texts(trial.missing.told, tool=trial.missing.tool, packages=trial.missing.packages)
         return Rung(name=trial.title, passed=None, detail=told)
     if trial.error is not None:
         return Rung(name=trial.title, passed=False, detail=texts("not_run", error=trial.error))

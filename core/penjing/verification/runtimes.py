@@ -12,6 +12,7 @@ from torch import Tensor
 from penjing.compression.integer import run as run_reference
 from penjing.compression.lowering import lower
 from penjing.compression.simulation import simulate
+from penjing.exporting.c99.cmsis_nn import FORMAT as CMSIS_NN
 from penjing.loading.penjingnet import read_penjingnet
 from penjing.model.c_kernels.parts import Rounding
 from penjing.model.model import Model
@@ -19,8 +20,11 @@ from penjing.verification.c99.board import SAMPLES, BoardRun
 from penjing.verification.c99.boards import BOARDS
 from penjing.verification.c99.code import Answer, Code, read_code
 from penjing.verification.c99.host import host_answer
+from penjing.verification.c99.tools import ARM
 
 C99 = "c99"
+CMSIS_NN_CORE = "cortex-m4"
+"""Where CMSIS-NN is tried for a device with another core than Arm's."""
 REFERENCE_SAMPLES = 64
 """numpy's integers are slow; the compiled code runs on all of the test data."""
 
@@ -40,8 +44,10 @@ class Runtime:
     """Its result may differ from an unoptimised one's only by the runtime's own doing."""
     limit: int | None = None
     """It is too slow for more samples than this."""
+    code: Code | None = None
+    """Exported C …"""
     answer: Callable[[Code], Answer] | None = None
-    """How it runs any other C."""
+    """… and how any other is run like it."""
     rounding: Rounding = "single"
     """With `double` its results are not the screen's, but those of the integer reference that rounds so."""
     board: BoardRun | None = None
@@ -111,23 +117,31 @@ def open_c99(path: Path, cores: Sequence[str] = ()) -> tuple[Runtime, ...]:
     code = read_code(path)
     limit = None if code.rounding == "single" else REFERENCE_SAMPLES
     run = _c_run(code, host_answer(code))
-    found = [
-        Runtime(variant="host compiler", run=run, answer=host_answer, limit=limit, rounding=code.rounding),
-    ]
-    for core in cores:
-        on = BoardRun(board=BOARDS[core])
-        run = _c_run(code, on.answer(code))
-        found.append(
-            Runtime(
-                variant=on.board.title,
-                run=run,
-                limit=SAMPLES,
-                answer=on.answer,
-                board=on,
-                rounding=code.rounding,
-            )
-        )
-    return tuple(found)
+    host = Runtime(variant="host compiler", run=run, code=code, answer=host_answer, limit=limit, rounding=code.rounding)
+    return (host, *(_on_board(code, core) for core in cores))
+
+
+def open_cmsis_nn(path: Path, cores: Sequence[str] = ()) -> tuple[Runtime, ...]:
+    """The source that calls CMSIS-NN on emulated Arm cores, with the library that the user has given.
+
+    Without one the answer raises `ToolMissing`.
+    """
+    code = read_code(path, calls_cmsis_nn=True)
+    on = [core for core in cores if BOARDS[core].compiler == ARM] or [CMSIS_NN_CORE]
+    return tuple(_on_board(code, core) for core in on)
+
+
+def _on_board(code: Code, core: str) -> Runtime:
+    run = BoardRun(board=BOARDS[core])
+    return Runtime(
+        variant=run.board.title,
+        run=_c_run(code, run.answer(code)),
+        limit=SAMPLES,
+        code=code,
+        answer=run.answer,
+        board=run,
+        rounding=code.rounding,
+    )
 
 
 def _c_run(code: Code, answer: Answer) -> Run:
@@ -168,6 +182,7 @@ def running(predict: Callable[..., Any]) -> Run:
 FORMATS: Mapping[str, Format] = {
     "onnx-int8": Format(promise="screen", integers=True, open=open_onnx),
     C99: Format(promise="screen", integers=True, exact=True, open=open_c99),
+    CMSIS_NN: Format(promise="screen", integers=True, exact=True, open=open_cmsis_nn),
     "penjingnet": Format(promise="screen", integers=False, open=open_penjingnet),
     "onnx": Format(promise="float", integers=False, open=open_onnx),
     "pt2": Format(promise="float", integers=False, open=open_pt2),
@@ -179,6 +194,7 @@ def opener(cores: Sequence[str]) -> OpenFile:
     """The ways to run a file that was written just now, or whose hash says so; C on these emulated cores, too."""
 
     def open_file(format: str, path: Path) -> tuple[Runtime, ...]:
-        return open_c99(path, cores) if format == C99 else FORMATS[format].open(path)
+        of_cores = {C99: open_c99, CMSIS_NN: open_cmsis_nn}.get(format)
+        return FORMATS[format].open(path) if of_cores is None else of_cores(path, cores)
 
     return open_file

@@ -14,7 +14,7 @@ from penjing.verification.comparison import Comparison
 from penjing.verification.divergence import Divergence, first_divergence
 from penjing.verification.linked import ladder, linked_rungs, unknown_core_rung
 from penjing.verification.rungs import Seen, Texts, accuracy_rung, bytes_rung, parity_rung
-from penjing.verification.runtimes import FORMATS, OpenFile, opener, reference, rows
+from penjing.verification.runtimes import C99, FORMATS, OpenFile, opener, reference, rows
 from penjing.verification.trial import Trial, excused
 from penjing.verification.truth import Batch, Truth, truth_of_model
 
@@ -131,7 +131,7 @@ def _open(
             # Whatever a runtime raises, it means that the file cannot be run: that is the finding.
             rungs.append(Rung(name=f"{file.format}: opens", passed=False, detail=texts("not_opened", error=error)))
             continue
-        if FORMATS[file.format].exact and truth.model is not None:
+        if file.format == C99 and truth.model is not None:
             runtimes = (reference(truth.model), *runtimes)
         for runtime in runtimes:
             compared = Comparison(steps=steps)

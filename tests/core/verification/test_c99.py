@@ -20,6 +20,7 @@ from penjing.verification.linked import estimates
 from penjing.verification.runtimes import opener
 from penjing.verification.verify import verify_files
 from tests.core.exporting.test_c99 import two_ended
+from tests.support.c99 import CMSIS_NN
 from tests.support.calibration import quantized
 from tests.support.networks import NETWORKS
 
@@ -131,6 +132,30 @@ def test_that_code_that_rounds_twice_is_held_against_the_reference_that_does(tmp
     header = tmp_path / files[1].path
     header.write_text(header.read_text().replace('"double"', '"single"'))
     assert rung(verify_files(model, files, tmp_path, None), "c99: host compiler").passed is False
+
+
+def test_that_calls_of_cmsis_nn_are_tried_with_the_library_that_a_person_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = quantized(NETWORKS["residual"](0))
+    files = export_model(model, tmp_path, format="c99", kernels="cmsis-nn")
+    monkeypatch.delenv("PENJING_CMSIS_NN", raising=False)
+    verdict = verify_files(model, files, tmp_path, None)
+    missing = rung(verdict, "c99-cmsis-nn: Cortex-M4")
+    assert verdict.passed and missing.passed is None and "PENJING_CMSIS_NN" in missing.detail
+    monkeypatch.setenv("PENJING_CMSIS_NN", str(CMSIS_NN))
+    tried = rung(verify_files(model, files, tmp_path, None), "c99-cmsis-nn: Cortex-M4")
+    if shutil.which("arm-none-eabi-gcc") and shutil.which("qemu-system-arm"):
+        assert tried.passed and "instructions" in tried.detail
+    # A wrong constant of that source alone fails its rung alone, and its layer is named.
+    source = tmp_path / "model_c99" / "model_cmsis_nn.c"
+    text = source.read_text()
+    start = text.index("{\n    ", text.index("_bias[")) + len("{\n    ")
+    source.write_text(text[:start] + f"{1 << 20:11d}" + text[start + 11 :])
+    verdict = verify_files(model, files, tmp_path, None)
+    wrong = rung(verdict, "c99-cmsis-nn: Cortex-M4")
+    assert rung(verdict, "c99: host compiler").passed
+    assert wrong.passed is None or (wrong.passed is False and verdict.first_divergent_layer is not None)
 
 
 def test_that_a_divergence_is_not_made_up_where_calls_are_missing(tmp_path: Path) -> None:

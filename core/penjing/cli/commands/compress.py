@@ -30,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"{', '.join(methods('format'))}",
     )
     add_rounding(parser)
+    add_kernels(parser)
     parser.add_argument("--distill", action="store_true", help="append distillation to the plan's pipeline")
     parser.add_argument("--epochs", type=int, metavar="N", help="instead of the plan's epochs")
     parser.add_argument("--seed", type=int, metavar="S", help="instead of the plan's seed")
@@ -42,6 +43,17 @@ def add_rounding(parser: argparse.ArgumentParser) -> None:
         choices=("single", "double"),
         default="single",
         help="of exported C: single as the screen rounds (default), double as TensorFlow Lite and CMSIS-NN do",
+    )
+
+
+def add_kernels(parser: argparse.ArgumentParser) -> None:
+    """--kernels."""
+    parser.add_argument(
+        "--kernels",
+        choices=("generated", "cmsis-nn"),
+        default="generated",
+        help="of exported C: its own (default), or beside them a second source with calls of CMSIS-NN where it "
+        "computes the same; tried if the variable PENJING_CMSIS_NN tells the library's folder",
     )
 
 
@@ -73,6 +85,7 @@ def run_job(arguments: argparse.Namespace, terminal: Terminal, plan: Plan, *, tr
                 formats=tuple(dict.fromkeys(arguments.format or ())),
                 training=training,
                 rounding=arguments.rounding,
+                kernels=arguments.kernels,
                 language=terminal.language,
             ),
             Path(arguments.output),

@@ -3,7 +3,7 @@
 import argparse
 
 from penjing.catalogue.methods import methods
-from penjing.cli.commands.compress import add_output, add_rounding, run_job
+from penjing.cli.commands.compress import add_kernels, add_output, add_rounding, run_job
 from penjing.cli.sources import add_device, add_model, add_plan, open_plan
 from penjing.cli.terminal import Terminal
 
@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"{', '.join(methods('format'))}",
     )
     add_rounding(parser)
+    add_kernels(parser)
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:

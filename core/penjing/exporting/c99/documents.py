@@ -1,9 +1,11 @@
 """What stands beside the C: how to build it and how to use it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from penjing.exporting.c99.cmsis_nn import ENDING, is_taken, scratch_of
 from penjing.exporting.c99.program import CPort, Program
-from penjing.model.c_kernels.parts import Rounding
+from penjing.model.c_kernels.parts import Kernels, Rounding
+from penjing.model.c_kernels.text import c_comment
 
 _ROUNDING = {
     "single": "once, half to even, as the screen and ONNX Runtime's int8 kernels round",
@@ -11,8 +13,12 @@ _ROUNDING = {
 }
 
 
-def build_text(name: str) -> str:
-    """`CMakeLists.txt`."""
+_SINGLE = "-DCMSIS_NN_USE_SINGLE_ROUNDING"
+
+
+def build_text(name: str, has_calls: bool, rounding: Rounding) -> str:
+    """`CMakeLists.txt`; `has_calls`: there is a second source that calls CMSIS-NN."""
+    library = _library(name, rounding) if has_calls else f"add_library({name} STATIC {name}.c)\n"
     return f"""cmake_minimum_required(VERSION 3.10)
 project({name} C)
 set(CMAKE_C_STANDARD 99)
@@ -22,8 +28,7 @@ if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE RelWithDebInfo)
 endif()
 
-add_library({name} STATIC {name}.c)
-target_include_directories({name} PUBLIC ${{CMAKE_CURRENT_SOURCE_DIR}})
+{library}target_include_directories({name} PUBLIC ${{CMAKE_CURRENT_SOURCE_DIR}})
 
 add_executable({name}_example main.c)
 target_link_libraries({name}_example PRIVATE {name})
@@ -33,9 +38,41 @@ add_test(NAME samples COMMAND {name}_example ${{CMAKE_CURRENT_SOURCE_DIR}}/sampl
 """
 
 
-def readme_text(program: Program, name: str, rounding: Rounding) -> str:
-    """`README.md`."""
+def _library(name: str, rounding: Rounding) -> str:
+    """The library with CMSIS-NN's calls, where its folder is given: all that the calls need is built along."""
+    define = "CMSIS_NN_USE_SINGLE_ROUNDING" if rounding == "single" else ""
+    return f"""
+# CMSIS-NN's own folder, with Include/ and Source/ in it; for early versions the folder of cmsis_compiler.h, too.
+set(CMSIS_NN_DIR "" CACHE PATH "Where CMSIS-NN lies: the network calls it")
+set(CMSIS_CORE_DIR "" CACHE PATH "Where cmsis_compiler.h lies")
+if(CMSIS_NN_DIR)
+  add_library({name} STATIC {name}{ENDING}.c)
+  file(GLOB CMSIS_NN_SOURCES "${{CMSIS_NN_DIR}}/Source/ConvolutionFunctions/*.c"
+    "${{CMSIS_NN_DIR}}/Source/NNSupportFunctions/*.c" "${{CMSIS_NN_DIR}}/Source/PoolingFunctions/*.c"
+    "${{CMSIS_NN_DIR}}/Source/BasicMathFunctions/*.c")
+  list(FILTER CMSIS_NN_SOURCES EXCLUDE REGEX "_f(16|32)\\.c$")
+  add_library({name}_cmsis_nn STATIC ${{CMSIS_NN_SOURCES}})
+  set_target_properties({name}_cmsis_nn PROPERTIES C_STANDARD 11 C_EXTENSIONS ON)
+  target_include_directories({name}_cmsis_nn SYSTEM PUBLIC "${{CMSIS_NN_DIR}}/Include" ${{CMSIS_CORE_DIR}})
+  target_compile_definitions({name}_cmsis_nn PUBLIC {define})
+  target_link_libraries({name} PRIVATE {name}_cmsis_nn)
+else()
+  add_library({name} STATIC {name}.c)
+endif()
+"""
+
+
+def readme_text(
+    program: Program,
+    name: str,
+    rounding: Rounding,
+    kernels: Kernels = "generated",
+    calling: Program | None = None,
+    source_names: Mapping[str, str] | None = None,
+) -> str:
+    """`README.md`; `calling` is the program of the second source, where there is one."""
     upper = name.upper()
+    calls = "" if kernels == "generated" else _calls(name, rounding, calling, source_names or {})
     several = _several(program, upper)
     return f"""# {name}: a network as C99
 
@@ -64,7 +101,40 @@ what the network must compute. To try them:
 ```
 cc -std=c99 -O2 -o {name}_example main.c {name}.c && ./{name}_example samples
 ```
+{calls}"""
+
+
+def _calls(name: str, rounding: Rounding, calling: Program | None, source_names: Mapping[str, str]) -> str:
+    """How to use CMSIS-NN, and which layers do."""
+    if calling is None:
+        return "\n## CMSIS-NN\n\nIt computes none of these layers bit for bit, so no source calls it.\n"
+    scratch, nodes = scratch_of(calling), [node for node in calling.nodes if node.steps]
+    by, own = (
+        [_named(node.node.layers, source_names) for node in nodes if is_taken(node) is wanted]
+        for wanted in (True, False)
+    )
+    flag = f"with `{_SINGLE}`" if rounding == "single" else f"without `{_SINGLE}`"
+    return f"""
+## With CMSIS-NN
+
+`{name}{ENDING}.c` is the same network, bit for bit, with calls of CMSIS-NN 4 or later, which is not part of this
+folder. Compile it instead of `{name}.c`, with CMSIS-NN's `Include` in the path, and link the library; both must be
+built {flag}, which the source checks. Or give its folder to CMake:
+
+```
+cmake -DCMSIS_NN_DIR=/path/to/CMSIS-NN -B build && cmake --build build
+```
+
+- CMSIS-NN: {"; ".join(by)}.
+- Own kernels: {"; ".join(own) or "no layer"}. CMSIS-NN has no function that is sure to give the same results.
+- RAM: {scratch.other} bytes more, in which CMSIS-NN works ({scratch.vectors} with vector instructions, as on a
+  Cortex-M55; {scratch.arm_compiler} with Arm's compiler). A version that needs more computes nothing.
+- Flash: {calling.const_size} bytes of constants, plus the code of CMSIS-NN.
 """
+
+
+def _named(layers: Sequence[str], source_names: Mapping[str, str]) -> str:
+    return ", ".join(c_comment(source_names.get(layer, layer)) for layer in layers)
 
 
 def _size(ports: Sequence[CPort]) -> int:

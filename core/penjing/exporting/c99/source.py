@@ -8,8 +8,10 @@ from penjing.model.c_kernels.parts import Rounding
 from penjing.model.operators.c_steps import CStep
 
 
-def source_of(program: Program, name: str, source_names: Mapping[str, str], *, rounding: Rounding = "single") -> str:
-    """`NAME.c`."""
+def source_of(
+    program: Program, name: str, source_names: Mapping[str, str], *, rounding: Rounding = "single", before: str = ""
+) -> str:
+    """`NAME.c`; `before` stands above the kernels."""
     nodes: list[str] = []
     calls: list[str] = []
     kernels: set[str] = set()
@@ -49,6 +51,7 @@ def source_of(program: Program, name: str, source_names: Mapping[str, str], *, r
         entry="".join(entries),
         output="".join(results),
         rounding=rounding,
+        before=before,
     )
 
 

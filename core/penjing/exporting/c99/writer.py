@@ -4,12 +4,14 @@
 >>> export_model(quantized, folder, format="c99")    # doctest: +SKIP
 """
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from penjing.exporting.c99.cmsis_nn import ENDING, scratch_of, with_cmsis_nn
 from penjing.exporting.c99.documents import build_text, readme_text
 from penjing.exporting.c99.program import program_of
 from penjing.exporting.c99.samples import COUNT, write_code_samples
@@ -17,20 +19,33 @@ from penjing.exporting.c99.source import header_of, source_of
 from penjing.exporting.export import Request, register
 from penjing.exporting.samples import random_inputs
 from penjing.model.c_kernels import text
-from penjing.model.c_kernels.parts import Rounding
+from penjing.model.c_kernels.parts import Kernels, Rounding
 from penjing.model.model import Model
 
 
 @register("c99")
 def write_c99(request: Request) -> tuple[Path, ...]:
-    """NAME_c99/: NAME.c, NAME.h, main.c, CMakeLists.txt, README.md, samples/."""
+    """NAME_c99/: NAME.c, NAME.h, main.c, CMakeLists.txt, README.md, samples/, and NAME_cmsis_nn.c if asked for."""
     name = text.program_name(request.name)
     folder = request.path("_c99")
-    return write_program(request.model, folder, name, inputs=request.samples, rounding=request.rounding)
+    return write_program(
+        request.model,
+        folder,
+        name,
+        inputs=request.samples,
+        rounding=request.rounding,
+        kernels=request.kernels,
+    )
 
 
 def write_program(
-    model: Model, folder: Path, name: str, *, inputs: Sequence[Tensor] = (), rounding: Rounding = "single"
+    model: Model,
+    folder: Path,
+    name: str,
+    *,
+    inputs: Sequence[Tensor] = (),
+    rounding: Rounding = "single",
+    kernels: Kernels = "generated",
 ) -> tuple[Path, ...]:
     """The files of a network under the identifier `name`, the one that carries it first.
 
@@ -40,19 +55,24 @@ def write_program(
         name: A C identifier.
         inputs: Real inputs [n, …] for the samples, one tensor a network input; random ones fill up to 16.
         rounding: `single` rounds as the screen does; `double` as TensorFlow Lite and CMSIS-NN do.
+        kernels: With `cmsis-nn` a second source stands beside the first, unless that library can take no layer.
 
     Raises:
         UserError: What `program_of` says.
     """
     program = program_of(model)
+    calling = with_cmsis_nn(program, rounding) if kernels == "cmsis-nn" else None
     folder.mkdir(exist_ok=True)
     written = {
         f"{name}.c": source_of(program, name, model.source_names, rounding=rounding),
         f"{name}.h": header_of(program, name, rounding=rounding),
         "main.c": text.example_text(name),
-        "CMakeLists.txt": build_text(name),
-        "README.md": readme_text(program, name, rounding),
+        "CMakeLists.txt": build_text(name, calling is not None, rounding),
+        "README.md": readme_text(program, name, rounding, kernels, calling, model.source_names),
     }
+    if calling is not None:
+        before = text.scratch_text(**dataclasses.asdict(scratch_of(calling)))
+        written[f"{name}{ENDING}.c"] = source_of(calling, name, model.source_names, rounding=rounding, before=before)
     for file, content in written.items():
         (folder / file).write_bytes(content.encode("ascii"))
     samples = write_code_samples(folder / "samples", program, _sixteen(model, inputs), rounding=rounding)

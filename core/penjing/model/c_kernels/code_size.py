@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from penjing.model.c_kernels.parts import PARTS, STRUCTS, parts
+from penjing.model.c_kernels.parts import PARTS, fields_of, parts
 
 FILE = Path(__file__).with_name("code_size.json")
 WORD = 4
@@ -44,9 +44,8 @@ def run_bytes(core: str, reads: Iterable[int]) -> int:
 
 def struct_bytes(kernel: str) -> int:
     """Bytes of the parameters of one call."""
-    struct = PARTS[kernel].struct
-    assert struct is not None
-    return WORD * _WORDS.get(struct, len(STRUCTS[struct]))
+    struct, fields = fields_of(kernel)
+    return WORD * _WORDS.get(struct, len(fields))
 
 
 def compiler(core: str) -> str:

@@ -14,6 +14,8 @@ from importlib.resources import files
 from typing import Literal
 
 Rounding = Literal["single", "double"]
+Kernels = Literal["generated", "cmsis-nn"]
+"""What computes exported C: its own kernels alone, or beside them a second source that calls CMSIS-NN where it can."""
 
 STORED_BITS = (2, 4, 8)
 """Widths in which weights are stored; others take the next."""
@@ -27,6 +29,11 @@ _POOL = (
     "multiplier shift per_window in_h in_w channels out_h out_w k_h k_w "
     "stride_h stride_w pad_h pad_w dilation_h dilation_w in_zero out_zero low high"
 )
+_LAYER = (
+    "weights bias multiplier shift in_h in_w in_c out_h out_w out_c k_h k_w "
+    "stride_h stride_w pad_h pad_w dilation_h dilation_w in_zero out_zero low high"
+)
+_CMSIS_POOL = "in_h in_w channels out_h out_w k_h k_w stride_h stride_w pad_h pad_w low high"
 STRUCTS: Mapping[str, tuple[str, ...]] = {
     "conv": tuple(_CONV.split()),
     "pool": tuple(_POOL.split()),
@@ -67,6 +74,9 @@ STRUCTS: Mapping[str, tuple[str, ...]] = {
     "softmax": tuple(["table", "rows", "classes", "out_zero", "low", "high"]),
     "move": ("extent", "stride"),
     "pad": tuple(["mode", "in_h", "in_w", "in_c", "out_h", "out_w", "out_c", "top", "left", "front", "zero"]),
+    "cmsis_layer": tuple(_LAYER.split()),
+    "cmsis_pool": tuple(_CMSIS_POOL.split()),
+    "cmsis_product": tuple(["multiplier", "shift", "count", "a_zero", "b_zero", "out_zero", "low", "high"]),
 }
 """Fields of every struct, in the order of the C."""
 
@@ -149,6 +159,21 @@ def _table() -> Mapping[str, Part]:
 
 
 PARTS = _table()
+"""Our own kernels and what they need."""
+_NEEDS = ("cmsis_nn", "cmsis_layer")
+CMSIS_NN: Mapping[str, Part] = {
+    part.name: part
+    for part in (
+        Part(name="cmsis_nn", file="cmsis_nn_@ROUNDING@"),
+        Part(name="cmsis_layer", file="cmsis_layer"),
+        Part(name="cmsis_conv", file="cmsis_conv", needs=_NEEDS, struct="cmsis_layer"),
+        Part(name="cmsis_depthwise", file="cmsis_depthwise", needs=_NEEDS, struct="cmsis_layer"),
+        Part(name="cmsis_max_pool", file="cmsis_max_pool", needs=("cmsis_nn",), struct="cmsis_pool"),
+        Part(name="cmsis_multiply", file="cmsis_multiply", needs=("cmsis_nn",), struct="cmsis_product"),
+    )
+}
+"""Calls of CMSIS-NN; whoever compiles them brings the library."""
+_EVERY: Mapping[str, Part] = {**CMSIS_NN, **PARTS}
 
 
 def parts(kernels: Iterable[str]) -> tuple[Part, ...]:
@@ -159,8 +184,15 @@ def parts(kernels: Iterable[str]) -> tuple[Part, ...]:
         name = open_.pop()
         if name not in wanted:
             wanted.add(name)
-            open_.extend(PARTS[name].needs)
-    return tuple(part for name, part in PARTS.items() if name in wanted)
+            open_.extend(_EVERY[name].needs)
+    return tuple(part for name, part in _EVERY.items() if name in wanted)
+
+
+def fields_of(kernel: str) -> tuple[str, tuple[str, ...]]:
+    """The struct that a kernel takes, and its fields in the order of the C."""
+    struct = _EVERY[kernel].struct
+    assert struct is not None
+    return struct, STRUCTS[struct]
 
 
 def stored_width(bits: int) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from penjing.verification.c99 import cmsis_nn
 from penjing.verification.c99.boards import FLAGS, Board
 from penjing.verification.c99.code import Answer, Code
 from penjing.verification.c99.host import filled
@@ -76,11 +77,14 @@ def linked(folder: Path, code: Code, board: Board, compiler: str) -> None:
         text = filled(text, code, FLASH=hex(board.flash), RAM=hex(board.ram), **sizes)
         (folder / file).write_text(text, encoding="ascii")
     options = [*board.flags, *FLAGS, f"-I{code.source.parent.resolve()}"]
+    options += cmsis_nn.options(code.rounding) if code.calls_cmsis_nn else []
     if "-ffreestanding" in board.flags:
         (folder / "string.h").write_text(_STRING_H, encoding="ascii")
         options += ["-I."]
     call([compiler, *options, "-c", code.source.resolve(), "-o", "network.o"], folder)
     # Its memcpy must not become a call of memcpy.
     call([compiler, *options, "-fno-tree-loop-distribute-patterns", "-c", "board.c", "-o", "board.o"], folder)
-    objects = ("board.o", "network.o")
+    objects = ["board.o", "network.o"]
+    if code.calls_cmsis_nn:
+        objects.append(cmsis_nn.archived(folder, compiler, [*board.flags, *FLAGS[1:]], code.rounding))
     call([compiler, *board.flags, "-nostdlib", "-T", "board.ld", *objects, "-lgcc", "-o", "network.elf"], folder)

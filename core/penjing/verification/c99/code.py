@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from penjing.compression.integer_graph import Codes
+from penjing.exporting.c99.cmsis_nn import ENDING
 from penjing.exporting.c99.samples import stored
 from penjing.model.c_kernels.parts import Rounding
 
@@ -27,11 +28,14 @@ class Code:
 
     source: Path
     macros: Mapping[str, str]
+    name: str
+    """The identifier of the network."""
+    calls_cmsis_nn: bool = False
 
     @property
-    def name(self) -> str:
-        """The identifier of the network."""
-        return self.source.stem
+    def header(self) -> Path:
+        """Its header."""
+        return self.source.with_name(f"{self.name}.h")
 
     @property
     def rounding(self) -> Rounding:
@@ -82,10 +86,12 @@ class Code:
         return Codes(scale=scale, zero_point=self.number(f"{side}_ZERO_POINT"), bits=8)
 
 
-def read_code(source: Path) -> Code:
-    """The C beside whose source its header lies.
+def read_code(source: Path, *, calls_cmsis_nn: bool = False) -> Code:
+    """The C beside whose source its header lies; a source that calls CMSIS-NN has an ending of its own.
 
     Raises:
         OSError: A file is missing.
     """
-    return Code(source=source, macros=dict(_MACRO.findall(source.with_suffix(".h").read_text(encoding="utf-8"))))
+    name = source.stem.removesuffix(ENDING) if calls_cmsis_nn else source.stem
+    header = source.with_name(f"{name}.h").read_text(encoding="utf-8")
+    return Code(source=source, macros=dict(_MACRO.findall(header)), name=name, calls_cmsis_nn=calls_cmsis_nn)

@@ -65,9 +65,9 @@ def tapped(code: Code, program: Program, folder: Path) -> Tapped | None:
     total = sum(placed.result.count for placed in nodes) + code.number("OUTPUT_SIZE")
     size = f"{upper}_OUTPUT_SIZE"
     body = re.sub(rf"\b{size}\b", str(code.number("OUTPUT_SIZE")), body)
-    header = code.source.with_suffix(".h").read_text(encoding="ascii")
+    header = code.header.read_text(encoding="ascii")
     header = re.sub(rf"^#define {size} .*$", f"#define {size} ({total})", header, flags=re.MULTILINE)
     path = folder / code.source.name
     path.write_text(head + body, encoding="ascii")
-    path.with_suffix(".h").write_text(header, encoding="ascii")
-    return Tapped(code=read_code(path), nodes=tuple(nodes))
+    (folder / code.header.name).write_text(header, encoding="ascii")
+    return Tapped(code=read_code(path, calls_cmsis_nn=code.calls_cmsis_nn), nodes=tuple(nodes))

@@ -21,9 +21,11 @@ _PACKAGES = {
 class ToolMissing(Exception):  # noqa: N818 (it is no error: the rung says what to install)
     """A rung cannot be climbed on this machine."""
 
-    def __init__(self, tool: str, packages: str) -> None:
+    def __init__(self, tool: str, packages: str, *, told: str = "tool_missing") -> None:
         super().__init__(tool)
         self.tool, self.packages = tool, packages
+        self.told = told
+        """The message that says how to get it."""
 
 
 def tool(names: tuple[str, ...]) -> str:
