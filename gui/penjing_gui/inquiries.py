@@ -18,6 +18,7 @@ Question = (
     | type[wire.WantSamples]
     | type[wire.WantLogits]
     | type[wire.WantLook]
+    | type[wire.WantJudgement]
 )
 
 

@@ -1,63 +1,72 @@
-"""How plans that were measured in full judge the samples: by class, which flipped, what is taken for what."""
+"""How plans and runs judge the samples: by class, which flipped, what is taken for what, and their weights."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from penjing.plan import Plan
-from penjing.worker.change import Change
-from penjing.worker.messages import FromWorker, Measured
+from penjing.worker.messages import FromWorker, Judged
 
 if TYPE_CHECKING:
+    from penjing.plan import Plan
+    from penjing.project.values import Run
     from penjing_gui.session import Session
 
 _MOST = 256
-"""Plans that are remembered; the oldest go first."""
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """Of one plan, without training."""
-
-    per_class: tuple[float | None, ...]
-    change: Change
+"""Judgements that are remembered; the oldest go first."""
 
 
 class Judgements(QObject):
-    """Remembers what the engine said of each plan, as long as the same network and data are open."""
+    """Asks the engine, each but once, and remembers as long as the same network and data are open."""
 
     changed = Signal()
 
     def __init__(self, session: "Session") -> None:
         super().__init__(session)
         self._session = session
-        self._known: dict[str, Judgement] = {}
+        self._known: dict[str, Judged] = {}
+        self._asked: dict[int, str] = {}
         session.engine.received.connect(self._hear)
+        session.engine.restarted.connect(self._ask_again)
         session.opened.connect(self._forget)
         session.closed.connect(self._forget)
 
-    def of(self, plan: Plan) -> Judgement | None:
-        """None where nobody has measured it in full."""
-        return self._known.get(plan.hash)
+    def of(self, plan: "Plan", run: "Run | None" = None) -> Judged | None:
+        """None where it has not been judged yet; a run that was trained is more than its plan."""
+        return self._known.get(_key(plan, run))
+
+    def want(self, plan: "Plan", run: "Run | None" = None) -> None:
+        """Have it judged if it is not; `changed` says when."""
+        key = _key(plan, run)
+        if key in self._known or key in self._asked.values():
+            return
+        folder = str(self._session.projects.run_folder(run.id)) if run is not None and run.has_network else None
+        self._asked[self._session.request_judgement(plan, folder)] = key
 
     @property
-    def known(self) -> Mapping[str, Judgement]:
-        """By plan hash."""
+    def known(self) -> Mapping[str, Judged]:
+        """By hash of a plan, or id of a trained run."""
         return self._known
 
+    def _ask_again(self, _: object = None) -> None:
+        """What the engine was asked went with it."""
+        self._asked = {}
+        self.changed.emit()
+
     def _forget(self) -> None:
-        self._known = {}
+        self._known, self._asked = {}, {}
         self.changed.emit()
 
     def _hear(self, message: FromWorker) -> None:
-        session = self._session
-        if not isinstance(message, Measured) or not message.final or message.change is None or not message.per_class:
+        if not isinstance(message, Judged):
             return
-        trained = session.run is not None and session.run.has_network
-        if message.generation == session.measured_generation and session.accuracy_is_current and not trained:
-            self._known[session.plan.hash] = Judgement(message.per_class, message.change)
+        key = self._asked.pop(message.request, None)
+        if key is not None:
+            self._known[key] = message
             while len(self._known) > _MOST:
                 del self._known[next(iter(self._known))]
             self.changed.emit()
+
+
+def _key(plan: "Plan", run: "Run | None") -> str:
+    return run.id if run is not None and run.has_network else plan.hash

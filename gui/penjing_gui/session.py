@@ -247,6 +247,10 @@ class Session(SessionState):
         """Ask where the network as loaded and the plan look in an example; `look_received` brings it."""
         return self._inquiries.ask(wire.WantLook, index=index, method=method, split=split)
 
+    def request_judgement(self, plan: Plan, run: str | None) -> int:
+        """Ask how a plan, or the trained run of a folder, judges all validation samples; `judgements` hears it."""
+        return self._inquiries.ask(wire.WantJudgement, plan=plan, run=run)
+
     def save_project(self, path: str | Path) -> bool:
         """Write the project; whether it could be written (a notice says why not)."""
         return self.projects.save(Path(path))

@@ -4,56 +4,83 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QHeaderView, QLabel, QSplitter, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QComboBox,
+    QHeaderView,
+    QLabel,
+    QSplitter,
+    QStackedWidget,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
 
-from penjing.plan import Plan, Settings
-from penjing.worker.messages import Saliency
+from penjing.plan import Plan
+from penjing.worker.messages import Change, Judged
 from penjing_gui import words
 from penjing_gui.controls.identity import identify
 from penjing_gui.item_models.runs import AS_LOADED, Row
-from penjing_gui.judgements import Judgement
-from penjing_gui.layer_view import LayerView, Predictions, view
-from penjing_gui.learn.worked_quantization import symmetric
+from penjing_gui.pages.flips_table import FlipsTable
+from penjing_gui.plots.confusions import Confusion, Confusions
 from penjing_gui.plots.overlay import Overlay
 from penjing_gui.run_words import differences
 from penjing_gui.theme import SPACE
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from penjing.project.values import Run
     from penjing_gui.session import Session
 
 _MOST_RUNS = 12
 _MOST_CLASSES = 40
 _MOST_CONFUSED = 5
-
-Values = NDArray[np.float64]
+_SOON = 300
+"""Milliseconds without a change after which what is compared is judged: sliders move the row `now` many times."""
 
 
 class ComparePanel(QWidget):
-    """A column for each run that is selected above."""
+    """A column for each run that is selected above; beside it the runs' weights, confusions or flipped samples."""
 
     def __init__(self, session: "Session", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
         self._rows: tuple[Row, ...] = ()
         self._plans: Mapping[str, Plan] = {}
-        self._asked: tuple[int, str] | None = None
-        self._weights: tuple[str, Values] | None = None
         self._stale = False
-        self.hint = QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True)
+        self._soon = QTimer(self, singleShot=True, interval=_SOON)
+        self._soon.timeout.connect(self._ask)
+        self.hint = identify(QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True), "compare.hint")
         self.hint.setProperty("muted", True)
         self.table = identify(QTableWidget(), "compare.table", self.tr("Runs side by side"))
         self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.table.setWordWrap(True)
         self.table.setTabKeyNavigation(False)
-        self.plot = identify(Overlay(), "compare.weights", self.tr("Weights of the layer, run by run"))
+        self.view = identify(QComboBox(), "compare.view", self.tr("What is compared"))
+        self.weights = identify(Overlay(), "plot.compareWeights", self.tr("Weights of the layer, run by run"))
+        self.confusions = identify(Confusions(), "plot.confusions", self.tr("Which class is taken for which"))
+        self.flips = FlipsTable(session)
+        self.stack = QStackedWidget()
+        for widget, title in (
+            (self.flips, self.tr("Flipped samples")),
+            (self.confusions, self.tr("Confusion")),
+            (self.weights, self.tr("Weights of the layer")),
+        ):
+            self.stack.addWidget(widget)
+            self.view.addItem(title)
+        right = QWidget()
+        column = QVBoxLayout(right)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.view, 0, Qt.AlignmentFlag.AlignLeft)
+        column.addWidget(self.stack, 1)
         self._splitter = splitter = QSplitter(Qt.Orientation.Horizontal, childrenCollapsible=False)
         splitter.addWidget(self.table)
-        splitter.addWidget(self.plot)
-        splitter.setStretchFactor(0, 3)
-        splitter.setStretchFactor(1, 2)
+        splitter.addWidget(right)
+        splitter.setStretchFactor(0, 1)
+        splitter.setStretchFactor(1, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, SPACE // 2, 0, 0)
         layout.addWidget(self.hint)
@@ -61,7 +88,7 @@ class ComparePanel(QWidget):
         layout.addStretch()
         session.judgements.changed.connect(self._refresh)
         session.selection_changed.connect(self._refresh)
-        session.saliency_received.connect(self._take)
+        self.view.currentIndexChanged.connect(self.stack.setCurrentIndex)
 
     def show_rows(self, rows: Sequence[Row], plans: Mapping[str, Plan]) -> None:
         """Compare these; `plans` by id of row, the network as loaded has none."""
@@ -91,18 +118,30 @@ class ComparePanel(QWidget):
             self.table.clear()
             self.table.setRowCount(0)
             self.table.setColumnCount(0)
-            self.plot.show_values(())
             self._splitter.hide()
             return
         self._splitter.show()
-        missing = any(self._judgement(row) is None for row in self._rows if row.id != AS_LOADED)
-        self.hint.setText(
-            self.tr("Classes and flipped samples are told of plans that were measured in full: apply one, press F5.")
-            if missing
-            else self.tr("Flipped: judged otherwise than by the network as loaded.")
-        )
+        self.hint.setText(self._said())
         self._fill(list(self._lines()))
         self._draw()
+        if any(self._judgement(row) is None for row in self._rows):
+            self._soon.start()
+
+    def _ask(self) -> None:
+        if self.isVisible():
+            for row in self._rows:
+                self._session.judgements.want(self._plans[row.id], self._run(row))
+
+    def _said(self) -> str:
+        judged = [self._judgement(row) for row in self._rows]
+        refused = [one for one in judged if one is not None and one.refused is not None]
+        if refused:
+            return self._session.texts.of(refused[0].refused or "", **refused[0].values)
+        if None in judged:
+            return self.tr("The engine judges the samples of {count} runs…").format(count=judged.count(None))
+        if self._session.data is None:
+            return self.tr("Without data only figures, plans and weights can be compared.")
+        return self.tr("Flipped: judged otherwise than by the network as loaded; on all validation samples.")
 
     def _fill(self, lines: list[tuple[str, list[str]]]) -> None:
         self.table.clear()
@@ -139,32 +178,37 @@ class ComparePanel(QWidget):
 
     def _judged(self) -> Iterator[tuple[str, list[str]]]:
         judged = [self._judgement(row) for row in self._rows]
-        if not any(judged):
+        if not any(one is not None and one.change is not None for one in judged):
             return
         yield self.tr("Flipped"), [self._flipped(one) for one in judged]
         data = self._session.data
         classes = () if data is None else data.classes
-        baseline = self._session.baseline_per_class
         for number, name in enumerate(classes[:_MOST_CLASSES]):
-            cells = []
-            for row, one in zip(self._rows, judged, strict=True):
-                shares = baseline if row.id == AS_LOADED else () if one is None else one.per_class
-                cells.append(words.percent(shares[number] if number < len(shares) else None))
+            shares = [() if one is None else one.per_class for one in judged]
+            cells = [words.percent(known[number] if number < len(known) else None) for known in shares]
             yield self.tr("Class {name}").format(name=name), cells
         yield self.tr("Taken for"), [self._confused(one, classes) for one in judged]
 
-    def _judgement(self, row: Row) -> Judgement | None:
-        return None if row.id == AS_LOADED else self._session.judgements.of(self._plans[row.id])
+    def _run(self, row: Row) -> "Run | None":
+        return next((run for run in self._session.runs if run.id == row.id), None)
 
-    def _flipped(self, one: Judgement | None) -> str:
-        if one is None:
+    def _judgement(self, row: Row) -> Judged | None:
+        return self._session.judgements.of(self._plans[row.id], self._run(row))
+
+    def _changes(self) -> list[tuple[str, Change]]:
+        """By name of the runs that are judged."""
+        judged = ((row.name, self._judgement(row)) for row in self._rows)
+        return [(name, one.change) for name, one in judged if one is not None and one.change is not None]
+
+    def _flipped(self, one: Judged | None) -> str:
+        if one is None or one.change is None:
             return words.UNKNOWN
         told = one.change
         said = self.tr("{lost} lost, {gained} gained, p = {p:.2g}")
         return said.format(lost=told.lost, gained=told.gained, p=told.p_value)
 
-    def _confused(self, one: Judgement | None, classes: Sequence[str]) -> str:
-        if one is None:
+    def _confused(self, one: Judged | None, classes: Sequence[str]) -> str:
+        if one is None or one.change is None:
             return words.UNKNOWN
         wrong = sorted(
             (count for count in one.change.confusion if count.truth != count.chosen), key=lambda count: -count.samples
@@ -177,42 +221,28 @@ class ComparePanel(QWidget):
         return "\n".join(told) or self.tr("nothing")
 
     def _draw(self) -> None:
-        session = self._session
+        session, changes = self._session, self._changes()
+        classes = () if session.data is None else session.data.classes
+        as_loaded = {row.name for row in self._rows if row.id == AS_LOADED}
+        self.flips.show_runs([(name, change) for name, change in changes if name not in as_loaded], classes)
+        cells = [one for _, change in changes for one in change.confusion]
+        size = max([len(classes), 1, *(1 + max(one.truth, one.chosen) for one in cells)])
+        self.confusions.name_axes(self.tr("taken for"), self.tr("truth"))
+        tip = self.tr("{name}: {truth} taken for {chosen}, {count} of {of} samples")
+        self.confusions.show_confusions(
+            [Confusion(name=name, counts=_matrix(change, size)) for name, change in changes], classes, tip
+        )
         layer = session.layer
-        if layer is None or session.graph is None:
-            return
-        if self._weights is None or self._weights[0] != layer:
-            self._asked = session.request_saliency(layer, None), layer
-            self.plot.show_values(())
-            return
-        what = self.tr("weights of {layer} under each plan, before repair and training")
-        self.plot.name_axes(what.format(layer=layer), self.tr("count"))
-        made = Predictions(session.graph, session.tables)
-        known = session.graph.by_name[layer]
-        named = []
-        for row in self._rows:
-            plan = self._plans[row.id]
-            try:
-                scores = session.tables.sorted_scores(layer, plan.settings(layer).criterion)
-            except KeyError:
-                scores = None
-            seen = view(known, plan, made.of(plan), ordered=scores)
-            named.append((row.name, weights_under(self._weights[1], seen, plan.settings(layer))))
-        self.plot.show_values(named)
-
-    def _take(self, message: Saliency, values: NDArray[np.float32]) -> None:
-        if self._asked is not None and message.request == self._asked[0]:
-            self._weights = self._asked[1], np.asarray(values, dtype=np.float64)
-            self._asked = None
-            self._refresh()
+        named = ((row.name, self._judgement(row)) for row in self._rows)
+        known = ((name, one.weights.get(layer or "")) for name, one in named if one is not None)
+        spreads = [(name, spread) for name, spread in known if spread is not None]
+        self.weights.name_axes(self.tr("weights of {layer} that are not 0").format(layer=layer), self.tr("count"))
+        edge = spreads[0][1].edge if spreads else 1.0
+        self.weights.show_counts(edge, [(name, spread.counts) for name, spread in spreads])
 
 
-def weights_under(weights: Values, seen: LayerView, settings: Settings) -> Values:
-    """The weights [out, in · kernel] that a plan leaves of a layer, flat: filters cut, zeros by |w| < θ, rounded."""
-    kept = weights[~seen.cut] if len(seen.cut) == len(weights) else weights
-    if seen.threshold is not None and settings.criterion == "magnitude":
-        kept = np.where(np.abs(kept) < seen.threshold, 0, kept)
-    if settings.weight_bits <= 8 and kept.size:
-        kept = symmetric(kept, settings.weight_bits, axis=1 if settings.granularity == "per_channel" else None)[2]
-    result: Values = kept.ravel()
-    return result
+def _matrix(change: Change, size: int) -> "NDArray[np.int64]":
+    counts = np.zeros((size, size), np.int64)
+    for cell in change.confusion:
+        counts[cell.truth, cell.chosen] = cell.samples
+    return counts

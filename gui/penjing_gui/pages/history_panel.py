@@ -95,8 +95,8 @@ class HistoryPanel(QWidget):
 
     @property
     def selected(self) -> tuple[str, ...]:
-        """Ids of the runs that are selected here."""
-        known = {run.id for run in self._session.runs}
+        """Ids of the runs that are selected here; the network as loaded is one of them."""
+        known = {AS_LOADED, *(run.id for run in self._session.runs)}
         return tuple(id for item in self.tree.selectedItems() if (id := item.data(0, _ID)) in known)
 
     def _items(self) -> list[QTreeWidgetItem]:

@@ -2,16 +2,27 @@
 
 from collections.abc import Callable
 
-import numpy as np
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton, QTableWidget, QTabWidget, QTreeWidget, QTreeWidgetItem
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import (
+    QComboBox,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QTableWidget,
+    QTabWidget,
+    QTreeWidget,
+    QTreeWidgetItem,
+)
 from pytestqt.qtbot import QtBot
 
-from penjing.plan import Plan, Settings
-from penjing_gui.layer_view import LayerView
+from penjing.plan import Plan
+from penjing.worker.change import Change, Flip
 from penjing_gui.main_window import MainWindow
-from penjing_gui.pages.compare_panel import weights_under
+from penjing_gui.pages.flips_table import MOST, Flipped, FlipsTable, flipped
 from penjing_gui.pages.history_panel import HistoryPanel
+from penjing_gui.plots.confusions import Confusions
+from penjing_gui.plots.overlay import Overlay
 from tests.gui.conftest import Recorder
 from tests.support.hands import choose_tab, click, find, press
 
@@ -72,10 +83,11 @@ def test_that_runs_are_kept_named_pinned_branched_and_taken_away(
     assert session.runs == before
 
 
-def test_that_runs_are_compared_with_their_plans_classes_and_flips(
-    qtbot: QtBot, window: MainWindow, patience: int
+def test_that_any_runs_are_compared_sample_by_sample_without_being_measured_first(
+    qtbot: QtBot, window: MainWindow, record: Callable[..., Recorder], patience: int
 ) -> None:
     session = window.session
+    heard = record(session)
     with qtbot.waitSignal(session.opened, timeout=patience):
         click(find(window, "start.sample.digits"))
     qtbot.waitUntil(lambda: session.accuracy_is_current, timeout=patience)
@@ -83,45 +95,74 @@ def test_that_runs_are_compared_with_their_plans_classes_and_flips(
     lower = find(window, "tradeoffs.lower", QTabWidget)
     choose_tab(lower, "History")
     tree = find(window, "history.tree", QTreeWidget)
-    for bits in (8, 2):
-        session.edit(Plan().with_defaults(weight_bits=bits, activation_bits=8), "bits")
-        qtbot.waitUntil(lambda: session.accuracy_is_current, timeout=patience)
-        session.measure_all()
-        qtbot.waitUntil(lambda: session.judgements.of(session.plan) is not None, timeout=patience)
+    plans = [Plan().with_defaults(weight_bits=bits, activation_bits=8) for bits in (8, 2)]
+    for plan in plans:
+        session.edit(plan, "bits")
         click(find(window, "history.keep", QPushButton))
     panel = window.findChild(HistoryPanel)
     tree.clearSelection()
-    for name in ("Kept 1", "Kept 2"):
+    for name in ("as loaded", "Kept 1", "Kept 2"):
         _items(tree)[name].setSelected(True)
-    assert len(panel.selected) == 2
+    assert len(panel.selected) == 3
     choose_tab(lower, "Compare")
+    qtbot.waitUntil(lambda: all(session.judgements.of(plan) for plan in (Plan(), *plans)), timeout=patience)
     table = find(window, "compare.table", QTableWidget)
     rows = {table.verticalHeaderItem(row).text(): row for row in range(table.rowCount())}
-    assert [table.horizontalHeaderItem(column).text() for column in range(2)] == ["Kept 1", "Kept 2"]
+    assert [table.horizontalHeaderItem(column).text() for column in range(3)] == ["as loaded", "Kept 1", "Kept 2"]
 
     def cells(name: str) -> list[str]:
-        return [table.item(rows[name], column).text() for column in range(2)]
+        return [table.item(rows[name], column).text() for column in range(3)]
 
-    assert "8 bits" in cells("fc1")[0] and "2 bits" in cells("fc1")[1]
-    lost = [session.judgements.of(run.plan).change.lost for run in session.runs]  # type: ignore[union-attr]
-    assert [text.startswith(f"{count} lost") for text, count in zip(cells("Flipped"), lost, strict=True)] == [True] * 2
-    shares = [session.judgements.of(run.plan).per_class[0] for run in session.runs]  # type: ignore[union-attr]
+    assert "8 bits" in cells("fc1")[1] and "2 bits" in cells("fc1")[2]
+    judged = [session.judgements.of(plan) for plan in (Plan(), *plans)]
+    changes = [one.change for one in judged if one is not None and one.change is not None]
+    assert [text.split(" lost")[0] for text in cells("Flipped")] == [str(one.lost) for one in changes]
+    assert changes[0].lost == 0 < changes[2].lost
+    shares = [one.per_class[0] for one in judged if one is not None]
     told = [f"{100 * share:.1f} %" for share in shares if share is not None]
     assert cells(f"Class {session.data.classes[0]}") == told  # type: ignore[union-attr]
-    hint = next(label for label in lower.currentWidget().findChildren(QLabel) if label.property("muted"))
-    assert hint.text().startswith("Flipped")
+    assert find(window, "compare.hint", QLabel).text().startswith("Flipped")
+    _look_closer(qtbot, window, changes[1:], patience)
+    heard.no_errors()
 
 
-def test_that_the_weights_of_a_plan_are_cut_zeroed_and_rounded() -> None:
-    weights = np.array([[0.2, -0.1, 0.5], [0.3, 0.7, -0.2], [-0.4, 0.1, 0.6]])
-    seen = LayerView(
-        layer=None,
-        settings=Settings(),
-        threshold=0.3,
-        zeroed=4,
-        left=9,
-        cut=np.array([False, False, True]),  # type: ignore[arg-type]
-    )
-    # METHODS §5 without its last filter: θ = 0.3, then 4 bits with S = 0.5/7 and 0.7/7.
-    found = weights_under(weights, seen, Settings(weight_bits=4))
-    np.testing.assert_allclose(found, [0, 0, 0.5, 0.3, 0.7, 0], atol=1e-12)
+def _look_closer(qtbot: QtBot, window: MainWindow, changes: list[Change], patience: int) -> None:
+    """The flipped samples with their pictures, the confusions, the weights."""
+    view = find(window, "compare.view", QComboBox)
+    flips = find(window, "compare.flips", FlipsTable)
+    assert flips.isVisible() and flips.columnCount() == 5
+    named = {flip.sample for change in changes for flip in change.flips}
+    shown = {int(flips.item(row, 0).text()) for row in range(flips.rowCount())}
+    assert shown <= named and len(shown) == min(MOST, len(named))
+    qtbot.waitUntil(lambda: not flips.item(0, 0).icon().isNull(), timeout=patience)
+    first = next(flip for flip in changes[1].flips if str(flip.sample) == flips.item(0, 0).text())
+    classes = window.session.data.classes  # type: ignore[union-attr]
+    mark = "✓" if first.now == first.truth else "✕"
+    assert flips.item(0, 4).text() == f"{mark} {classes[first.now]}"
+
+    view.setFocus()
+    press(view, Qt.Key.Key_Down)
+    plot = find(window, "plot.confusions", Confusions)
+    assert plot.isVisible()
+    cell = next(one for one in changes[1].confusion if one.truth != one.chosen)
+    # The third matrix stands right of the other two, each as wide as its classes and a gap.
+    at = QPointF(2 * 10 * 1.12 + cell.chosen + 0.5, cell.truth + 0.5)
+    place = plot.mapFromScene(plot.getPlotItem().vb.mapViewToScene(at))
+    QTest.mouseMove(window.windowHandle(), plot.viewport().mapTo(window, place))
+    said = f"Kept 2: {classes[cell.truth]} taken for {classes[cell.chosen]}, {cell.samples} of "
+    qtbot.waitUntil(lambda: plot.toolTip().startswith(said), timeout=5000)
+
+    press(view, Qt.Key.Key_Down)
+    weights = find(window, "plot.compareWeights", Overlay)
+    assert weights.isVisible() and len(weights.listDataItems()) == 3
+
+
+def test_that_samples_are_ordered_by_how_many_runs_flip_them_and_unknown_ones_stay_open() -> None:
+    def change(*flips: tuple[int, int, int, int], lost: int) -> Change:
+        named = tuple(Flip(sample=a, truth=b, before=c, now=d) for a, b, c, d in flips)
+        return Change(seen=9, lost=lost, gained=0, moved=0, p_value=1.0, flips=named)
+
+    both, more = change((4, 1, 1, 2), (5, 0, 0, 3), lost=2), change((5, 0, 0, 1), lost=2)
+    # The second run lost one more than it names: whether sample 4 is it, nobody knows.
+    assert flipped([both, more]) == (Flipped(5, 0, 0, (3, 1)), Flipped(4, 1, 1, (2, None)))
+    assert flipped([both, change(lost=0)])[0] == Flipped(4, 1, 1, (2, 1))
