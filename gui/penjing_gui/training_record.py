@@ -11,6 +11,8 @@ from penjing_gui.session import Session
 TRAINING = ("finetune", "qat", "distill", "train")
 """Stages in which something is learnt."""
 MOST_POINTS = 2000
+_NO_LOSSES = ("epoch", "lr", "val_accuracy")
+"""What is told along with the losses."""
 
 
 class TrainingRecord(QObject):
@@ -71,7 +73,7 @@ class TrainingRecord(QObject):
             self._stage, self._before = job.stage, self._steps[-1] if self._steps else 0.0
         at = self._before + job.done
         if not self._steps or at > self._steps[-1]:
-            self._write(at, {name: value for name, value in values.items() if name not in ("epoch", "lr")})
+            self._write(at, {name: value for name, value in values.items() if name not in _NO_LOSSES})
 
     def _write(self, at: float, losses: Mapping[str, float]) -> None:
         self._steps.append(at)

@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QComboBox,
+    QHBoxLayout,
     QHeaderView,
     QLabel,
     QSplitter,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 _MOST_RUNS = 12
 _MOST_CLASSES = 40
 _MOST_CONFUSED = 5
+_WIDTH = 1000
 _SOON = 300
 """Milliseconds without a change after which what is compared is judged: sliders move the row `now` many times."""
 
@@ -58,8 +60,11 @@ class ComparePanel(QWidget):
         self.table = identify(QTableWidget(), "compare.table", self.tr("Runs side by side"))
         self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.table.setWordWrap(True)
+        self.table.setShowGrid(False)
+        self.table.setMinimumWidth(1)
         self.table.setTabKeyNavigation(False)
         self.view = identify(QComboBox(), "compare.view", self.tr("What is compared"))
+        self.layer = identify(QComboBox(), "compare.layer", self.tr("Layer"))
         self.weights = identify(Overlay(), "plot.compareWeights", self.tr("Weights of the layer, run by run"))
         self.confusions = identify(Confusions(), "plot.confusions", self.tr("Which class is taken for which"))
         self.flips = FlipsTable(session)
@@ -74,13 +79,19 @@ class ComparePanel(QWidget):
         right = QWidget()
         column = QVBoxLayout(right)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.view, 0, Qt.AlignmentFlag.AlignLeft)
+        head = QHBoxLayout()
+        head.addWidget(self.view)
+        head.addWidget(self.layer)
+        head.addStretch(1)
+        column.addLayout(head)
         column.addWidget(self.stack, 1)
         self._splitter = splitter = QSplitter(Qt.Orientation.Horizontal, childrenCollapsible=False)
         splitter.addWidget(self.table)
         splitter.addWidget(right)
         splitter.setStretchFactor(0, 1)
         splitter.setStretchFactor(1, 1)
+        # Their contents ask for very different widths.
+        splitter.setSizes([_WIDTH, _WIDTH])
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, SPACE // 2, 0, 0)
         layout.addWidget(self.hint)
@@ -88,7 +99,17 @@ class ComparePanel(QWidget):
         layout.addStretch()
         session.judgements.changed.connect(self._refresh)
         session.selection_changed.connect(self._refresh)
-        self.view.currentIndexChanged.connect(self.stack.setCurrentIndex)
+        self.view.currentIndexChanged.connect(self._show_view)
+        self.layer.activated.connect(self._choose_layer)
+        self._show_view(0)
+
+    def _show_view(self, number: int) -> None:
+        self.stack.setCurrentIndex(number)
+        self.layer.setVisible(self.stack.currentWidget() is self.weights)
+
+    def _choose_layer(self, number: int) -> None:
+        session = self._session
+        session.select(session.selection, current=self.layer.itemText(number))
 
     def show_rows(self, rows: Sequence[Row], plans: Mapping[str, Plan]) -> None:
         """Compare these; `plans` by id of row, the network as loaded has none."""
@@ -233,6 +254,11 @@ class ComparePanel(QWidget):
             [Confusion(name=name, counts=_matrix(change, size)) for name, change in changes], classes, tip
         )
         layer = session.layer
+        names = [] if session.graph is None else [one.name for one in session.graph.compressible]
+        if names != [self.layer.itemText(number) for number in range(self.layer.count())]:
+            self.layer.clear()
+            self.layer.addItems(names)
+        self.layer.setCurrentText(layer or "")
         named = ((row.name, self._judgement(row)) for row in self._rows)
         known = ((name, one.weights.get(layer or "")) for name, one in named if one is not None)
         spreads = [(name, spread) for name, spread in known if spread is not None]

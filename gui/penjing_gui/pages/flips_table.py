@@ -72,6 +72,7 @@ class FlipsTable(QTableWidget):
         self.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.setSelectionBehavior(QTableWidget.SelectionBehavior.SelectRows)
         self.setTabKeyNavigation(False)
+        self.setShowGrid(False)
         self.setIconSize(_PICTURE)
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(_PICTURE.height() + 4)

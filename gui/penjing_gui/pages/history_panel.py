@@ -150,7 +150,7 @@ class HistoryPanel(QWidget):
             name,
             words.accuracy(run.accuracy),
             words.size(run.figures.size_bytes),
-            run.created[:16].replace("T", " "),
+            _local(run.created),
         ]
 
     def _selected(self) -> None:
@@ -229,6 +229,14 @@ class HistoryPanel(QWidget):
         back = Action(self.tr("Bring back"), lambda: session.set_runs(before), "notice.bringBack")
         text = self.tr("{count} runs were taken away.").format(count=len(gone))
         session.noticed.emit(Notice(text=text, actions=(back,), key="runs"))
+
+
+def _local(created: str) -> str:
+    """The time where the person is; what is none stays as it is."""
+    try:
+        return datetime.fromisoformat(created).astimezone().strftime("%Y-%m-%d %H:%M")
+    except ValueError:
+        return created
 
 
 def _children(item: QTreeWidgetItem) -> list[QTreeWidgetItem]:

@@ -61,6 +61,7 @@ class TradeoffsPage(Page):
         self.hint = QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True)
         self.hint.setProperty("muted", True)
         self._lay_out()
+        session.opened.connect(self._choose_axis)
         self.model.modelReset.connect(self._refresh)
         self.model.dataChanged.connect(self._refresh)
         self.model.rowsInserted.connect(self._refresh)
@@ -122,6 +123,12 @@ class TradeoffsPage(Page):
         layout.setContentsMargins(2 * SPACE, 2 * SPACE, SPACE, SPACE)
         layout.addLayout(head)
         layout.addWidget(splitter, 1)
+
+    def _choose_axis(self) -> None:
+        """Flash, where a device says what there is of it; the weights alone have no limit."""
+        baseline = self._session.baseline
+        if self._session.budgets.flash_bytes is not None and baseline is not None and baseline.flash_bytes is not None:
+            self.axis.setCurrentIndex(self.axis.findData("flash_bytes"))
 
     def _fit_columns(self, *_: object) -> None:
         """As wide as what stands in them; a row that comes later may hold a longer number."""

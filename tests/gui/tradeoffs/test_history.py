@@ -155,6 +155,14 @@ def _look_closer(qtbot: QtBot, window: MainWindow, changes: list[Change], patien
     press(view, Qt.Key.Key_Down)
     weights = find(window, "plot.compareWeights", Overlay)
     assert weights.isVisible() and len(weights.listDataItems()) == 3
+    layer = find(window, "compare.layer", QComboBox)
+    layer.setFocus()
+    press(layer, Qt.Key.Key_Home)
+    assert window.session.layer == "conv1"
+    # METHODS §2: a symmetric grid of 2 bits has three values a filter, and zero is one of them.
+    spread = window.session.judgements.of(Plan().with_defaults(weight_bits=2, activation_bits=8)).weights["conv1"]  # type: ignore[union-attr]
+    line = weights.listDataItems()[2]
+    assert tuple(line.yData) == spread.counts and 0 < spread.zeros < 6 * 25
 
 
 def test_that_samples_are_ordered_by_how_many_runs_flip_them_and_unknown_ones_stay_open() -> None:
