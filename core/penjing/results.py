@@ -5,6 +5,7 @@ from typing import Literal
 
 import msgspec
 
+from penjing.catalogue.metrics import Metric, known, metric
 from penjing.errors import Note as Note
 
 
@@ -26,7 +27,10 @@ def unheard(progress: Progress) -> None:
 
 
 class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
-    """An accuracy in 0..1 with its 95 % interval and where it comes from."""
+    """The quality of a network by some metric with its 95 % interval and where it comes from.
+
+    Of classes it is a share, 0..1; what other metrics' values mean, and which of two is better, `how` knows.
+    """
 
     value: float
     low: float
@@ -35,8 +39,27 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
     """Samples looked at."""
     kind: Literal["predicted", "measured"] = "measured"
     metric: str = "top1"
-    """`top1`, or `agreement` with the original where the data has no labels."""
+    """Id of `catalogue.metrics`; `agreement` with the original where the data does not tell what is right."""
     split: str = "val"
+
+    @property
+    def how(self) -> Metric:
+        """The metric; of one that nobody knows (from a newer Penjing) a share."""
+        return metric(self.metric) if known(self.metric) else metric("top1")
+
+    @property
+    def goodness(self) -> float:
+        """More is better."""
+        return self.how.goodness(self.value)
+
+    @property
+    def best(self) -> float:
+        """The better end of the interval, as `goodness`."""
+        return max(self.how.goodness(self.low), self.how.goodness(self.high))
+
+    def drop_from(self, before: "Accuracy") -> float:
+        """How much worse than `before`: percentage points; of an error the percent by which it grew."""
+        return self.how.drop(before.value, self.value)
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,12 +134,14 @@ class Epoch(msgspec.Struct, frozen=True, kw_only=True):
 
     number: int
     val_accuracy: float | None
-    """Top-1, or agreement with the teacher where there are no labels; None without a validation split."""
+    """By the data's metric, or agreement with the teacher without labels; None without a validation split."""
     loss: float | None = None
     """Mean over the epoch's samples, as `terms`."""
     terms: dict[str, float] = {}
     """Unweighted value of each term of the loss."""
     seconds: float = 0.0
+    metric: str = "top1"
+    """What `val_accuracy` is measured by."""
 
 
 class RunResult(msgspec.Struct, frozen=True, kw_only=True):

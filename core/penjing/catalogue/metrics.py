@@ -23,7 +23,7 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     title: str
-    """English, for people; translated like every phrase."""
+    """English, for people, translated like every phrase; `{k}` stands for the number of guesses."""
     kind: Kind
     formula: str
     higher: bool = True
@@ -100,7 +100,7 @@ def metric(name: str) -> Metric:
         raise KeyError(name)
     k = int(found[1])
     formula = f"mean[y among the {k} largest of f(x)]"
-    return Metric(id=name, title=f"Top-{k} accuracy", kind="share", formula=formula, k=k)
+    return Metric(id=name, title="Top-{k} accuracy", kind="share", formula=formula, k=k)
 
 
 def known(name: str) -> bool:

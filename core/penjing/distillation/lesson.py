@@ -1,5 +1,6 @@
 """What one training teaches: options that fit the data and the teacher at hand, checked before anything is computed."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,6 +27,10 @@ class Lesson:
     teacher: Model | None
     """Also the reference of the agreement where the data has no labels."""
     pairs: tuple[Pair, ...] = ()
+    numbers: bool = False
+    """Whether the network answers numbers instead of telling classes."""
+    labelled: bool = True
+    """Whether the data tells what is right."""
 
     @property
     def needs_labels(self) -> bool:
@@ -43,25 +48,33 @@ def prepare(student: Model, data: Dataset, options: Distillation, teacher: Model
     """
     if not len(data.train):
         raise UserError("distillation.no_samples")
-    if not data.has_labels and teacher is None:
+    numbers, labelled = answers_numbers(student, data), data.has_truth
+    if not labelled and teacher is None:
         raise UserError("distillation.nothing_to_learn_from")
-    if kind == "finetune" and data.has_labels:
+    if kind == "finetune" and labelled:
         teacher = None
     if teacher is None:
         options = msgspec.structs.replace(options, soft_label=0.0, feature=0.0, attention=0.0)
-    elif not data.has_labels:
+    elif not labelled:
         options = msgspec.structs.replace(options, soft_label=1.0)
     needs = {need for term in active_terms(options) for need in term.needs}
-    if data.has_labels and "teacher" not in needs:
+    if labelled and "teacher" not in needs:
         teacher = None
-    classes = _classes(student)
-    if "labels" in needs:
-        _check_labels(data, classes, alone=teacher is None)
+    answers = math.prod(student.outputs[0].shape[1:]) if numbers else _classes(student)
+    if "labels" in needs and not numbers:
+        _check_labels(data, answers, alone=teacher is None)
     if teacher is None:
-        return Lesson(options=options, teacher=None)
-    _check_teacher(teacher, student, classes)
+        return Lesson(options=options, teacher=None, numbers=numbers, labelled=labelled)
+    _check_teacher(teacher, student, answers, numbers=numbers)
     pairs = layer_pairs(teacher, student, options) if "features" in needs else ()
-    return Lesson(options=options, teacher=teacher, pairs=pairs)
+    return Lesson(options=options, teacher=teacher, pairs=pairs, numbers=numbers, labelled=labelled)
+
+
+def answers_numbers(student: Model, data: Dataset) -> bool:
+    """Whether a network is taught numbers: its data has some, or (rank) one output is a score of its own."""
+    if data.has_values:
+        return True
+    return data.metric == "auc" and math.prod(student.outputs[0].shape[1:]) == 1
 
 
 def _classes(model: Model) -> int:
@@ -86,12 +99,11 @@ def _check_labels(data: Dataset, classes: int, *, alone: bool) -> None:
         raise UserError("distillation.too_few_samples", count=len(labels), outputs=classes)
 
 
-def _check_teacher(teacher: Model, student: Model, classes: int) -> None:
-    if _classes(teacher) != classes:
-        raise UserError("distillation.teacher_outputs", teacher=_classes(teacher), student=classes)
-    if teacher.inputs[0].shape != student.inputs[0].shape:
-        raise UserError(
-            "distillation.teacher_input",
-            teacher=list(teacher.inputs[0].shape[1:]),
-            student=list(student.inputs[0].shape[1:]),
-        )
+def _check_teacher(teacher: Model, student: Model, answers: int, *, numbers: bool) -> None:
+    theirs = math.prod(teacher.outputs[0].shape[1:]) if numbers else _classes(teacher)
+    if theirs != answers:
+        raise UserError("distillation.teacher_outputs", teacher=theirs, student=answers)
+    shapes = [[list(entry.shape[1:]) for entry in model.inputs] for model in (teacher, student)]
+    if shapes[0] != shapes[1]:
+        told = [one[0] if len(one) == 1 else one for one in shapes]
+        raise UserError("distillation.teacher_input", teacher=told[0], student=told[1])

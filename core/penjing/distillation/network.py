@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from penjing.compression.sharing import coarse_bias, values_of
 from penjing.distillation.fake_quant import learned_step, straight_through
 from penjing.distillation.shared_weights import SharedValues
-from penjing.errors import UserError
 from penjing.model.model import Model, Quantizer
 from penjing.model.operators.table import operator_of
 
 Method = Literal["ste", "lsq"]
+Inputs = Tensor | tuple[Tensor, ...]
 HALF_ENERGY = 0.5
 """Masters farther from their shared values than that, as Σ(w - ŵ)² / Σŵ², are weights of another scale."""
 
@@ -22,22 +22,22 @@ HALF_ENERGY = 0.5
 class Network:
     """A network that runs layer by layer, so that any layer's result can be kept."""
 
-    def __init__(self, model: Model) -> None:
-        if len(model.inputs) != 1:
-            raise UserError("distillation.inputs", count=len(model.inputs))
+    def __init__(self, model: Model, *, numbers: bool = False) -> None:
+        """Watch a network: its logits, or with `numbers` its first output as it is."""
         self._model = model
         self._layers = tuple(model.layers())
-        self.logits = logits_layer(model)
+        self.logits = model.outputs[0].layer if numbers else logits_layer(model)
 
-    def forward(self, values: Tensor, keep: Collection[str] = ()) -> tuple[Tensor, dict[str, Tensor]]:
-        """[n, …] → logits [n, classes] and the results of the layers in `keep`."""
-        entry = self._model.inputs[0].name
-        results = {entry: self._activation(entry, values)}
+    def forward(self, values: Inputs, keep: Collection[str] = ()) -> tuple[Tensor, dict[str, Tensor]]:
+        """[n, …] of each input → logits [n, classes] and the results of the layers in `keep`."""
+        given = (values,) if isinstance(values, Tensor) else values
+        names = [entry.name for entry in self._model.inputs]
+        results = {name: self._activation(name, one) for name, one in zip(names, given, strict=True)}
         for name, module, feeds in self._layers:
             results[name] = self._activation(name, self._run(name, module, tuple(results[feed] for feed in feeds)))
         return results[self.logits].flatten(1), {name: results[name] for name in keep}
 
-    def watch(self, values: Tensor, keep: Collection[str] = ()) -> tuple[Tensor, dict[str, Tensor]]:
+    def watch(self, values: Inputs, keep: Collection[str] = ()) -> tuple[Tensor, dict[str, Tensor]]:
         """`forward` in evaluation mode and without gradients: what a teacher is allowed to do."""
         with torch.no_grad():
             return self.forward(values, keep)
@@ -61,8 +61,10 @@ class Student(Network):
     Weights that share a codebook run as its values, which follow the master weights.
     """
 
-    def __init__(self, model: Model, *, method: Method = "ste", freeze_batch_norm: bool = False) -> None:
-        super().__init__(model.copy())
+    def __init__(
+        self, model: Model, *, method: Method = "ste", freeze_batch_norm: bool = False, numbers: bool = False
+    ) -> None:
+        super().__init__(model.copy(), numbers=numbers)
         self._freeze_batch_norm = freeze_batch_norm
         for parameter in self.module.parameters():
             parameter.requires_grad_(True)

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,10 @@ from penjing.distillation.network import Method, Network, Student, kept, restore
 from penjing.distillation.pace import Indices, batches, optimizer, rate, shuffled
 from penjing.distillation.shifting import drawn, every_move, movable, moved, place_of
 from penjing.errors import UserError
-from penjing.loading.dataset import Dataset, Split
+from penjing.estimation.measured import classes_of
+from penjing.estimation.quality import value_of
+from penjing.estimation.scoring import Scorer
+from penjing.loading.dataset import Dataset
 from penjing.model.model import Model
 from penjing.results import Epoch, OnProgress, Progress
 
@@ -50,14 +53,16 @@ class Training:
         self.first = 0 if thinning is None else math.ceil(2 * lesson.options.epochs / 3)
         """The first epoch that counts: before it weights are still to be pruned."""
         self.history: list[Epoch] = []
-        self.network = Student(student, method=method, freeze_batch_norm=self.options.batch_size == 1)
-        self.teacher = None if lesson.teacher is None else _watched(lesson.teacher)
+        numbers = lesson.numbers
+        self.network = Student(student, method=method, freeze_batch_norm=self.options.batch_size == 1, numbers=numbers)
+        self.teacher = None if lesson.teacher is None else _watched(lesson.teacher, numbers=numbers)
+        self.scale = _scale(data) if numbers else 1.0
         self.total = self.options.epochs * len(batches(np.arange(len(data.train)), self.options.batch_size))
         self.done = 0
         self.axes = movable(data.train.x.shape, self.options.shift, channel_axis=data.channel_axis)
         self.targets: Tensor | None = None
         """What the teacher says to every example as it may be moved, [examples, moves, classes], if it is kept."""
-        self.reference: Tensor | None = None
+        self.scorer = Scorer(data, "val")
         self.regressors: tuple[nn.Module, ...] = ()
         self._before, self._started = 0.0, time.monotonic()
 
@@ -76,8 +81,10 @@ class Training:
         options, data = self.options, self.data
         if self.teacher is not None and self.lesson.teacher is not None:
             self.targets = self._answers(self.teacher)
-            if not data.has_labels:
-                self.reference = self._predicted(simulate(self.lesson.teacher), data.val)
+            if self.scorer.needs_reference:
+                chosen = [classes_of(output) for output, _ in self._heard(simulate(self.lesson.teacher))]
+                reference = np.concatenate(chosen) if chosen else np.zeros(0, np.int64)
+                self.scorer = Scorer(data, "val", reference=reference)
         self.regressors = self._fitted()
         self.optimizer = optimizer(self._moved(), lr=options.lr)
         facts = (self.method, len(data.train), len(data.val), self.lesson.pairs)
@@ -85,7 +92,7 @@ class Training:
         self.fingerprint = fingerprint(options, self.network.state() | said, *facts)
         found = None if checkpoint is None else read_checkpoint(checkpoint, self.fingerprint)
         if found is None:
-            self.history.append(Epoch(number=0, val_accuracy=self._accuracy(self.best)))
+            self.history.append(Epoch(number=0, val_accuracy=self._accuracy(self.best), metric=self.scorer.metric.id))
             return
         try:
             self._resume(*found)
@@ -110,12 +117,19 @@ class Training:
             raise self._diverged()
         accuracy = self._accuracy(candidate)
         best = self.history[self.best_epoch].val_accuracy
-        later = number > self.first and (accuracy is None or best is None or accuracy >= best)
+        later = number > self.first and (accuracy is None or best is None or self._as_good(accuracy, best))
         if number == self.first or later:
             self.best, self.best_epoch = candidate, number
         loss = sums.pop("loss")
         seconds = time.monotonic() - started
-        self.history.append(Epoch(number=number, val_accuracy=accuracy, loss=loss, terms=sums, seconds=seconds))
+        metric = self.scorer.metric.id
+        self.history.append(
+            Epoch(number=number, val_accuracy=accuracy, loss=loss, terms=sums, seconds=seconds, metric=metric)
+        )
+
+    def _as_good(self, value: float, best: float) -> bool:
+        how = self.scorer.metric
+        return how.goodness(value) >= how.goodness(best)
 
     def ripen(self) -> None:
         """Where a training ends before everything is pruned: prune the rest and take the network as it is."""
@@ -164,14 +178,15 @@ class Training:
 
     def _step(self, indices: Indices) -> dict[str, float]:
         """One batch: forward, backward, a step of the optimizer."""
-        values = self.data.batch(self.data.train, indices)
+        values, *others = self.data.inputs(self.data.train, indices)
         moves = drawn(len(values), self.axes, self.options.shift)
         values = moved(values, self.axes, moves)
+        inputs = (values, *others)
         for group in self.optimizer.param_groups:
             group["lr"] = rate(self.options.lr, self.done, self.total)
-        student, ours = self.network.forward(values, [pair[1] for pair in self.lesson.pairs])
+        student, ours = self.network.forward(inputs, [pair[1] for pair in self.lesson.pairs])
         place = place_of(moves, self.options.shift)
-        loss, terms = mixture(self._batch(indices, values, place, student, ours))
+        loss, terms = mixture(self._batch(indices, inputs, place, student, ours))
         if not math.isfinite(loss.item()):
             raise self._diverged()
         self.optimizer.zero_grad(set_to_none=True)
@@ -182,29 +197,43 @@ class Training:
         return {"loss": loss.item(), **{name: term.item() for name, term in terms.items()}}
 
     def _batch(
-        self, indices: Indices, values: Tensor, place: Tensor, student: Tensor, ours: dict[str, Tensor]
+        self, indices: Indices, inputs: tuple[Tensor, ...], place: Tensor, student: Tensor, ours: dict[str, Tensor]
     ) -> Batch:
-        labels, chosen = self.data.train.y if self.data.has_labels else None, torch.from_numpy(indices)
+        numbers, told = self.lesson.numbers, self.lesson.labelled
+        labels, chosen = self.data.train.y if told and not numbers else None, torch.from_numpy(indices)
         theirs: dict[str, Tensor] = {}
         targets = None if self.targets is None else self.targets[chosen, place]
         if self.teacher is not None and (self.lesson.pairs or targets is None):
-            said, theirs = self.teacher.watch(values, [pair[0] for pair in self.lesson.pairs])
+            said, theirs = self.teacher.watch(inputs, [pair[0] for pair in self.lesson.pairs])
             targets = said if targets is None else targets
         return Batch(
             student=student,
             options=self.options,
             labels=None if labels is None else torch.from_numpy(labels[indices]),
             teacher=targets,
+            numbers=numbers,
+            targets=self._wanted(indices, inputs[0]) if numbers and told else None,
+            scale=self.scale,
             student_features=tuple(ours[pair[1]] for pair in self.lesson.pairs),
             teacher_features=tuple(theirs[pair[0]] for pair in self.lesson.pairs),
             regressors=self.regressors,
         )
 
+    def _wanted(self, indices: Indices, values: Tensor) -> Tensor:
+        """The numbers that are right; what gives its input back gives it back as it was moved."""
+        split = self.data.train
+        if self.data.reconstructs:
+            return values.flatten(1)
+        if split.targets is None:
+            assert split.y is not None
+            return torch.from_numpy(split.y[indices].astype(np.float32))[:, None]
+        return self.data.wanted(split, indices)
+
     def _fitted(self) -> tuple[nn.Module, ...]:
         if self.teacher is None or not self.lesson.pairs:
             return ()
         indices = shuffled(len(self.data.train), seed=self.options.seed, epoch=0)[:_EVALUATION_BATCH]
-        values = self.data.batch(self.data.train, indices)
+        values = self.data.inputs(self.data.train, indices)
         _, ours = Network(self.best).watch(values, [pair[1] for pair in self.lesson.pairs])
         _, theirs = self.teacher.watch(values, [pair[0] for pair in self.lesson.pairs])
         return tuple(fitted_regressor(ours[pair[1]], theirs[pair[0]]) for pair in self.lesson.pairs)
@@ -219,32 +248,29 @@ class Training:
             return None
         parts: list[Tensor] = []
         for start in range(0, len(split), _EVALUATION_BATCH):
-            values = self.data.batch(split, slice(start, start + _EVALUATION_BATCH))
-            said = [teacher.watch(moved(values, self.axes, one[None]))[0] for one in moves]
+            values, *others = self.data.inputs(split, slice(start, start + _EVALUATION_BATCH))
+            said = [teacher.watch((moved(values, self.axes, one[None]), *others))[0] for one in moves]
             if len(split) * len(moves) * said[0].shape[1] > MOST_ANSWERS and self.options.shift:
                 return None
             parts.append(torch.stack(said, dim=1))
             self._tell({})
         return torch.cat(parts)
 
-    def _predicted(self, predict: Predict, split: Split) -> Tensor:
-        """The class of every sample of a split."""
-        parts = []
+    def _heard(self, predict: Predict) -> Iterator[tuple[Tensor, Indices]]:
+        """What a network says to the validation split, batch by batch, and the places in it."""
+        split = self.data.val
         for start in range(0, len(split), _EVALUATION_BATCH):
-            result = predict(self.data.batch(split, slice(start, start + _EVALUATION_BATCH)))
-            parts.append((result if isinstance(result, Tensor) else result[0]).flatten(1).argmax(1))
+            indices = np.arange(start, min(start + _EVALUATION_BATCH, len(split)))
+            result = predict(*self.data.inputs(split, slice(start, start + _EVALUATION_BATCH)))
+            yield (result if isinstance(result, Tensor) else result[0]), indices
             self._tell({})
-        return torch.cat(parts)
 
     def _accuracy(self, model: Model) -> float | None:
-        """On the validation split, as the exported network will compute it: top-1, or agreement with the teacher."""
+        """On the validation split, as the exported network will compute it, by the metric of the data."""
         if not len(self.data.val):
             return None
-        predicted = self._predicted(simulate(model), self.data.val)
-        labels = self.data.val.y if self.data.has_labels else None
-        truth = self.reference if labels is None else torch.from_numpy(labels)
-        assert truth is not None
-        return float((predicted == truth).double().mean())
+        scores = [self.scorer.scores(output, indices) for output, indices in self._heard(simulate(model))]
+        return value_of(self.scorer.metric, np.concatenate(scores), self.scorer.against)
 
     def _moved(self) -> list[nn.Parameter]:
         regressors = (parameter for module in self.regressors for parameter in module.parameters())
@@ -257,11 +283,24 @@ class Training:
         return UserError("distillation.diverged", epoch=self.epoch + 1, lr=self.options.lr)
 
 
-def _watched(teacher: Model) -> Network:
+def _scale(data: Dataset) -> float:
+    """The squared error of a constant answer on the training split."""
+    split = data.train
+    if data.has_values:
+        parts = [data.wanted(split, slice(start, start + 1024)).double() for start in range(0, len(split), 1024)]
+        values = torch.cat(parts)
+    else:
+        assert split.y is not None
+        values = torch.from_numpy(split.y).double()[:, None]
+    found = float((values - values.mean(dim=0)).square().mean())
+    return found if found > 0 else 1.0
+
+
+def _watched(teacher: Model, *, numbers: bool) -> Network:
     """A teacher of our own in evaluation mode: one left in training mode teaches noise, and its batch norm drifts."""
     copied = teacher.copy()
     copied.module.eval()
-    return Network(copied)
+    return Network(copied, numbers=numbers)
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -59,7 +59,7 @@ class TryHere:
         found = figures_of(finished.graph, state, device=self.device, format=None if self.device else "onnx")
         if len(self.data.val) > 2 * _GLANCE:
             glance = self._measured(finished.model, dataclasses.replace(self.data, val=_part(self.data.val, _GLANCE)))
-            if glance.high < floor:
+            if glance.best < floor:
                 return Tried(msgspec.structs.replace(found, accuracy=glance), hopeless=True)
         return Tried(msgspec.structs.replace(found, accuracy=self._measured(finished.model, self.data)))
 
@@ -98,7 +98,7 @@ def sweep_model(
         return figures(graph, plan, tables=tables, device=device, format="onnx").size_bytes
 
     on_progress(Progress(stage="measure", done=0, total=1))
-    enough = measure(simulate(model), data, "val", reference=simulate(model)).value
+    enough = measure(simulate(model), data, "val", reference=simulate(model)).goodness
     on_progress(Progress(stage="measure", done=1, total=1))
     what = Sweep(
         space=Space(graph, device),

@@ -36,7 +36,7 @@ class Budgets(msgspec.Struct, frozen=True, kw_only=True):
     latency_ms: float | None = None
     energy_mj: float | None = None
     max_drop: float | None = None
-    """Percentage points of accuracy."""
+    """Percentage points of accuracy; of a metric that is an error the percent by which it may grow."""
 
 
 class Blocking(msgspec.Struct, frozen=True, kw_only=True):
@@ -196,7 +196,7 @@ def excess(found: Figures, budgets: Budgets) -> float:
 
 
 def _value(found: Figures) -> float:
-    return -1.0 if found.accuracy is None else found.accuracy.value
+    return -math.inf if found.accuracy is None else found.accuracy.goodness
 
 
 def _result(plan: Plan, found: Figures, baseline: Figures, budgets: Budgets, measure: Measure | None) -> FitResult:
@@ -210,7 +210,7 @@ def _result(plan: Plan, found: Figures, baseline: Figures, budgets: Budgets, mea
         for name, (limit, value) in over(found, budgets).items()
     ]
     if budgets.max_drop is not None and baseline.accuracy is not None and found.accuracy is not None:
-        drop = 100 * (baseline.accuracy.value - found.accuracy.value)
+        drop = found.accuracy.drop_from(baseline.accuracy)
         if drop > budgets.max_drop:
             by = drop - budgets.max_drop
             blocking.append(Blocking(budget="max_drop", limit=budgets.max_drop, best=drop, over=by))

@@ -24,7 +24,7 @@ class Tried(NamedTuple):
 
 
 TryPlan = Callable[[Plan, float], Tried | None]
-"""A plan, and the accuracy below which it is of no use → what it makes; None where that cannot be told.
+"""A plan, and the goodness below which it is of no use → what it makes; None where that cannot be told.
 
 Sent to workers, it must be picklable.
 """

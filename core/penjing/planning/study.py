@@ -1,6 +1,7 @@
 """The trials of a sweep in an embedded database (Optuna, SQLite): each is in the file as soon as it is known."""
 
 import contextlib
+import math
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,8 +98,8 @@ class Trials:
 
 
 def goals(found: Figures) -> tuple[float, float]:
-    """Accuracy, more is better; bytes of weights and biases as stored, fewer are better."""
-    return (0.0 if found.accuracy is None else found.accuracy.value), float(found.size_bytes)
+    """Goodness by the metric, more is better; bytes of weights and biases as stored, fewer are better."""
+    return (-math.inf if found.accuracy is None else found.accuracy.goodness), float(found.size_bytes)
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ plan is the caller's; with a scheduler's address it runs on the workers of a Das
 """
 
 import contextlib
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +53,7 @@ class Sweep:
     size: Callable[[Plan], int]
     """Exact bytes of weights and biases that a plan leaves."""
     enough: float = 1.0
-    """Accuracy of the network as loaded: a larger plan than one that has it is of no use."""
+    """Goodness of the network as loaded: a larger plan than one that has it is of no use."""
     seeds: Sequence[Plan] = ()
     """Tried first."""
     scheduler: str | None = None
@@ -147,9 +148,9 @@ class _Loop:
         return None
 
     def _floor(self, size: int) -> float:
-        """The best accuracy of what is no larger: 0 if there is nothing."""
+        """The best goodness of what is no larger; nothing is as bad as can be."""
         known = (goals(run.compressed) for run in self._trials.runs)
-        return max((accuracy for accuracy, bytes_ in known if bytes_ <= size), default=0.0)
+        return max((accuracy for accuracy, bytes_ in known if bytes_ <= size), default=-math.inf)
 
     def _take(self, outcome: Outcome) -> None:
         trial, plan = self._pending.pop(outcome.ticket)
@@ -167,8 +168,9 @@ class _Loop:
             self._on_run(self._trials.keep(trial, plan, found))
 
     def _tell(self) -> None:
-        best = max((goals(run.compressed)[0] for run in self._trials.runs), default=None)
-        values = {} if best is None else {"val_accuracy": best}
+        heard = [run.compressed.accuracy for run in self._trials.runs if run.compressed.accuracy is not None]
+        best = max(heard, key=lambda one: one.goodness, default=None)
+        values = {} if best is None else {"val_accuracy": best.value}
         done = len(self._trials.runs)
         self._on_progress(Progress(stage="sweep", done=done, total=self._trials.goal, values=values))
 

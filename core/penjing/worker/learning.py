@@ -78,5 +78,8 @@ def _key(opened: Open, message: Learn) -> str:
     """Of the network, the samples and the methods."""
     assert opened.data is not None
     data, methods = opened.data, methods_of(message.plan)
-    facts = (data.train.x.tobytes(), data.val.x.tobytes(), b"" if data.val.y is None else data.val.y.tobytes())
-    return key_of(VERSION, encode(opened.model), *facts, repr((data.mean, data.std, data.metric)), methods.hash)
+    val = data.val
+    arrays = (data.train.x, *data.train.others, val.x, *val.others, val.y, val.targets)
+    facts = [b"" if array is None else array.tobytes() for array in arrays]
+    how = repr((data.form, data.others, data.metric, data.reconstructs))
+    return key_of(VERSION, encode(opened.model), *facts, how, methods.hash)

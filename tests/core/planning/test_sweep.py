@@ -1,5 +1,6 @@
 """A sweep finds the front of whatever it is given, spends nothing on the hopeless, and goes on where it was."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -118,7 +119,7 @@ def test_that_a_plan_is_told_the_accuracy_of_the_best_that_is_no_larger(tmp_path
     known: list[tuple[int, float]] = []
 
     def try_plan(plan: Plan, floor: float) -> Tried:
-        assert floor == max((value for count, value in known if count <= size(plan)), default=0.0)
+        assert floor == max((value for count, value in known if count <= size(plan)), default=-math.inf)
         tried = honest(plan, floor)
         assert tried.figures.accuracy is not None
         known.append((size(plan), tried.figures.accuracy.value))

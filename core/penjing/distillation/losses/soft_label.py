@@ -17,7 +17,18 @@ def soft_label(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
     return temperature**2 * F.kl_div(student_log, teacher_log, reduction="batchmean", log_target=True)
 
 
-@register("soft_label", needs=frozenset({"teacher"}), weight=lambda options: options.soft_label)
+def teacher_error(batch: Batch) -> Tensor:
+    """Of numbers: mean (f(x) - f_t(x))², beside the squared error of a constant answer."""
+    assert batch.teacher is not None
+    return F.mse_loss(batch.student, batch.teacher) / batch.scale
+
+
+@register(
+    "soft_label",
+    needs=frozenset({"teacher"}),
+    weight=lambda options: options.soft_label,
+    numbers=("teacher_error", teacher_error),
+)
 def _term(batch: Batch) -> Tensor:
     assert batch.teacher is not None
     return soft_label(batch.student, batch.teacher, batch.options.temperature)

@@ -26,12 +26,18 @@ class Batch:
     """What the terms may look at for one batch of n samples."""
 
     student: Tensor
-    """Logits [n, classes]."""
+    """Logits [n, classes], or the numbers that are answered [n, values]."""
     options: Distillation
     labels: Tensor | None = None
     """Class indices [n], int64."""
     teacher: Tensor | None = None
-    """Logits [n, classes], without gradient."""
+    """Of the teacher as `student`, without gradient."""
+    numbers: bool = False
+    """Whether numbers are answered instead of classes told."""
+    targets: Tensor | None = None
+    """The right numbers [n, values]."""
+    scale: float = 1.0
+    """The squared error of a constant answer: errors are told beside it, so that they are of one size."""
     student_features: tuple[Tensor, ...] = ()
     """One tensor [n, channels, …] for each pair of layers."""
     teacher_features: tuple[Tensor, ...] = ()
@@ -47,17 +53,33 @@ class Term:
     needs: frozenset[Need]
     weight: Callable[[Distillation], float]
     loss: Callable[[Batch], Tensor]
+    numbers: "tuple[str, Loss] | None" = None
+    """What it is called and computes where numbers are answered; None: the same."""
+
+    def name(self, batch: Batch) -> str:
+        """What its value is told as."""
+        return self.numbers[0] if batch.numbers and self.numbers else self.id
+
+    def value(self, batch: Batch) -> Tensor:
+        """Its mean over the batch."""
+        return self.numbers[1](batch) if batch.numbers and self.numbers else self.loss(batch)
 
 
 Loss = Callable[[Batch], Tensor]
 
 
-def register(term: str, *, needs: frozenset[Need], weight: Callable[[Distillation], float]) -> Callable[[Loss], Loss]:
+def register(
+    term: str,
+    *,
+    needs: frozenset[Need],
+    weight: Callable[[Distillation], float],
+    numbers: tuple[str, Loss] | None = None,
+) -> Callable[[Loss], Loss]:
     """Put a loss into the table under its id."""
 
     def put(loss: Loss) -> Loss:
         assert term not in _TERMS, term
-        _TERMS[term] = Term(id=term, needs=needs, weight=weight, loss=loss)
+        _TERMS[term] = Term(id=term, needs=needs, weight=weight, loss=loss, numbers=numbers)
         return loss
 
     return put
@@ -75,9 +97,10 @@ def active_terms(options: Distillation) -> tuple[Term, ...]:
 
 
 def mixture(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-    """The loss Σ weight · term, and each active term's unweighted value by id."""
-    values = {term.id: term.loss(batch) for term in active_terms(batch.options)}
-    weighted = [terms()[name].weight(batch.options) * value for name, value in values.items()]
+    """The loss Σ weight · term, and each active term's unweighted value by name."""
+    active = active_terms(batch.options)
+    values = {term.name(batch): term.value(batch) for term in active}
+    weighted = [term.weight(batch.options) * values[term.name(batch)] for term in active]
     return functools.reduce(lambda left, right: left + right, weighted), values
 
 
