@@ -33,7 +33,7 @@ from penjing.planning.check import Problem, require_known_layers
 from penjing.report.html import write_report
 from penjing.report.script import write_script
 from penjing.results import Accuracy, ExportedFile, Figures, OnProgress, Progress, RunResult, unheard
-from penjing.verification.linked import estimates
+from penjing.verification.linked import estimates, scratch_estimates
 from penjing.verification.record import write_record
 from penjing.verification.runtimes import C99
 from penjing.verification.source import source_rung
@@ -114,6 +114,7 @@ def compress_job(job: Job, folder: Path, *, on_progress: OnProgress = unheard) -
             on_progress(Progress(stage="export", done=index + 1, total=len(formats.names)))
         if C99 in formats.names:
             predicted |= estimates(finished.graph, state)
+            predicted |= scratch_estimates(finished.model, job.rounding) if job.kernels == "cmsis-nn" else {}
         (temporary / "plan.json").write_text(plan.to_json(), encoding="utf-8")
         if "penjingnet" not in formats.names:
             write_reference(temporary, finished.model)
@@ -228,7 +229,7 @@ def _test_accuracy(model: Model, data: Dataset | None, reference: Model) -> Accu
 def _sample_inputs(model: Model, data: Dataset | None) -> tuple[Tensor, ...]:
     if data is None or not len(data.test):
         return random_inputs(model, SAMPLES)
-    return (data.batch(data.test, slice(0, SAMPLES)),)
+    return data.inputs(data.test, slice(0, SAMPLES))
 
 
 def _with_scratch(figures: Figures, model: Model, job: Job) -> Figures:

@@ -7,8 +7,12 @@ from penjing.devices.profiles import Device
 from penjing.estimation.arena import arena
 from penjing.estimation.flash import linked_bytes
 from penjing.estimation.state import NetworkState
+from penjing.exporting.c99.cmsis_nn import FORMAT as CMSIS_NN
+from penjing.exporting.c99.cmsis_nn import scratch_bytes
 from penjing.layer_graph import LayerGraph
 from penjing.model.c_kernels.code_size import compiler
+from penjing.model.c_kernels.parts import Rounding
+from penjing.model.model import Model
 from penjing.results import ExportedFile, Rung
 from penjing.verification.c99.board import BoardRun
 from penjing.verification.c99.tools import ToolMissing, tool, version
@@ -19,6 +23,8 @@ from penjing.verification.trial import Trial
 USUAL = "cortex-m4"
 """Tried where no device is chosen, or one whose core no emulator here has."""
 RAM = "ram"
+SCRATCH = "scratch"
+"""With a core after it: what CMSIS-NN works in there."""
 
 
 def ladder(device: Device | None) -> tuple[str, ...]:
@@ -31,6 +37,11 @@ def estimates(graph: LayerGraph, state: NetworkState) -> dict[str, int]:
     found = {f"flash:{core}": linked_bytes(graph, state, core) for core in TITLES}
     known = {name: count for name, count in found.items() if count is not None}
     return {**known, RAM: arena(graph, state).size} if known else {}
+
+
+def scratch_estimates(model: Model, rounding: Rounding) -> dict[str, int]:
+    """Bytes beside the arena in which CMSIS-NN's calls will work: `scratch:CORE` for every core."""
+    return {f"{SCRATCH}:{core}": scratch_bytes(model, rounding, core) for core in TITLES}
 
 
 def unknown_core_rung(device: Device | None, files: Sequence[ExportedFile], texts: Texts) -> Rung | None:
@@ -57,6 +68,21 @@ def linked_rungs(trials: Sequence[Trial], predicted: Mapping[str, int], texts: T
         arenas = {run.counts.arena for run in boards if run.counts is not None}
         detail = texts("ram", real=", ".join(str(size) for size in sorted(arenas)), predicted=predicted[RAM])
         yield Rung(name=f"{C99}: RAM", passed=arenas == {predicted[RAM]}, detail=detail)
+    yield from _calling(trials, predicted, texts)
+
+
+def _calling(trials: Sequence[Trial], predicted: Mapping[str, int], texts: Texts) -> Iterator[Rung]:
+    """RAM of the source that calls CMSIS-NN: the arena, and what the library works in."""
+    ran = [one.runtime.board for one in trials if one.format == CMSIS_NN and one.runtime.board is not None]
+    pairs = [
+        (run.counts.arena, predicted[RAM] + predicted[f"{SCRATCH}:{run.board.core}"])
+        for run in ran
+        if run.counts is not None and RAM in predicted and f"{SCRATCH}:{run.board.core}" in predicted
+    ]
+    if pairs:
+        real, wanted = (", ".join(str(size) for size in sorted(set(sizes))) for sizes in zip(*pairs, strict=True))
+        detail = texts("ram", real=real, predicted=wanted)
+        yield Rung(name=f"{CMSIS_NN}: RAM", passed=all(own == told for own, told in pairs), detail=detail)
 
 
 def _flash(run: BoardRun, predicted: int | None, texts: Texts) -> tuple[bool | None, str] | None:

@@ -26,6 +26,7 @@ ENDING = "_cmsis_nn"
 FORMAT = "c99-cmsis-nn"
 """What that source is told as, beside the files of `c99`."""
 VECTOR_CORES = frozenset({"cortex-m55"})
+WORD = 4
 _LARGEST = (1 << 31) - 1
 _WIDEST_EXTENT = 1 << 15
 """It counts positions, and values under a filter, in 16 bits."""
@@ -36,12 +37,15 @@ _CHANNELS_AT_ONCE = 124
 
 @dataclass(frozen=True, kw_only=True)
 class Scratch:
-    """Bytes that CMSIS-NN works in, as its `get_buffer_size` functions say; the largest over versions 4 to 7."""
+    """Bytes that CMSIS-NN works in, as its `get_buffer_size` functions say; the largest over versions 4 to 7.
 
-    vectors: int = 0
+    Whole words, and never none: C has no empty arrays.
+    """
+
+    vectors: int = WORD
     """With vector instructions (Cortex-M55, M85)."""
-    arm_compiler: int = 0
-    other: int = 0
+    arm_compiler: int = WORD
+    other: int = WORD
 
     def on(self, core: str | None) -> int:
         """Those of one core, built by GCC."""
@@ -75,9 +79,9 @@ def scratch_of(program: Program) -> Scratch:
     """What the calls of a program need, one after the other."""
     needs = [_scratch(step) for node in program.nodes for step in node.steps if step.kernel in CMSIS_NN]
     return Scratch(
-        vectors=max((one.vectors for one in needs), default=0),
-        arm_compiler=max((one.arm_compiler for one in needs), default=0),
-        other=max((one.other for one in needs), default=0),
+        vectors=max((one.vectors for one in needs), default=WORD),
+        arm_compiler=max((one.arm_compiler for one in needs), default=WORD),
+        other=max((one.other for one in needs), default=WORD),
     )
 
 
@@ -169,7 +173,7 @@ def _scratch(step: CStep) -> Scratch:
     small = (_number(step, "k_h"), _number(step, "k_w")) == (3, 3) and all(
         _number(step, f"pad_{axis}") <= 1 for axis in "hw"
     )
-    columns = 0 if small else 2 * taps * _number(step, "in_c")
+    columns = WORD if small else _up(2 * taps * _number(step, "in_c"), WORD)
     return Scratch(vectors=4 * _CHANNELS_AT_ONCE * taps, arm_compiler=columns, other=columns)
 
 

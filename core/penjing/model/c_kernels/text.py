@@ -202,7 +202,7 @@ def scratch_text(*, vectors: int, arm_compiler: int, other: int) -> str:
     lines = [f"{test}\n#define SCRATCH_SIZE {size}\n" for test, size in (*sizes, ("#else", other))]
     return (
         f"/* CMSIS-NN works in so many bytes of RAM, beside the arena. */\n{''.join(lines)}#endif\n"
-        f"static int32_t scratch[SCRATCH_SIZE / 4 + 1];\n\n"
+        "static int32_t scratch[SCRATCH_SIZE / 4];\n\n"
     )
 
 
