@@ -236,7 +236,7 @@ def killed_engines(quick: bool) -> dict[str, Finding]:
                     os.kill(engine.pid, signal.SIGKILL)
                     engine.stop()
     told = f"{count} engines killed while they measured; each next one opened and measured"
-    return {"R3": at_most(lost, 0, "losses", told)}
+    return {"R3": at_most(lost, 0, "losses", told), **robustness_window.killed_workers(quick)}
 
 
 def _heard(worker: object, kind: type[object], seconds: float) -> object | None:

@@ -1,4 +1,6 @@
-"""What a window that is killed loses, and what a window that is used for long gathers (bars R4 and R6 of BARS.md).
+"""What a window loses whose processes are killed, or that is killed itself, and what it gathers in a long life.
+
+Bars R3, R4 and R6 of BARS.md.
 
 Each window runs in a process of its own; `benchmarks.robustness` prints the figures.
 """
@@ -14,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,19 @@ MOST_LOST = 2.0
 """Seconds of edits."""
 MOST_GROWTH = 0.05
 SAVE_EVERY, SCALE = 25, 100_000
+
+
+def killed_workers(quick: bool) -> dict[str, Finding]:
+    """R3: `kill -9` of engine and job, by turns, at random moments of a window at work."""
+    kills = 5 if quick else 50
+    with tempfile.TemporaryDirectory() as folder:
+        window = _child(Path(folder), "suffer", str(kills))
+        output, errors = window.communicate(timeout=7200)
+        if window.returncode:
+            raise RuntimeError(errors[-2000:])
+        lost = json.loads(output.splitlines()[-1])
+    told = f"{kills} engines and jobs killed under a window; not whole afterwards: {'; '.join(lost) or 'none'}"
+    return {"R3-window": at_most(len(lost), 0, "losses", told)}
 
 
 def killed_windows(quick: bool) -> dict[str, Finding]:
@@ -154,6 +170,52 @@ def _edit(diary: str, saved: Path | None) -> None:
     application.exec()
 
 
+def _suffer(kills: int) -> None:
+    """Kill the engine, the job, the engine …; what the plan, the next estimate or the next job lost by it."""
+    from penjing.plan import Distillation
+
+    application, _kept, session = _window()
+    chance, lost, deaths = random.Random(3), [], []
+
+    def wait(reached: Callable[[], bool], seconds: float = 90) -> bool:
+        deadline = time.monotonic() + seconds
+        while not reached() and time.monotonic() < deadline:
+            application.processEvents()
+            time.sleep(0.005)
+        return reached()
+
+    def rest(seconds: float) -> None:
+        wait(lambda: False, seconds)
+
+    for kill in range(kills):
+        session.set_defaults("Bits", weight_bits=2 + kill % 7, sparsity=kill / 100)
+        plan, what = session.plan, "engine" if kill % 2 == 0 else "job"
+        if what == "engine":
+            # An engine that dies four times a minute is not started again by itself; a person would be asked.
+            if len(deaths) >= 3:
+                rest(deaths[-3] + 61 - time.monotonic())
+            rest(chance.random())
+            os.kill(session.engine.pid, signal.SIGKILL)
+            deaths.append(time.monotonic())
+        else:
+            session.train(Distillation(epochs=500), "distill")
+            if not wait(lambda: session.jobs._process is not None):
+                lost.append(f"job {kill}: it never began")
+                continue
+            rest(6 * chance.random())
+            os.kill(session.jobs._process.pid, signal.SIGKILL)
+            if not wait(lambda: not session.jobs.active):
+                lost.append(f"job {kill}: its end was not noticed")
+        if session.plan != plan:
+            lost.append(f"{what} {kill}: the plan")
+        session.set_defaults("Bits", weight_bits=2 + (kill + 1) % 7)
+        if not wait(lambda: session.accuracy_is_current):
+            lost.append(f"{what} {kill}: the next estimate")
+    print(json.dumps(lost), flush=True)
+    session.close()
+    os._exit(0)
+
+
 def _live(edits: int) -> None:
     from PySide6.QtCore import QCoreApplication, QEvent
     from PySide6.QtWidgets import QTabWidget
@@ -216,12 +278,14 @@ def _state() -> tuple[int, dict[str, int]]:
 def main() -> None:
     """One scenario."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("scenario", choices=("edit", "draft", "live"))
+    parser.add_argument("scenario", choices=("edit", "draft", "suffer", "live"))
     parser.add_argument("argument")
     parser.add_argument("folder", type=Path)
     given = parser.parse_args()
     if given.scenario in ("edit", "draft"):
         _edit(given.argument, given.folder / "saved.penjing" if given.scenario == "edit" else None)
+    elif given.scenario == "suffer":
+        _suffer(int(given.argument))
     else:
         _live(int(given.argument))
 
