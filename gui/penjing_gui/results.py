@@ -15,6 +15,7 @@ from penjing.worker.messages import JobDone, RunJob, Trained
 from penjing_gui.notices import Action, Notice
 
 if TYPE_CHECKING:
+    from penjing.model.c_kernels.parts import Kernels, Rounding
     from penjing.results import RunResult
     from penjing_gui.session import Session
 
@@ -82,8 +83,8 @@ class Results(QObject):
         }
         self._run(message, titles[taught])
 
-    def export(self, formats: tuple[str, ...], folder: str) -> None:
-        """Write the applied run, or the plan without training."""
+    def export(self, formats: tuple[str, ...], folder: str, *, rounding: "Rounding", kernels: "Kernels") -> None:
+        """Write the applied run, or the plan without training; `rounding` and `kernels` are of C."""
         session = self._session
         self.folder, self.plan = folder, session.plan
         run = session.run
@@ -93,6 +94,8 @@ class Results(QObject):
             snapshot="",
             plan=session.plan if trained is None else trained.plan,
             formats=formats,
+            rounding=rounding,
+            kernels=kernels,
             output=folder,
             run=None if trained is None else str(session.projects.run_folder(trained.id)),
             model_source=session.source or "",

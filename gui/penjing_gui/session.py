@@ -13,6 +13,7 @@ from PySide6.QtGui import QUndoStack
 
 from penjing.devices.profiles import device
 from penjing.errors import UserError
+from penjing.model.c_kernels.parts import Kernels, Rounding
 from penjing.plan import Distillation, Plan
 from penjing.planning.fit import Budgets
 from penjing.project.values import Project, Run, RunKind
@@ -198,9 +199,16 @@ class Session(SessionState):
         """Give the job up."""
         self.jobs.cancel()
 
-    def export(self, formats: Sequence[str], folder: str) -> None:
+    def export(
+        self,
+        formats: Sequence[str],
+        folder: str,
+        *,
+        rounding: Rounding = "single",
+        kernels: Kernels = "generated",
+    ) -> None:
         """Write the applied run, or the plan without training, and prove it; the answer is `exported`."""
-        self.results.export(tuple(formats), folder)
+        self.results.export(tuple(formats), folder, rounding=rounding, kernels=kernels)
 
     @property
     def export_result(self) -> RunResult | None:

@@ -6,6 +6,7 @@ import msgspec
 
 from penjing.errors import Note
 from penjing.layer_graph import LayerGraph
+from penjing.model.c_kernels.parts import Kernels, Rounding
 from penjing.plan import Plan
 from penjing.planning.fit import Budgets, FitResult
 from penjing.planning.study import SweepRun
@@ -33,11 +34,16 @@ class RunJob(Message, frozen=True, kw_only=True):
     budgets: Budgets = Budgets()
     formats: tuple[str, ...] = ()
     """Empty: the device's format, `onnx` and `penjingnet`."""
+    rounding: Rounding = "single"
+    kernels: Kernels = "generated"
+    """Of exported C, both."""
     output: str | None = None
     """The folder to write, as a whole or not at all: `train`, `compress`, `export`. `sweep`: the folder in which each
     network's sweep has one of its own, and goes on there."""
     trials: int = 0
     """`sweep`: runs to add."""
+    scheduler: str | None = None
+    """`sweep`: the address of a Dask scheduler whose workers try the plans; None: this process does."""
     run: str | None = None
     """`export`: the folder that a `train` job wrote; `plan` is then that of the run."""
     checkpoint: str | None = None

@@ -171,6 +171,8 @@ def _compress(job: RunJob, taken: Taken, on_progress: OnProgress) -> JobDone:
             device=_device(job),
             formats=job.formats,
             training=job.kind == "compress",
+            rounding=job.rounding,
+            kernels=job.kernels,
             checkpoints=None if job.checkpoint is None else Path(job.checkpoint),
             finished=finished,
             language=job.language,
@@ -191,6 +193,7 @@ def _sweep(job: RunJob, taken: Taken, reporter: _Reporter) -> JobDone:
         device=target,
         trials=job.trials,
         folder=folder,
+        scheduler=job.scheduler,
         on_run=reporter.found,
         on_progress=reporter,
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QSignalBlocker, QStandardPaths, Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QShowEvent
 from PySide6.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QFileDialog,
     QFormLayout,
@@ -47,6 +48,8 @@ class ExportPage(Page):
         self.devices = DeviceCards(session)
         self.network = QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True)
         self.format = identify(QuietComboBox(), "export.format")
+        self.twice = identify(QCheckBox(self.tr("Round &twice, as TensorFlow Lite does")), "export.roundTwice")
+        self.cmsis_nn = identify(QCheckBox(self.tr("Call CM&SIS-NN where it computes the same")), "export.cmsisNn")
         self.format_says = QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True)
         self.folder = identify(QLineEdit(), "export.folder", self.tr("Folder"))
         self.browse = identify(QPushButton(self.tr("Browse…")), "export.browse")
@@ -106,6 +109,17 @@ class ExportPage(Page):
         form.addRow(self.tr("Network"), self.network)
         form.addRow(self.tr("For&mat"), self.format)
         form.addRow("", self.format_says)
+        for way in (self.twice, self.cmsis_nn):
+            form.addRow("", way)
+        self.twice.setToolTip(
+            self.tr("Results are rounded as TensorFlow Lite and CMSIS-NN round by default, not as the screen does.")
+        )
+        self.cmsis_nn.setToolTip(
+            self.tr(
+                "A second source beside the first, bit for bit the same. It is tried if the environment variable "
+                "PENJING_CMSIS_NN tells where the library lies."
+            )
+        )
         where = QHBoxLayout()
         where.addWidget(self.folder, 1)
         where.addWidget(self.browse)
@@ -173,13 +187,16 @@ class ExportPage(Page):
 
     def _say_format(self) -> None:
         chosen, device, known = self.format.currentData(), self._session.device, methods("format")
+        own = [] if device is None else [device.default_format]
         if chosen == RECOMMENDED:
-            own = [] if device is None else [device.default_format]
             names = dict.fromkeys(self.tr(known[id].title) for id in (*own, "onnx", "penjingnet"))
             text = self.tr("Writes {names}.").format(names=", ".join(names))
         else:
             text = self._purposes().get(chosen, "")
         self.format_says.setText(text)
+        in_c = "c99" in (own if chosen == RECOMMENDED else [chosen])
+        for way in (self.twice, self.cmsis_nn):
+            way.setVisible(in_c)
 
     def _purposes(self) -> dict[str, str]:
         return {
@@ -248,7 +265,12 @@ class ExportPage(Page):
     def _run(self) -> None:
         chosen, folder = self.format.currentData(), Path(self.folder.text().strip()).expanduser()
         self._show_result(None)
-        self._session.export(() if chosen == RECOMMENDED else (chosen,), str(folder))
+        self._session.export(
+            () if chosen == RECOMMENDED else (chosen,),
+            str(folder),
+            rounding="double" if self.twice.isChecked() else "single",
+            kernels="cmsis-nn" if self.cmsis_nn.isChecked() else "generated",
+        )
 
     def _job_changed(self, job: Job) -> None:
         self._say()

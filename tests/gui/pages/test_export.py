@@ -1,11 +1,12 @@
 """The Export page with the digits open: cards, formats, checklist, what a verdict shows; real mouse and keys."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QLineEdit, QPushButton
+from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QLabel, QLineEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
 from penjing.devices.profiles import devices
@@ -171,3 +172,22 @@ def test_that_a_verdict_is_of_the_plan_that_it_proves(page: ExportPage, bench: M
 def _proof(page: ExportPage) -> str:
     """The last line of the checklist."""
     return " ".join(label.text() for label in page.checklist.findChildren(QLabel)[-3:])
+
+
+def test_that_how_c_computes_is_asked_where_c_is_written_and_goes_to_the_job(
+    qtbot: QtBot, page: ExportPage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    session = page._session
+    session.set_device("raspberry-pi-4")
+    twice, calls = (find(page, name, QCheckBox) for name in ("export.roundTwice", "export.cmsisNn"))
+    assert not twice.isVisible() and not calls.isVisible()
+    session.set_device("nrf52840")  # whose format is C
+    assert twice.isVisible() and calls.isVisible()
+    sent: list[Any] = []
+    monkeypatch.setattr(session.jobs, "run", lambda message, title, request: sent.append(message))
+    type_over(find(page, "export.folder", QLineEdit), str(tmp_path / "out"))
+    click(find(page, "export.run", QPushButton))
+    for box in (calls, twice):
+        click(box, QPoint(8, box.height() // 2))
+    click(find(page, "export.run", QPushButton))
+    assert [(one.rounding, one.kernels) for one in sent] == [("single", "generated"), ("double", "cmsis-nn")]
