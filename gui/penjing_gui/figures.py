@@ -116,11 +116,14 @@ class ExactFigures:
     def _only_changed(self, plan: Plan, prepared: Prepared) -> str | None:
         """The one layer in which two plans differ."""
         before = prepared.plan
-        if any(getattr(plan, field) != getattr(before, field) for field in _REST):
-            return None
+        for field in _REST:
+            if (mine := getattr(plan, field)) is not (other := getattr(before, field)) and mine != other:
+                return None
         own, were = plan.layers, before.layers
         # Most layers are the same objects: an edit makes anew what it changes.
-        apart = [name for name in {*own, *were} if own.get(name) is not were.get(name)]
+        apart = [name for name, override in own.items() if were.get(name) is not override]
+        if len(own) - sum(name not in were for name in apart) < len(were):
+            apart += [name for name in were if name not in own]
         changed = [name for name in apart if plan.settings(name) != before.settings(name)]
         return changed[0] if len(changed) == 1 and changed[0] in prepared.layers else None
 

@@ -7,6 +7,8 @@ best is improved by swaps; the lower bound says when nothing better can exist.
 176
 """
 
+import functools
+import itertools
 import math
 import random
 from collections.abc import Mapping, Sequence
@@ -62,7 +64,7 @@ def buffers(graph: LayerGraph, state: NetworkState) -> tuple[Buffer, ...]:
     Aliases share their input's buffer. An elementwise layer is fused into the layer that feeds it when nothing
     else needs what it overwrites. Inputs live from step 0, outputs to the end.
     """
-    sharing = Sharing(graph)
+    sharing = sharing_of(graph)
     steps = {layer.name: index for index, layer in enumerate(graph.layers)}
     last_step = max(len(graph.layers) - 1, 0)
     first: dict[str, int] = {}
@@ -88,6 +90,14 @@ def buffers(graph: LayerGraph, state: NetworkState) -> tuple[Buffer, ...]:
 def tensor_bytes(elements: int, bits: int) -> int:
     """Bytes of a tensor at run time: one a value up to 8 bits, two up to 16, else four."""
     return elements * (1 if bits <= 8 else 2 if bits <= 16 else 4)
+
+
+def sharing_of(graph: LayerGraph) -> "Sharing":
+    """The sharing of a graph, kept with it as its cached properties are; a cut changes none of it."""
+    found: Sharing | None = graph.__dict__.get("_sharing")
+    if found is None:
+        found = graph.__dict__["_sharing"] = Sharing(graph)
+    return found
 
 
 class Sharing:
@@ -136,16 +146,22 @@ def plan_arena(wanted: Sequence[Buffer]) -> Arena:
 
 
 def _bound(wanted: Sequence[Buffer]) -> tuple[int, int]:
-    steps = sorted({one.first for one in wanted})  # the sum can only grow where a buffer begins
-    sums = [(sum(one.aligned for one in wanted if one.first <= step <= one.last), step) for step in steps]
-    return max(sums, key=lambda pair: (pair[0], -pair[1]), default=(0, 0))
+    """The largest sum of sizes alive at one step, and the first step that has it."""
+    grows: dict[int, int] = {}
+    for one in wanted:
+        size = one.aligned
+        grows[one.first] = grows.get(one.first, 0) + size
+        grows[one.last + 1] = grows.get(one.last + 1, 0) - size
+    steps = sorted(grows)
+    sums = itertools.accumulate(grows[step] for step in steps)
+    return max(zip(sums, steps, strict=True), key=lambda pair: (pair[0], -pair[1]), default=(0, 0))
 
 
 def _search(wanted: Sequence[Buffer], bound: int) -> tuple[list[int], list[int], int]:
     def span(one: Buffer) -> int:
         return one.last - one.first + 1
 
-    overlapping = _overlaps(wanted)
+    overlapping = _overlaps(tuple((one.first, one.last) for one in wanted))
     sizes = [one.aligned for one in wanted]
     orders = (
         sorted(range(len(wanted)), key=lambda index: (-sizes[index], wanted[index].first)),
@@ -174,14 +190,12 @@ def _search(wanted: Sequence[Buffer], bound: int) -> tuple[list[int], list[int],
     return best
 
 
-def _overlaps(wanted: Sequence[Buffer]) -> list[list[int]]:
+@functools.lru_cache(maxsize=8)
+def _overlaps(lives: tuple[tuple[int, int], ...]) -> list[list[int]]:
+    """Which others are alive together with each, (first, last) step of them given: the same for all sizes."""
     return [
-        [
-            other
-            for other, two in enumerate(wanted)
-            if two.first <= one.last and one.first <= two.last and two is not one
-        ]
-        for one in wanted
+        [other for other, (begin, end) in enumerate(lives) if begin <= last and first <= end and other != place]
+        for place, (first, last) in enumerate(lives)
     ]
 
 

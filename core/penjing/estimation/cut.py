@@ -7,11 +7,13 @@
 """
 
 import math
+from dataclasses import dataclass
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from penjing.estimation.arena import sharing_of
 from penjing.layer_graph import FIXED, Layer, LayerGraph
 
 Keep = NDArray[np.bool_]
@@ -25,16 +27,49 @@ def cut(graph: LayerGraph, keep: Keep) -> LayerGraph:
     """
     if keep.all():
         return graph
-    counts: dict[int, int] = {}  # many layers share their channels, and so the very same array
+    last: _Last | None = graph.__dict__.get("_cut")
+    if last is not None and np.array_equal(last.keep, keep):
+        return last.graph
+    counts = _counts(graph, keep)
+    if last is None:
+        layers = tuple(map(_cut, graph.layers, counts))
+    else:  # a slider moves a few layers only
+        layers = tuple(
+            then if now == before else _cut(layer, now)
+            for layer, now, before, then in zip(graph.layers, counts, last.counts, last.graph.layers, strict=True)
+        )
+    found = msgspec.structs.replace(graph, layers=layers, groups=(), channel_count=0)
+    found.__dict__["_sharing"] = sharing_of(graph)
+    graph.__dict__["_cut"] = _Last(keep.copy(), counts, found)
+    return found
 
-    def count(ids: Ids) -> int:
-        if id(ids) not in counts:
-            counts[id(ids)] = int(np.count_nonzero(stays(ids, keep)))
-        return counts[id(ids)]
 
-    ids = channel_arrays(graph)
-    layers = tuple(_cut(layer, count(ids[layer.name][0]), count(ids[layer.name][1])) for layer in graph.layers)
-    return msgspec.structs.replace(graph, layers=layers, groups=(), channel_count=0)
+@dataclass(frozen=True, eq=False)
+class _Last:
+    """The last cut of a graph, kept with it as its cached properties are."""
+
+    keep: Keep
+    counts: list[tuple[int, int]]
+    graph: LayerGraph
+
+
+def _counts(graph: LayerGraph, keep: Keep) -> list[tuple[int, int]]:
+    """By layer, how many (output, input) channels stay; all layers are counted at once."""
+    index: tuple[Ids, Ids, list[tuple[int, int]]] | None = graph.__dict__.get("_channel_places")
+    if index is None:
+        arrays: dict[int, Ids] = {}  # many layers share their channels, and so the very same array
+        pairs = list(channel_arrays(graph).values())
+        for pair in pairs:
+            arrays.update((id(ids), ids) for ids in pair)
+        places = {key: place for place, key in enumerate(arrays)}
+        ends = np.cumsum([0, *map(len, arrays.values())])
+        joined = np.concatenate(list(arrays.values())) if arrays else np.zeros(0, np.int64)
+        index = joined, ends, [(places[id(made)], places[id(taken)]) for made, taken in pairs]
+        graph.__dict__["_channel_places"] = index
+    joined, ends, layers = index
+    until = np.concatenate([np.zeros(1, np.int64), np.cumsum(stays(joined, keep), dtype=np.int64)])[ends]
+    counts = np.diff(until).tolist()
+    return [(counts[made], counts[taken]) for made, taken in layers]
 
 
 def channel_arrays(graph: LayerGraph) -> dict[str, tuple[Ids, Ids]]:
@@ -61,8 +96,9 @@ def stays(ids: Ids, keep: Keep) -> Keep:
     return kept
 
 
-def _cut(layer: Layer, made: int, taken: int) -> Layer:
+def _cut(layer: Layer, counts: tuple[int, int]) -> Layer:
     """A layer with so many result and weight-input channels left."""
+    made, taken = counts
     whole = len(layer.output_channels)
     if made == whole and taken == len(layer.input_channels):
         return layer

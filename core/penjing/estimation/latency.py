@@ -54,7 +54,12 @@ def layer_band(device: Device, *, integer: bool) -> float | None:
 
 def energy_mj(latency: float | None, device: Device) -> float | None:
     """Millijoules: power while computing × time; None without a sourced power."""
-    return None if latency is None or device.power_mw is None else device.power_mw * latency / 1e3
+    return None if latency is None else energy_at(device.power_mw, latency)
+
+
+def energy_at(power_mw: float | None, latency: float) -> float | None:
+    """Millijoules at a power; None where that is not known."""
+    return None if power_mw is None else power_mw * latency / 1e3
 
 
 def energy_band(latency_band: float | None, device: Device) -> float | None:

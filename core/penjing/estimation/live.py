@@ -7,9 +7,9 @@
 """
 
 import math
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import operator
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -18,9 +18,9 @@ from penjing.estimation.c99_bytes import filter_kernel
 from penjing.estimation.deployed import fold, stored_layer, stored_scales, stored_size
 from penjing.estimation.exact import figures_of
 from penjing.estimation.flash import all_calls, counted_core, padding_bytes
-from penjing.estimation.latency import energy_band, energy_mj, layer_band, layer_ms, widest
+from penjing.estimation.latency import energy_at, energy_band, layer_band, layer_ms, widest
 from penjing.estimation.prediction import kept_alone, predict, weight_state
-from penjing.estimation.state import NetworkState, WeightState
+from penjing.estimation.state import NetworkState, WeightState, as_loaded
 from penjing.estimation.tables import Tables
 from penjing.layer_graph import Layer, LayerGraph
 from penjing.model.c_kernels import code_size
@@ -65,14 +65,15 @@ class Prepared:
     layers: Mapping[str, tuple[Layer, bool]]
     """By compressible layer: as deployed, and whether no filter or input of it is cut."""
     shares: Mapping[str, Share]
-    rest_ms: Mapping[str, float]
-    """By layer with a weight, the time that all others take together; missing where that is unknown."""
-    rest_band: Mapping[str, float]
-    """By the same layer, the widest band of all others; missing where there are none."""
+    times: Mapping[str, tuple[float | None, float | None]]
+    """Of every layer that multiplies, with the band."""
     plain_kernels: frozenset[str]
     """What exported C calls for everything else."""
+    power_mw: float | None
+    """Of the device."""
     prunes: bool
     quantizes: bool
+    _rests: dict[str, tuple[float | None, float]] = field(default_factory=dict, repr=False)
 
     def moved(self, name: str, settings: Settings) -> Figures | None:
         """The figures of the plan in which one layer has these settings; `file_bytes` is left out.
@@ -86,7 +87,7 @@ class Prepared:
     def moved_share(self, name: str, settings: Settings) -> Share | None:
         """That layer's own share of the figures then; None as `moved`."""
         before = self.plan.settings(name)
-        if any(getattr(settings, field) != getattr(before, field) for field in _FIXED_FIELDS):
+        if _FIXED(settings) != _FIXED(before):
             return None
         layer, whole = self.layers[name]
         kept: int | None = layer.weights
@@ -96,7 +97,7 @@ class Prepared:
             kept = kept_alone(layer, settings, self.tables, whole=whole) if settings.prunes_weights else layer.weights
         if kept is None:
             return None
-        weight = weight_state(layer, settings, kept=kept) if self.quantizes else WeightState(kept=kept)
+        weight = weight_state(layer, settings, kept=kept) if self.quantizes else as_loaded(layer, kept=kept)
         return self._share(layer, weight)
 
     def _code(self, name: str, kernel: str | None, device: Device) -> int:
@@ -105,15 +106,25 @@ class Prepared:
         kernels = {found for found in (kernel, *others) if found is not None} | self.plain_kernels
         return code_size.code_bytes(counted_core(device), kernels)
 
+    def _rest(self, name: str) -> tuple[float | None, float]:
+        """The time of all layers but one, None where some is unknown, and their widest band; told once a layer."""
+        if name not in self._rests:
+            others = [pair for other, pair in self.times.items() if other != name]
+            known = [time for time, _ in others if time is not None]
+            bands = [band for _, band in others if band is not None]
+            self._rests[name] = math.fsum(known) if len(known) == len(others) else None, max(bands, default=0.0)
+        return self._rests[name]
+
     def _share(self, layer: Layer, weight: WeightState) -> Share:
-        return _share(layer, weight, self.state, self.device)
+        before, own = self.state.weights[layer.name], self.shares[layer.name]
+        alike = _STORED_AS(weight) == _STORED_AS(before)
+        return _share(layer, weight, self.state, self.device, like=own if alike else None)
 
     def _with(self, name: str, old: Share, new: Share) -> Figures:
         was, device = self.figures, self.device
-        latency = None
-        if name in self.rest_ms and new.milliseconds is not None:
-            latency = self.rest_ms[name] + new.milliseconds
-        band = None if latency is None else widest((new.band, self.rest_band.get(name, 0.0)))
+        rest_ms, rest_band = self._rest(name)
+        latency = None if rest_ms is None or new.milliseconds is None else rest_ms + new.milliseconds
+        band = None if latency is None else widest((new.band, rest_band))
         flash = None
         if was.flash_bytes is not None:
             flash = was.flash_bytes + new.constants - old.constants
@@ -126,13 +137,14 @@ class Prepared:
             file_bytes=None,
             flash_bytes=flash,
             latency_ms=latency,
-            energy_mj=None if device is None else energy_mj(latency, device),
+            energy_mj=None if latency is None else energy_at(self.power_mw, latency),
             latency_band=band,
-            energy_band=None if device is None else energy_band(band, device),
+            energy_band=None if device is None or self.power_mw is None else energy_band(band, device),
         )
 
 
-_FIXED_FIELDS = tuple(field for field in Settings.__struct_fields__ if field not in MOVABLE)
+_STORED_AS = operator.attrgetter("bits", "scales", "zeros", "codebook")
+_FIXED = operator.attrgetter(*(field for field in Settings.__struct_fields__ if field not in MOVABLE))
 
 
 def prepare(graph: LayerGraph, plan: Plan, tables: Tables, *, device: Device | None = None) -> Prepared:
@@ -146,12 +158,14 @@ def prepare(graph: LayerGraph, plan: Plan, tables: Tables, *, device: Device | N
     names = [layer.name for layer in prediction.graph.compressible]
     layers = {name: (deployed[name], deployed[name].weights == graph.by_name[name].weights) for name in names}
     shares = {name: _share(layer, state.weight(layer), state, device) for name, (layer, _) in layers.items()}
-    times: dict[str, float | None] = {}
-    bands: dict[str, float | None] = {}
+    times: dict[str, tuple[float | None, float | None]] = {}
     if device is not None:
-        multiplying = [layer for layer in deployed.values() if layer.macs]
-        times = {one.name: layer_ms(one, device, integer=state.is_integer(one)) for one in multiplying}
-        bands = {one.name: layer_band(device, integer=state.is_integer(one)) for one in multiplying}
+        for one in deployed.values():
+            if one.name in shares:
+                times[one.name] = shares[one.name].milliseconds, shares[one.name].band
+            elif one.macs:
+                integer = state.is_integer(one)
+                times[one.name] = layer_ms(one, device, integer=integer), layer_band(device, integer=integer)
     steps = {step.step for step in plan.steps}
     return Prepared(
         figures=figures_of(prediction.graph, state, device=device, format=""),
@@ -161,8 +175,8 @@ def prepare(graph: LayerGraph, plan: Plan, tables: Tables, *, device: Device | N
         state=state,
         layers=layers,
         shares=shares,
-        rest_ms={name: rest for name in names if (rest := _rest(times, name)) is not None},
-        rest_band=_rest_bands(bands, names),
+        times=times,
+        power_mw=None if device is None else device.power_mw,
         plain_kernels=frozenset(
             call.kernel for call in all_calls(prediction.graph, state) if PARTS[call.kernel].struct != "conv"
         )
@@ -173,33 +187,23 @@ def prepare(graph: LayerGraph, plan: Plan, tables: Tables, *, device: Device | N
     )
 
 
-def _share(layer: Layer, weight: WeightState, state: NetworkState, device: Device | None) -> Share:
+def _share(
+    layer: Layer, weight: WeightState, state: NetworkState, device: Device | None, *, like: Share | None = None
+) -> Share:
+    """The share of a layer; `like` is that of the same one with another number of kept weights and nothing else new."""
     integer = weight.bits <= 8 and all(state.bits(feed) <= 8 for feed in layer.inputs)
     stored = stored_layer(layer, weight, integer=integer)
+    kept, size = weight.kept, stored_size(stored, device)
+    padding = padding_bytes(stored, device)
+    kernel = filter_kernel(layer, weight) if device is not None and device.brings_c else None
+    if like is not None:
+        return Share(kept, size, like.scales, padding, kernel, like.milliseconds, like.band)
     return Share(
-        kept=weight.kept,
-        size=stored_size(stored, device),
+        kept=kept,
+        size=size,
         scales=0 if device is None else stored_scales(stored, device),
-        padding=padding_bytes(stored, device),
-        kernel=filter_kernel(layer, weight) if device is not None and device.brings_c else None,
+        padding=padding,
+        kernel=kernel,
         milliseconds=None if device is None or not layer.macs else layer_ms(layer, device, integer=integer),
         band=None if device is None or not layer.macs else layer_band(device, integer=integer),
     )
-
-
-def _rest(times: Mapping[str, float | None], name: str) -> float | None:
-    others = [time for other, time in times.items() if other != name]
-    known = [time for time in others if time is not None]
-    return math.fsum(known) if len(known) == len(others) else None
-
-
-def _rest_bands(bands: Mapping[str, float | None], names: Sequence[str]) -> dict[str, float]:
-    """The widest band of all other layers; there are only as many different bands as precisions."""
-    counts = Counter(bands.values())
-    found = {}
-    for name in names:
-        others = counts - Counter([bands[name]]) if name in bands else counts
-        rest = widest(others)
-        if rest is not None:
-            found[name] = rest
-    return found

@@ -7,7 +7,9 @@ Numpy only, so that the window decides exactly as the engine does.
 (2, 4)
 """
 
+import copy
 import math
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -110,6 +112,7 @@ class Decision:
     """Places in the group that the brush protects."""
     cut: frozenset[int] = frozenset()
     """Places in the group that the brush removes."""
+    memory: "_Memory" = field(default_factory=lambda: _Memory(), compare=False, repr=False)
 
     @property
     def needs_scores(self) -> bool:
@@ -125,7 +128,10 @@ def decisions(graph: LayerGraph, plan: Plan) -> tuple[Decision, ...]:
     and cuts in any of the group's layers holds for all of them.
     """
     found = []
-    for group, (channels, holders) in zip(graph.groups, _arrays(graph), strict=True):
+    last: tuple[Plan, tuple[Decision, ...]] | None = graph.__dict__.get("_decisions")
+    if last is not None and last[0] is plan:
+        return last[1]
+    for group, (channels, holders, memory) in zip(graph.groups, _arrays(graph), strict=True):
         wishes = [(holder, plan.settings(holder.layer)) for holder in holders]
         if not any(wish.cuts_filters for _, wish in wishes):
             continue
@@ -134,7 +140,8 @@ def decisions(graph: LayerGraph, plan: Plan) -> tuple[Decision, ...]:
         decider, settings = max(wishes, key=lambda pair: _asks(pair[1]))  # the first of equals
         keep = frozenset(place for holder, wish in wishes for place in _brushed(holder, wish.keep))
         cut = frozenset(place for holder, wish in wishes for place in _brushed(holder, wish.cut))
-        found.append(Decision(group, channels, holders, decider.layer, settings, keep, cut - keep))
+        found.append(Decision(group, channels, holders, decider.layer, settings, keep, cut - keep, memory))
+    graph.__dict__["_decisions"] = plan, tuple(found)
     return tuple(found)
 
 
@@ -169,13 +176,26 @@ class _Ranking:
 
     @classmethod
     def of(cls, decision: Decision, filter_scores: Mapping[str, Scores]) -> "_Ranking":
+        """The ranking of a group; a slider that moves asks for the same one again and again, with another share."""
+        scores = [filter_scores[holder.layer] for holder in decision.holders] if decision.needs_scores else []
+        asked = decision.settings.filter_criterion, decision.keep, decision.cut
+        memory = decision.memory
+        same = memory.asked == asked and len(memory.scores) == len(scores)
+        if memory.ranking is None or not same or any(map(operator.is_not, memory.scores, scores)):
+            memory.asked, memory.scores = asked, scores
+            memory.ranking = cls._ranked(decision, scores)
+        found = copy.copy(memory.ranking)
+        found.share = decision.settings.filters
+        return found
+
+    @classmethod
+    def _ranked(cls, decision: Decision, filter_scores: Sequence[Scores]) -> "_Ranking":
         """Adds the scores up and puts the channels in the order in which they go."""
         size = len(decision.channels)
         total = np.zeros(size)
         if decision.needs_scores:
-            for holder in decision.holders:
-                own = filter_scores[holder.layer][holder.filters]
-                total += np.bincount(holder.places, weights=own, minlength=size)
+            for holder, own in zip(decision.holders, filter_scores, strict=True):
+                total += np.bincount(holder.places, weights=own[holder.filters], minlength=size)
         scores = total.astype(np.float32)
         ranked = scores.astype(np.float64)
         ranked[list(decision.cut)] = -np.inf
@@ -216,6 +236,15 @@ class _Ranking:
         self.cut_lowest(self.forced + int(np.argmin(below)) if not below.all() else self.size)
 
 
+@dataclass
+class _Memory:
+    """The last ranking of a group and what it was made of; kept with the graph, as its cached properties are."""
+
+    asked: tuple[object, ...] = ()
+    scores: Sequence[Scores] = ()
+    ranking: _Ranking | None = None
+
+
 def _last_ones(decision: Decision, order: NDArray[np.int64]) -> set[int]:
     """Places that must stay so that every layer of the group keeps a channel: its best (a concat joins layers)."""
     position = np.empty(len(order), dtype=np.int64)
@@ -246,14 +275,16 @@ def _summed(shares: Iterable[tuple[float, int]]) -> float:
     return math.fsum(share * count for share, count in counts.items())
 
 
-_Arrays = tuple[tuple[NDArray[np.int64], tuple[Holder, ...]], ...]
+_Arrays = tuple[tuple[NDArray[np.int64], tuple[Holder, ...], _Memory], ...]
 
 
 def _arrays(graph: LayerGraph) -> _Arrays:
     """By group, its channel ids and who makes them; kept with the graph, as its cached properties are."""
     found: _Arrays | None = graph.__dict__.get("_filter_arrays")
     if found is None:
-        found = tuple((np.array(group.channels, dtype=np.int64), _holders(graph, group)) for group in graph.groups)
+        found = tuple(
+            (np.array(group.channels, dtype=np.int64), _holders(graph, group), _Memory()) for group in graph.groups
+        )
         graph.__dict__["_filter_arrays"] = found
     return found
 

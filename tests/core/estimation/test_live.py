@@ -1,12 +1,14 @@
 """Figures while a slider moves: the same as from scratch."""
 
 import msgspec
+import numpy as np
 import pytest
 
 from penjing.devices.profiles import device
 from penjing.estimation.exact import figures
 from penjing.estimation.gathering import tables_for
 from penjing.estimation.live import prepare
+from penjing.estimation.tables import Tables
 from penjing.inspection.graph import layer_graph
 from penjing.plan import Plan
 from tests.support.networks import NETWORKS
@@ -65,3 +67,28 @@ def test_that_a_move_of_channels_activations_or_shared_thresholds_is_left_to_the
     for change in ({"filters": 0.5}, {"locked": True}, {"activation_bits": 8}, {"sparsity": 0.2}, {"cut": (1,)}):
         assert prepared.moved("conv2", plan.with_layer("conv2", **change).settings("conv2")) is None
     assert prepared.moved("conv2", plan.with_layer("conv2", weight_bits=4).settings("conv2")) is None
+
+
+@pytest.mark.parametrize("name", ["residual", "1-D"])
+def test_that_what_is_remembered_of_the_last_plan_changes_no_figure(name: str) -> None:
+    model, random = NETWORKS[name](0), np.random.default_rng(3)
+    graph = layer_graph(model)
+    both = [tables_for(model, graph, Plan().with_defaults(filters=0.1, filter_criterion=how)) for how in ("l1", "l2")]
+    tables = Tables(filter_scores={**both[0].filter_scores, **both[1].filter_scores})
+    plan, seen = Plan().with_defaults(weight_bits=8, activation_bits=8), set()
+    for _ in range(60):
+        layer = graph.compressible[random.integers(len(graph.compressible))].name
+        moves: tuple[dict[str, object], ...] = (
+            {"filters": float(random.uniform(0, 0.7))},
+            {"filter_criterion": str(random.choice(["l1", "l2"]))},
+            {"cut": (0,)},
+            {"keep": (1,), "cut": ()},
+            {"activation_bits": int(random.choice([4, 8, 16]))},
+            {"scope": str(random.choice(["layer", "global"]))},
+        )
+        plan = plan.with_layer(layer, **moves[random.integers(len(moves))])
+        fresh = msgspec.structs.replace(graph)  # without anything that is kept with it
+        found = figures(graph, plan, tables=tables, format="")
+        assert found == figures(fresh, plan, tables=tables, format="")
+        seen.add((found.params, found.ram_bytes))
+    assert len(seen) > 5
