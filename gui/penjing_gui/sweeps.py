@@ -42,8 +42,11 @@ class Sweeps(QObject):
         job = self._session.job
         return job is not None and job.active and job.kind == "sweep"
 
-    def start(self, trials: int) -> None:
-        """Try so many plans more; what an earlier sweep of the same network, data and device found comes first."""
+    def start(self, trials: int, scheduler: str | None = None) -> None:
+        """Try so many plans more, here or on the workers of a Dask scheduler.
+
+        What an earlier sweep of the same network, data and device found comes first.
+        """
         session = self._session
         if session.data is None:
             text, hint = self.tr("A sweep needs data to measure accuracy on."), self.tr("Open data for the network.")
@@ -57,6 +60,7 @@ class Sweeps(QObject):
             device=None if session.device is None else session.device.name,
             output=str(sweeps_folder()),
             trials=trials,
+            scheduler=scheduler,
         )
         session.jobs.run(message, self.tr("Sweep"), request=session.next_request())
 

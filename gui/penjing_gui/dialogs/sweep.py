@@ -1,5 +1,6 @@
 """Asks how many plans to try, then shows how far it is; the page behind it can be used meanwhile."""
 
+import re
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
@@ -8,6 +9,7 @@ from PySide6.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QLabel,
+    QLineEdit,
     QProgressBar,
     QPushButton,
     QSpinBox,
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from penjing_gui.session import Session
 
 _STEPS = 1000
+EXAMPLE = "tcp://127.0.0.1:8786"
+_ADDRESS = re.compile(r"(tcp|tls)://[^\s/:]+:[0-9]{1,5}|(tcp|tls)://\[[0-9a-fA-F:]+\]:[0-9]{1,5}")
 
 
 class SweepDialog(QDialog):
@@ -41,6 +45,12 @@ class SweepDialog(QDialog):
         self.trials.setRange(1, MOST)
         self.trials.setValue(DEFAULT)
         self.trials.setToolTip(self.tr("From 1 to {most}; more can be added later").format(most=MOST))
+        self.scheduler = identify(QLineEdit(), "sweep.scheduler", self.tr("Dask scheduler"))
+        self.scheduler.setPlaceholderText(self.tr("none: plans are tried on this machine"))
+        self.scheduler.setMaxLength(200)
+        self.scheduler.setToolTip(
+            self.tr("Address of a Dask cluster that you trust, for example {address}").format(address=EXAMPLE)
+        )
         self.device = QLabel(textFormat=Qt.TextFormat.PlainText)
         self.budget = QLabel(textFormat=Qt.TextFormat.PlainText)
         self.bar = identify(QProgressBar(), "sweep.progress", self.tr("Progress of the sweep"))
@@ -53,7 +63,8 @@ class SweepDialog(QDialog):
         self.cancel = identify(QPushButton(self.tr("Cancel")), "sweep.cancel")
         self.close_button = identify(QPushButton(self.tr("Close")), "sweep.close")
         self._lay_out()
-        self.start.clicked.connect(lambda: session.sweeps.start(self.trials.value()))
+        self.start.clicked.connect(self._start)
+        self.scheduler.textChanged.connect(self._show)
         self.cancel.clicked.connect(session.cancel_job)
         self.close_button.clicked.connect(self.close)
         for changed in (
@@ -77,6 +88,7 @@ class SweepDialog(QDialog):
         form = QFormLayout()
         form.setVerticalSpacing(SPACE)
         form.addRow(self.tr("Plans to try"), self.trials)
+        form.addRow(self.tr("Dask scheduler"), self.scheduler)
         form.addRow(self.tr("Device"), self.device)
         form.addRow(self.tr("Budget"), self.budget)
         buttons = QHBoxLayout()
@@ -93,6 +105,9 @@ class SweepDialog(QDialog):
         layout.addWidget(self.state)
         layout.addLayout(buttons)
 
+    def _start(self) -> None:
+        self._session.sweeps.start(self.trials.value(), self.scheduler.text().strip() or None)
+
     def _show(self, *_: object) -> None:
         session, sweeps = self._session, self._session.sweeps
         job = session.job
@@ -105,26 +120,35 @@ class SweepDialog(QDialog):
             )
         )
         busy = job is not None and job.active
-        self.start.setEnabled(session.is_open and session.data is not None and not busy)
+        address = self.scheduler.text().strip()
+        wrong = bool(address) and not _ADDRESS.fullmatch(address)
+        self.start.setEnabled(session.is_open and session.data is not None and not busy and not wrong)
         self.cancel.setEnabled(sweeps.active)
         self.trials.setEnabled(not sweeps.active)
-        text = ""
-        if job is not None and job.kind == "sweep":
-            front = sum(one.pareto for one in with_front(sweeps.found))
-            text = self.tr("{runs} runs, {front} on the front").format(runs=len(sweeps.found), front=front)
-            if job.active:
-                begun = job.stage == "sweep" and job.total
-                self.bar.setValue(round(_STEPS * job.done / job.total) if begun else 0)
-                left = "…" if job.eta_seconds is None else words.time(job.eta_seconds)
-                text = self.tr("{text}; {left} left").format(text=text, left=left)
-            elif job.state == "done":
-                self.bar.setValue(_STEPS)
-                text = self.tr("Done: {text}").format(text=text)
-            elif job.state == "cancelled":
-                text = self.tr("Stopped: {text}; Start goes on from here").format(text=text)
-        elif session.is_open and session.data is None:
-            text = self.tr("A sweep needs data to measure accuracy on. Open data for the network.")
-        elif busy:
-            text = self.tr("Another job is running.")
+        self.scheduler.setEnabled(not sweeps.active)
+        if sweeps.active and job is not None:
+            begun = job.stage == "sweep" and job.total
+            self.bar.setValue(round(_STEPS * job.done / job.total) if begun else 0)
+        elif job is not None and job.kind == "sweep" and job.state == "done":
+            self.bar.setValue(_STEPS)
+        text = self._said(wrong=wrong)
         self.state.setText(text)
         self.state.setAccessibleName(text)
+
+    def _said(self, *, wrong: bool) -> str:
+        session, job = self._session, self._session.job
+        if wrong:
+            return self.tr("The scheduler's address looks like {address}.").format(address=EXAMPLE)
+        if session.is_open and session.data is None:
+            return self.tr("A sweep needs data to measure accuracy on. Open data for the network.")
+        if job is None or job.kind != "sweep":
+            return self.tr("Another job is running.") if job is not None and job.active else ""
+        found = session.sweeps.found
+        front = sum(one.pareto for one in with_front(found))
+        text = self.tr("{runs} runs, {front} on the front").format(runs=len(found), front=front)
+        if job.active:
+            left = "…" if job.eta_seconds is None else words.time(job.eta_seconds)
+            return self.tr("{text}; {left} left").format(text=text, left=left)
+        if job.state == "done":
+            return self.tr("Done: {text}").format(text=text)
+        return self.tr("Stopped: {text}; Start goes on from here").format(text=text)

@@ -1,7 +1,6 @@
 """`penjing sweep` as people call it: its document and files, bad input, Ctrl+C, a Dask cluster on this machine."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from penjing.cli.main import main
 from penjing.compression.simulation import simulate
 from penjing.model.penjingnet_format import encode
 from penjing.plan import read_plan
+from tests.support.clusters import cluster, environment
 from tests.support.networks import network
 
 Capture = pytest.CaptureFixture[str]
@@ -113,7 +113,7 @@ def test_that_a_network_without_data_is_refused(capsys: Capture, sources: tuple[
 def test_that_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(sources: tuple[str, ...], tmp_path: Path) -> None:
     folder = tmp_path / "sweep"
     command = [*PROGRAM, *sources, "--trials", "500", "-o", str(folder)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=_environment()) as process:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment()) as process:
         assert process.stderr is not None
         while _runs(folder) < 2:
             assert process.poll() is None
@@ -123,7 +123,7 @@ def test_that_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(sources: tu
     assert "kept in" in said and "Traceback" not in said
     known = _runs(folder)
     command[command.index("500")] = "1"
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=_environment()) as process:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment()) as process:
         while _runs(folder) < known + 1:  # on the way to the 500 of before
             assert process.poll() is None
         process.send_signal(signal.SIGTERM)
@@ -146,26 +146,10 @@ def _runs(folder: Path) -> int:
 
 @pytest.fixture
 def scheduler(tmp_path: Path) -> Iterator[str]:
-    """The address of a real scheduler with two workers, each a process of its own."""
+    """The address of a real scheduler with two workers."""
     pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
-    file = tmp_path / "scheduler.json"
-    dask = [sys.executable, "-m", "dask"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": tmp_path, "env": _environment()}
-    options = ["--host", "127.0.0.1", "--no-dashboard"]
-    started = [
-        subprocess.Popen([*dask, "scheduler", *options, "--port", "0", "--scheduler-file", str(file)], **quiet)  # type: ignore[call-overload]
-    ]
-    try:
-        for name in ("one", "two"):
-            where = ["--scheduler-file", str(file), "--nthreads", "1", "--no-nanny", "--name", name]
-            started.append(subprocess.Popen([*dask, "worker", *options, *where], **quiet))  # type: ignore[call-overload]
-        while not file.exists() or not file.read_text().endswith("}"):
-            assert started[0].poll() is None
-        yield json.loads(file.read_text())["address"]
-    finally:
-        for process in reversed(started):
-            process.terminate()
-            process.wait(timeout=20)
+    with cluster(tmp_path) as address:
+        yield address
 
 
 def test_that_the_workers_of_a_dask_cluster_find_what_this_machine_would(
@@ -173,7 +157,7 @@ def test_that_the_workers_of_a_dask_cluster_find_what_this_machine_would(
 ) -> None:
     folder = tmp_path / "sweep"
     command = [*PROGRAM, *sources, "--trials", "4", "--scheduler", scheduler, "-o", str(folder), "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, env=_environment(), timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment(), timeout=120)
     assert done.returncode == 0, done.stderr
     shown = json.loads(done.stdout)["runs"]
     assert len(shown) == 4 and any(one["pareto"] for one in shown)
@@ -182,7 +166,3 @@ def test_that_the_workers_of_a_dask_cluster_find_what_this_machine_would(
     assert main(["estimate", *sources, "--plan", str(plan), "--json"]) == 0
     here = json.loads(capsys.readouterr().out)["compressed"]
     assert here["accuracy"] == shown[1]["compressed"]["accuracy"]
-
-
-def _environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}

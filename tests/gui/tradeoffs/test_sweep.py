@@ -6,10 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QComboBox, QDialog, QLabel, QPushButton, QSpinBox, QTableView, QTabWidget
+from PySide6.QtWidgets import QComboBox, QDialog, QLabel, QLineEdit, QPushButton, QSpinBox, QTableView, QTabWidget
 from pytestqt.qtbot import QtBot
 
 from penjing.project.values import Run
@@ -17,6 +18,7 @@ from penjing_gui.main_window import MainWindow
 from penjing_gui.pages.tradeoffs import TradeoffsPage
 from penjing_gui.plots.scatter import Point, Scatter, pareto
 from tests.gui.conftest import Recorder
+from tests.support.clusters import cluster
 from tests.support.hands import choose, choose_tab, click, find, type_over
 
 
@@ -54,6 +56,39 @@ def test_that_a_sweep_fills_the_plot_while_it_runs_and_goes_on_after_a_cancel(
     _plot_applies(qtbot, window)
     _writes(window, tmp_path)
     heard.no_errors()
+
+
+def test_that_a_sweep_runs_on_the_workers_of_a_scheduler_that_is_typed_in(
+    qtbot: QtBot, window: MainWindow, record: Callable[..., Recorder], tmp_path: Path, patience: int
+) -> None:
+    pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
+    session = window.session
+    heard = record(session)
+    with cluster(tmp_path) as address:
+        with qtbot.waitSignal(session.opened, timeout=patience):
+            click(find(window, "start.sample.digits"))
+        choose_tab(find(window, "tabs.main", QTabWidget), "Trade-offs")
+        click(find(window, "tradeoffs.sweep", QPushButton))
+        dialog = find(window, "sweep", QDialog)
+        qtbot.waitExposed(dialog)
+        start, state = find(dialog, "sweep.start", QPushButton), find(dialog, "sweep.state", QLabel)
+        field = find(dialog, "sweep.scheduler", QLineEdit)
+        type_over(field, "127.0.0.1")
+        assert not start.isEnabled() and "tcp://127.0.0.1:8786" in state.text()
+        type_over(field, address)
+        type_over(find(dialog, "sweep.trials", QSpinBox), "3")
+        click(start)
+        with qtbot.waitSignal(session.job_changed, timeout=patience, check_params_cb=lambda job: not job.active):
+            pass
+        assert session.job is not None and session.job.state == "done"
+        assert len(session.runs) >= 3 and state.text().startswith("Done: ")
+        import distributed
+
+        with distributed.Client(address, set_as_default=False) as client:  # type: ignore[no-untyped-call]
+            tried = client.run(lambda dask_worker: len(dask_worker.state.log))
+        assert sum(count > 0 for count in tried.values()) == 2
+    heard.no_errors()
+    click(find(dialog, "sweep.close", QPushButton))
 
 
 def _plot_applies(qtbot: QtBot, window: MainWindow) -> None:
