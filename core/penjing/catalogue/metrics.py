@@ -13,6 +13,8 @@ from typing import Literal
 
 import msgspec
 
+from penjing.assets import phrase
+
 Kind = Literal["share", "error", "fit", "rank"]
 MOST_K = 1000
 _TOP = re.compile(r"top([1-9][0-9]{0,3})")
@@ -101,6 +103,11 @@ def metric(name: str) -> Metric:
     k = int(found[1])
     formula = f"mean[y among the {k} largest of f(x)]"
     return Metric(id=name, title="Top-{k} accuracy", kind="share", formula=formula, k=k)
+
+
+def metric_name(how: Metric, language: str = "en") -> str:
+    """What a metric is called."""
+    return phrase(how.title, language=language).replace("{k}", str(how.k))
 
 
 def known(name: str) -> bool:

@@ -44,7 +44,7 @@ def reestimate(
     if not norms:
         return model
     count = min(affordable(model, samples), affordable(reference or model, samples))
-    values = few_samples(data, count).values
+    values = few_samples(data, count).inputs
     if method == "differential":
         if reference is None:
             raise ValueError("the differential method needs the network before compression")
@@ -81,7 +81,7 @@ def shift(module: nn.Module, before: Moments, after: Moments) -> None:
     module.get_buffer("running_var").copy_(variance * ratio)
 
 
-def _statistics(model: Model, values: Tensor) -> dict[str, Moments]:
+def _statistics(model: Model, values: tuple[Tensor, ...]) -> dict[str, Moments]:
     found: dict[str, Moments] = {}
 
     def visit(name: str, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:

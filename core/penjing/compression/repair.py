@@ -71,9 +71,9 @@ def repair(
         layers: The layers, batch norms among them, that may change; None: all.
         on_progress: Hears of every layer.
     """
-    values = few_samples(data, min(affordable(unpruned.model, SAMPLES), affordable(model, SAMPLES))).values
-    (entry,) = model.inputs
-    was, now = {entry.name: values}, {entry.name: values}
+    values = few_samples(data, min(affordable(unpruned.model, SAMPLES), affordable(model, SAMPLES))).inputs
+    was = {entry.name: one for entry, one in zip(model.inputs, values, strict=True)}
+    now = dict(was)
     after = {name: (module, feeds) for name, module, feeds in model.layers()}
     free = after.keys() if layers is None else {name for name in after if name in layers}
     normed = _normed(model) & {feeds[0] for name, (_, feeds) in after.items() if name in free and feeds}

@@ -143,6 +143,12 @@ def auc_change(before: Vector, after: Vector, positive: Bools) -> tuple[float, f
     return float(up.mean() - was_up.mean()), Z * math.sqrt(variance)
 
 
+def mean_change(changes: Vector, groups: NDArray[np.int64] | None = None) -> tuple[float, float]:
+    """(the mean of changes that were seen sample by sample, its half-width (95 %); 0 of fewer than two)."""
+    half = _mean_half(changes, groups)
+    return float(changes.mean()) if len(changes) else 0.0, half if math.isfinite(half) else 0.0
+
+
 def _placements(scores: Vector, positive: Bools) -> tuple[Vector, Vector]:
     """For each abnormal sample the share of normal ones below it, for each normal one of abnormal ones above it."""
     high, low = scores[positive], scores[~positive]

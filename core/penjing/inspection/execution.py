@@ -1,7 +1,7 @@
 """Runs a network layer by layer, so that one can look at what flows, and change a layer just before it runs."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
@@ -12,15 +12,17 @@ Visit = Callable[[str, nn.Module, tuple[Tensor, ...]], None]
 """(layer, module, what feeds it), before the layer runs."""
 
 
-def execute(model: Model, values: Tensor, visit: Visit, *, keep: frozenset[str] = frozenset()) -> dict[str, Tensor]:
-    """Runs a network with one input; returns its outputs and the results of the layers in `keep`.
+def execute(
+    model: Model, values: Tensor | Sequence[Tensor], visit: Visit, *, keep: frozenset[str] = frozenset()
+) -> dict[str, Tensor]:
+    """Runs a network on the values of each input; returns its outputs and the results of the layers in `keep`.
 
     Every other result is dropped after its last use. Gradients are recorded if the caller wants them.
     """
-    (entry,) = model.inputs
+    given = (values,) if isinstance(values, Tensor) else values
     last = {feed: name for name, _, feeds in model.layers() for feed in feeds}
     stay = keep | {output.layer for output in model.outputs}
-    found = {entry.name: values}
+    found = {entry.name: one for entry, one in zip(model.inputs, given, strict=True)}
     for name, module, feeds in model.layers():
         inputs = tuple(found[feed] for feed in feeds)
         visit(name, module, inputs)

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from penjing.catalogue.metrics import metric
 from penjing.compression.simulation import simulate
 from penjing.loading.dataset import Dataset
 from penjing.model.model import Model
@@ -35,16 +36,17 @@ def judge(teacher: Model, data: Dataset | None) -> Judge:
     split = data.val
     # Evenly spaced, because a split may be sorted by class.
     chosen = np.unique(np.linspace(0, len(split) - 1, num=min(len(split), MOST_JUDGES)).round().astype(np.int64))
-    inputs = torch.split(data.batch(split, chosen), _BATCH)
+    inputs = tuple(zip(*(torch.split(one, _BATCH) for one in data.inputs(split, chosen)), strict=True))
+    tells_classes = metric(data.metric).is_share
     said: list[Tensor] = []
 
     def distance(candidate: Model) -> float | None:
         if not said:
-            said.append(_answers(teacher, inputs))
-        answers = _answers(candidate, inputs)
+            said.append(_answers(teacher, inputs, logarithm=tells_classes))
+        answers = _answers(candidate, inputs, logarithm=tells_classes)
         if answers.shape != said[0].shape:
             return None
-        found = float(_divergence(answers, said[0]))
+        found = float((_divergence if tells_classes else _apart)(answers, said[0]))
         return found if np.isfinite(found) else np.inf
 
     return distance
@@ -53,17 +55,23 @@ def judge(teacher: Model, data: Dataset | None) -> Judge:
 def _divergence(answers: Tensor, wanted: Tensor) -> Tensor:
     if answers.shape[1] > 1:
         return F.kl_div(F.log_softmax(answers, 1), F.log_softmax(wanted, 1), reduction="batchmean", log_target=True)
+    return _apart(answers, wanted)
+
+
+def _apart(answers: Tensor, wanted: Tensor) -> Tensor:
     return (answers - wanted).square().sum() / wanted.square().sum().clamp_min(_SMALLEST)
 
 
-def _answers(model: Model, inputs: tuple[Tensor, ...]) -> Tensor:
+def _answers(model: Model, inputs: tuple[tuple[Tensor, ...], ...], *, logarithm: bool) -> Tensor:
     """What the first output says, as the screen simulates it: [n, values], of a softmax the logarithm, float64."""
     predict, found = simulate(model), []
     with torch.no_grad():
         for values in inputs:
-            result = predict(values)
+            result = predict(*values)
             found.append((result if isinstance(result, Tensor) else result[0]).flatten(1).double())
     answers = torch.cat(found)
     last = model.outputs[0].layer
-    ends = any(name == last and operator_of(module).kind == "softmax" for name, module, _ in model.layers())
+    ends = logarithm and any(
+        name == last and operator_of(module).kind == "softmax" for name, module, _ in model.layers()
+    )
     return answers.clamp_min(_SMALLEST).log() if ends else answers

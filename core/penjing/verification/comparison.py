@@ -25,6 +25,8 @@ class Comparison:
     """
 
     steps: Sequence[float | None]
+    tells_classes: bool = True
+    """Whether a sample agrees where the same class is chosen; otherwise where its numbers are the same."""
     largest_difference: float = 0.0
     largest_value: float = 0.0
     close: bool = True
@@ -46,12 +48,18 @@ class Comparison:
         for one, other, step in zip(got, wanted, self.steps, strict=True):
             self._add_values(one, other, step)
         self.chosen.append(classes_of(got[0]))
-        self.agreeing += int(_same_choice(self.chosen[-1], wanted[0]).sum())
+        if self.tells_classes:
+            self.agreeing += int(_same_choice(self.chosen[-1], wanted[0]).sum())
+        else:
+            self.agreeing += int(_same_numbers(got[0], wanted[0], self.steps[0]).sum())
         self.samples += len(got[0])
 
     @property
     def agreement(self) -> float:
-        """Share of samples on which both choose the same class; either class of an exact tie counts."""
+        """Share of samples on which both choose the same class; either class of an exact tie counts.
+
+        Of networks that answer numbers: on which all are within a step of the grid, or the parity of floats.
+        """
         return self.agreeing / self.samples if self.samples else 0.0
 
     @property
@@ -86,6 +94,13 @@ class Comparison:
             self.values += one.numel()
             self.beside += int((apart == 1).sum())
             self.beyond += int((apart > 1).sum())
+
+
+def _same_numbers(got: Tensor, wanted: Tensor, step: float | None) -> NDArray[np.bool_]:
+    one, other = got.double().reshape(len(got), -1), wanted.double().reshape(len(wanted), -1)
+    bound = RELATIVE * float(other.abs().max()) + ABSOLUTE if other.numel() else 0.0
+    apart = (one - other).abs().nan_to_num(nan=float("inf")).amax(dim=1)
+    return np.asarray((apart <= max(bound, 0.0 if step is None else 1.01 * step)).numpy())
 
 
 def _same_choice(chosen: NDArray[np.int64], wanted: Tensor) -> NDArray[np.bool_]:

@@ -106,7 +106,7 @@ def _data(folder: Path, record: Record, model: Model, rungs: list[Rung], texts: 
         return None
     source = record.data if record.data.startswith(SAMPLE_PREFIX) else folder / record.data
     try:
-        return open_data(source, model=model)
+        return open_data(source, model=model, metric=record.metric)
     except UserError as error:
         rungs.append(Rung(name="test data", passed=None, detail=texts("no_data", error=error)))
         return None

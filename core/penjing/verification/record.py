@@ -28,6 +28,8 @@ class Record(Verdict, frozen=True, kw_only=True):
     """Bytes that the estimate said, by format; of C also `flash:CORE` and `ram`."""
     data: str | None = None
     """`sample:NAME`, or a path relative to the folder."""
+    metric: str | None = None
+    """Id of what the data is measured by; None: what opening it finds out."""
     original: bytes = b""
     """Without labels: the class that the original chose on each test example, as <u4."""
 
@@ -44,6 +46,7 @@ def write_record(
     *,
     predicted: Mapping[str, int],
     data_source: str | None,
+    metric: str | None = None,
     original: NDArray[np.int64] | None = None,
 ) -> None:
     """Write `verdict.json`, after everything else in the folder is there."""
@@ -53,6 +56,7 @@ def write_record(
         manifest=manifest(folder),
         predicted=dict(predicted),
         data=_portable(data_source, folder),
+        metric=metric,
         original=b"" if original is None else original.astype("<u4").tobytes(),
     )
     content = msgspec.json.format(msgspec.json.encode(record), indent=1)

@@ -1,19 +1,27 @@
 """The steps of the ladder in words: parity, bytes, accuracy."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from penjing import assets
+from penjing.catalogue.metrics import Metric, metric_name
+from penjing.estimation.interval import Z
 from penjing.estimation.measured import accuracy_of, classes_of
+from penjing.estimation.quality import auc_change, mean_change
+from penjing.estimation.scoring import Scorer
 from penjing.loading.dataset import Dataset
 from penjing.results import Accuracy, ExportedFile, Rung
 from penjing.verification.divergence import Divergence
 from penjing.verification.significance import mcnemar
 from penjing.verification.trial import Trial, excused
 from penjing.verification.truth import Batch, Classes
+
+Scores = NDArray[np.float64]
 
 LARGEST_SIZE_ERROR = 0.02
 SIGNIFICANT = 0.05
@@ -34,7 +42,12 @@ class Texts:
 class Seen:
     """Answers to the test inputs that are not a file's."""
 
-    labels: list[Classes] = field(default_factory=list)
+    scorer: Scorer | None = None
+    """Judges answers, where the data tells what is right."""
+    shown: list[Scores] = field(default_factory=list)
+    """What it says of the screen's answers …"""
+    judged: list[Scores] = field(default_factory=list)
+    """… and of those of the network before compression."""
     screen: list[Classes] = field(default_factory=list)
     before: list[Classes] = field(default_factory=list)
     first: tuple[Tensor, ...] = ()
@@ -43,7 +56,11 @@ class Seen:
     def add(self, batch: Batch) -> None:
         """Remember what a batch says."""
         self.screen.append(classes_of(batch.wanted["screen"]))
-        self.labels += [] if batch.labels is None else [batch.labels]
+        if self.scorer is not None:
+            start = sum(map(len, self.shown))
+            places = np.arange(start, start + len(batch.inputs[0]))
+            self.shown.append(self.scorer.scores(batch.wanted["screen"][0], places))
+            self.judged += [] if batch.said is None else [self.scorer.scores(batch.said, places)]
         self.before += [] if batch.before is None else [batch.before]
 
 
@@ -56,7 +73,7 @@ def parity_rung(trial: Trial, trials: Sequence[Trial], divergence: Divergence | 
         return Rung(name=trial.title, passed=False, detail=texts("not_run", error=trial.error))
     compared = trial.comparison
     detail = texts(
-        "parity",
+        "parity" if compared.tells_classes else "parity_numbers",
         n=compared.samples,
         agreement=f"{100 * compared.agreement:.2f}",
         difference=f"{compared.largest_difference:.3g}",
@@ -103,31 +120,70 @@ def accuracy_rung(trial: Trial, seen: Seen, data: Dataset, texts: Texts) -> tupl
 
     The rung fails where the file's accuracy lies outside the screen's interval; a drop alone never fails it.
     """
-    truth, metric = (seen.labels, "top1") if seen.labels else (seen.before, "agreement")
-    if not truth:
+    accuracy, screen, before, hits = _judged(trial, seen, data)
+    if accuracy is None or screen is None:
         return None, None
-    wanted = np.concatenate(truth)
-    hits = np.concatenate(trial.comparison.chosen) == wanted
-    shown = np.concatenate(seen.screen) == wanted
-    accuracy = accuracy_of(hits, groups=data.test.groups, metric=metric, split="test")
-    screen = accuracy_of(shown, groups=data.test.groups, metric=metric, split="test")
-    detail = texts(
-        f"accuracy_{metric}",
-        value=_percent(accuracy.value),
-        low=_percent(accuracy.low),
-        high=_percent(accuracy.high),
-        n=accuracy.n,
-        screen=_percent(screen.value),
-    )
-    if seen.before and metric == "top1":
-        before = np.concatenate(seen.before) == wanted
-        lost, gained = int((before & ~hits).sum()), int((~before & hits).sum())
-        p = mcnemar(lost=lost, gained=gained)
-        code = "drop_real" if p < SIGNIFICANT else "drop_chance"
-        told = texts(code, before=_percent(float(before.mean())), lost=lost, gained=gained, p=f"{p:.2g}")
-        detail = f"{detail} {told}"
+    how = accuracy.how
+    names = {"top1": "accuracy_top1", "agreement": "accuracy_agreement"}
+    if how.id in names:
+        detail = texts(
+            names[how.id],
+            value=_percent(accuracy.value),
+            low=_percent(accuracy.low),
+            high=_percent(accuracy.high),
+            n=accuracy.n,
+            screen=_percent(screen.value),
+        )
+    else:
+        detail = texts(
+            "accuracy_other",
+            metric=metric_name(how, texts.language),
+            value=how.show(accuracy.value),
+            low=how.show(accuracy.low),
+            high=how.show(accuracy.high),
+            n=accuracy.n,
+            screen=how.show(screen.value),
+        )
+    if before is not None and hits is not None:
+        detail = f"{detail} {_drop(before, hits, how, seen, texts)}"
     inside = screen.low <= accuracy.value <= screen.high
     return accuracy, Rung(name=f"{trial.format}: accuracy", passed=inside, detail=detail)
+
+
+def _judged(
+    trial: Trial, seen: Seen, data: Dataset
+) -> tuple[Accuracy | None, Accuracy | None, Scores | None, Scores | None]:
+    """(the file's accuracy, the screen's, scores of the original, scores of the file), as far as they are known."""
+    if seen.scorer is not None:
+        scores, shown = np.concatenate(trial.scores), np.concatenate(seen.shown)
+        before = np.concatenate(seen.judged) if seen.judged else None
+        return seen.scorer.accuracy(scores), seen.scorer.accuracy(shown), before, scores
+    if not seen.before:
+        return None, None, None, None
+    wanted = np.concatenate(seen.before)
+    own, screen = (
+        accuracy_of(np.concatenate(chosen) == wanted, groups=data.test.groups, metric="agreement", split="test")
+        for chosen in (trial.comparison.chosen, seen.screen)
+    )
+    return own, screen, None, None
+
+
+def _drop(before: Scores, after: Scores, how: Metric, seen: Seen, texts: Texts) -> str:
+    """Whether the change since the original is real."""
+    assert seen.scorer is not None
+    if how.is_share:
+        was, now = before > 0, after > 0
+        lost, gained = int((was & ~now).sum()), int((~was & now).sum())
+        p = mcnemar(lost=lost, gained=gained)
+        code = "drop_real" if p < SIGNIFICANT else "drop_chance"
+        return texts(code, before=_percent(float(was.mean())), lost=lost, gained=gained, p=f"{p:.2g}")
+    if how.kind == "rank":
+        change, half = auc_change(before, after, np.asarray(seen.scorer.against, np.bool_))
+    else:
+        change, half = mean_change(after - before, seen.scorer.split.groups)
+    p = math.erfc(abs(change) / half * Z / math.sqrt(2)) if half > 0 else float(change == 0)
+    first = seen.scorer.accuracy(before).value
+    return texts("change_real" if p < SIGNIFICANT else "change_chance", before=how.show(first), p=f"{p:.2g}")
 
 
 def _percent(share: float) -> str:

@@ -164,6 +164,13 @@ def rows(values: Tensor) -> Tensor:
     return (values.movedim(1, -1) if values.dim() > 2 else values).reshape(len(values), -1)
 
 
+def as_shaped(values: Tensor, shape: Sequence[int]) -> Tensor:
+    """The way back from `rows` to [n, c, …] of this shape, whatever its first extent is."""
+    if len(shape) < 3:
+        return values
+    return values.reshape(len(values), *shape[2:], shape[1]).movedim(-1, 1)
+
+
 def open_penjingnet(path: Path) -> tuple[Runtime, ...]:
     """Read back and simulated as the screen does it."""
     return (Runtime(variant="", run=running(simulate(read_penjingnet(path)))),)

@@ -1,8 +1,11 @@
 """One exported file in one runtime."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from penjing.verification.c99.tools import ToolMissing
 from penjing.verification.comparison import Comparison
@@ -18,6 +21,8 @@ class Trial:
     path: Path
     runtime: Runtime
     comparison: Comparison
+    scores: list[NDArray[np.float64]] = field(default_factory=list)
+    """What the data's metric says of each sample, where the data tells what is right."""
     error: str | None = None
     missing: ToolMissing | None = None
     """The tool that this machine lacks for it."""

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from penjing.compression.simulation import simulate
-from penjing.estimation.measured import classes_of
+from penjing.estimation.measured import classes_of, predictions
 from penjing.exporting.samples import Samples, random_inputs, steps_of
 from penjing.loading.dataset import Dataset
 from penjing.model.model import Model
@@ -26,9 +26,10 @@ class Batch:
 
     inputs: tuple[Tensor, ...]
     wanted: Mapping[Promise, tuple[Tensor, ...]]
-    labels: Classes | None = None
     before: Classes | None = None
-    """What the network chose before compression."""
+    """What the network chose before compression …"""
+    said: Tensor | None = None
+    """… and what it answered."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,21 +55,27 @@ def truth_of_model(
     data = data if data is not None and len(data.test) else None
     screen, plain = running(simulate(model)), running(model)
 
-    def batch(inputs: tuple[Tensor, ...], labels: Classes | None, known: Classes | None = None) -> Batch:
-        chosen = known if baseline is None else classes_of(baseline(*inputs))
+    def batch(inputs: tuple[Tensor, ...], known: Classes | None = None) -> Batch:
+        answer = None if baseline is None else baseline(*inputs)
+        said = answer if answer is None or isinstance(answer, Tensor) else answer[0]
+        chosen = known if said is None else classes_of(said)
         return Batch(
-            inputs=inputs, wanted={"screen": screen(inputs), "float": plain(inputs)}, labels=labels, before=chosen
+            inputs=inputs,
+            wanted={"screen": screen(inputs), "float": plain(inputs)},
+            before=chosen,
+            said=said,
         )
 
     def batches() -> Iterator[Batch]:
         if data is None:
-            yield batch(random_inputs(model, RANDOM_SAMPLES), None)
+            yield batch(random_inputs(model, RANDOM_SAMPLES))
             return
-        labelled = data.metric == "top1"
+        split = data.test
         known = before if before is not None and len(before) == len(data.test) else None
-        for place, (inputs, labels) in enumerate(data.batches(data.test, BATCH)):
-            chosen = None if known is None else known[place * BATCH : (place + 1) * BATCH]
-            yield batch((inputs,), labels.numpy() if labelled and labels is not None else None, chosen)
+        for start in range(0, len(split), BATCH):
+            part = slice(start, start + BATCH)
+            chosen = None if known is None else known[part]
+            yield batch(data.inputs(split, part), chosen)
 
     total = RANDOM_SAMPLES if data is None else len(data.test)
     return Truth(batches=batches, total=total, steps=steps_of(model), model=model, data=data)
@@ -76,9 +83,9 @@ def truth_of_model(
 
 def choices_without_labels(original: Model, data: Dataset | None) -> Classes | None:
     """What the original chooses on a test split that has no labels to tell, to be kept beside an export."""
-    if data is None or data.metric == "top1" or not len(data.test):
+    if data is None or data.has_truth or not len(data.test):
         return None
-    return np.concatenate([classes_of(original(inputs)) for inputs, _ in data.batches(data.test, BATCH)])
+    return predictions(original, data, "test", batch_size=BATCH)
 
 
 def truth_of_samples(samples: Samples) -> Truth:

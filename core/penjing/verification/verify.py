@@ -4,8 +4,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
+from penjing.catalogue.metrics import metric
 from penjing.devices.profiles import Device
+from penjing.estimation.scoring import Scorer
 from penjing.loading.dataset import Dataset
 from penjing.model.model import Model
 from penjing.results import ExportedFile, OnProgress, Progress, Rung, Verdict, unheard
@@ -14,7 +17,7 @@ from penjing.verification.comparison import Comparison
 from penjing.verification.divergence import Divergence, first_divergence
 from penjing.verification.linked import ladder, linked_rungs, unknown_core_rung
 from penjing.verification.rungs import Seen, Texts, accuracy_rung, bytes_rung, parity_rung
-from penjing.verification.runtimes import C99, FORMATS, OpenFile, opener, reference, rows
+from penjing.verification.runtimes import C99, FORMATS, OpenFile, as_shaped, opener, reference, rows
 from penjing.verification.trial import Trial, excused
 from penjing.verification.truth import Batch, Truth, truth_of_model
 
@@ -134,19 +137,21 @@ def _open(
         if file.format == C99 and truth.model is not None:
             runtimes = (reference(truth.model), *runtimes)
         for runtime in runtimes:
-            compared = Comparison(steps=steps)
+            tells = truth.data is None or metric(truth.data.metric).is_share
+            compared = Comparison(steps=steps, tells_classes=tells)
             trials.append(Trial(format=file.format, path=folder / file.path, runtime=runtime, comparison=compared))
     return trials, rungs
 
 
 def _run(truth: Truth, trials: Sequence[Trial], on_progress: OnProgress) -> Seen:
-    seen = Seen()
+    data = truth.data
+    seen = Seen(scorer=None if data is None or not data.has_truth else Scorer(data, "test"))
     done = 0
     on_progress(Progress(stage="verify", done=done, total=truth.total))
     for batch in truth.batches():
         for trial in trials:
             if _ran(trial):
-                _try(trial, batch, truth)
+                _try(trial, batch, truth, seen.scorer)
         seen.add(batch)
         seen.first = seen.first or tuple(tensor[:DIVERGENCE_SAMPLES] for tensor in batch.inputs)
         done += len(batch.inputs[0])
@@ -154,8 +159,9 @@ def _run(truth: Truth, trials: Sequence[Trial], on_progress: OnProgress) -> Seen
     return seen
 
 
-def _try(trial: Trial, batch: Batch, truth: Truth) -> None:
+def _try(trial: Trial, batch: Batch, truth: Truth, scorer: Scorer | None) -> None:
     limit, seen = trial.runtime.limit, trial.comparison.samples
+    shape = batch.wanted[trial.promise][0].shape
     take = slice(None if limit is None else max(limit - seen, 0))
     inputs, wanted = batch.inputs, batch.wanted[trial.promise]
     if limit is not None and seen >= limit:
@@ -170,6 +176,9 @@ def _try(trial: Trial, batch: Batch, truth: Truth) -> None:
                 raise ValueError("only the network itself can tell what rounding twice must give")
             wanted = reference(truth.model, rounding="double").run(inputs)
         trial.comparison.add(answers, wanted)
+        if scorer is not None and limit is None:
+            first = as_shaped(answers[0], shape) if FORMATS[trial.format].exact else answers[0]
+            trial.scores.append(scorer.scores(first, np.arange(seen, seen + len(first))))
     except ToolMissing as missing:
         trial.missing = missing
     except Exception as error:

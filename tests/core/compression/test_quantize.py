@@ -1,9 +1,11 @@
 """Weights on their grids, quantizers where the integer kernels need them."""
 
 import dataclasses
+from typing import Any
 
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from penjing.catalogue.methods import methods
@@ -11,6 +13,7 @@ from penjing.compression.calibration import CALIBRATORS
 from penjing.compression.quantize import ROUNDINGS, quantize
 from penjing.compression.quantizers import weight_quantizer
 from penjing.errors import Cancelled, UserError
+from penjing.loading.dataset import Split
 from penjing.model.model import Model
 from penjing.model.modules import Add, Concat
 from penjing.plan import Plan
@@ -134,7 +137,12 @@ def test_that_at_most_256_samples_from_all_over_the_training_set_are_looked_at()
     looked_at: list[torch.Tensor] = []
     data = dataset_of(inputs)
     batch = data.batch
-    data.batch = lambda split, indices: looked_at.append(batch(split, indices)) or looked_at[-1]
+
+    def watched(split: Split, indices: slice | NDArray[Any]) -> torch.Tensor:
+        looked_at.append(batch(split, indices))
+        return looked_at[-1]
+
+    object.__setattr__(data, "batch", watched)
     quantize(model, Plan().with_defaults(activation_bits=8), data)
     seen = torch.cat(looked_at)
     assert len(seen) == 256

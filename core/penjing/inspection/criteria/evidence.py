@@ -58,7 +58,9 @@ class Evidence:
         if self.data is None or len(self.data.train) == 0:
             raise UserError("saliency.needs_data")
         found = few_samples(self.data, affordable(self.model, SAMPLES, together=True))
-        return found if found.labels is not None else FewSamples(found.values, self._chosen(found.values))
+        if found.targets is not None or found.labels is not None:
+            return found
+        return FewSamples(found.inputs, self._chosen(found.inputs))
 
     @functools.cached_property
     def neurons(self) -> Mapping[str, str]:
@@ -69,7 +71,7 @@ class Evidence:
     def activations(self) -> Mapping[str, Tensor]:
         """Results of every layer that `neurons` names, for the samples."""
         with torch.no_grad():
-            return execute(self.model, self.samples.values, look_only, keep=frozenset(self.neurons.values()))
+            return execute(self.model, self.samples.inputs, look_only, keep=frozenset(self.neurons.values()))
 
     @functools.cached_property
     def gradients(self) -> Mapping[str, tuple[Tensor, Tensor]]:
@@ -77,7 +79,8 @@ class Evidence:
         names = list(dict.fromkeys(self.neurons.values()))
         with torch.enable_grad():
             # The input wants a gradient, so that every result has one.
-            found = execute(self.model, self.samples.values.clone().requires_grad_(), look_only, keep=frozenset(names))
+            inputs = tuple(values.clone().requires_grad_() for values in self.samples.inputs)
+            found = execute(self.model, inputs, look_only, keep=frozenset(names))
             loss = self.losses(found).sum()
             slopes = torch.autograd.grad(loss, [found[name] for name in names], allow_unused=True)
         return {
@@ -93,17 +96,20 @@ class Evidence:
         with torch.enable_grad():
             for weight in weights.values():
                 weight.requires_grad_()
-            loss = self.losses(execute(model, self.samples.values, look_only)).mean()
+            loss = self.losses(execute(model, self.samples.inputs, look_only)).mean()
             slopes = torch.autograd.grad(loss, list(weights.values()), allow_unused=True)
         pairs = zip(weights.items(), slopes, strict=True)
         return {name: (weight * 0 if slope is None else slope).to(torch.float64) for (name, weight), slope in pairs}
 
     def losses(self, results: Mapping[str, Tensor]) -> Tensor:
-        """The cross-entropy of each sample, [n], from the results of a run.
+        """The cross-entropy of each sample, or the squared error of its numbers, [n], from the results of a run.
 
         Raises:
             UserError: `saliency.needs_classes` if the network's output is not [n, classes].
         """
+        targets = self.samples.targets
+        if targets is not None:
+            return (results[self.model.outputs[0].layer].flatten(1) - targets).square().mean(dim=1)
         self.check_classes(results)
         scores = results[self.model.outputs[0].layer]
         if self.logits != self.model.outputs[0].layer:
@@ -116,7 +122,7 @@ class Evidence:
         """∂²L_j/∂a² of every layer that `neurons` names, for few samples j: [n, …]."""
         samples, names = self._fewer, dict.fromkeys(self.neurons.values())
         with torch.enable_grad():
-            values = samples.values.clone().requires_grad_()
+            values = tuple(one.clone().requires_grad_() for one in samples.inputs)
             keep = frozenset({*names, self.logits})
             found = execute(twice_differentiable(self.model), values, look_only, keep=keep)
             loss = self._loss(found, samples, each=True)
@@ -130,19 +136,20 @@ class Evidence:
         with torch.enable_grad():
             for weight in weights.values():
                 weight.requires_grad_()
-            found = execute(model, samples.values, look_only, keep=frozenset({self.logits}))
+            found = execute(model, samples.inputs, look_only, keep=frozenset({self.logits}))
             return self._loss(found, samples, each=False).diagonals(weights, self.generator("weights"))
 
     def _loss(self, results: Mapping[str, Tensor], samples: FewSamples, *, each: bool) -> Loss:
         self.check_classes(results)
-        assert samples.labels is not None
+        if samples.labels is None:
+            raise UserError("saliency.needs_classes", shape=list(results[self.logits].shape[1:]))
         return Loss(results[self.logits], samples.labels, each)
 
     @functools.cached_property
     def _fewer(self) -> FewSamples:
         samples = self.samples
         every = max(1, -(-len(samples) // CURVED_SAMPLES))
-        return FewSamples(samples.values[::every], None if samples.labels is None else samples.labels[::every])
+        return samples.every(every)
 
     @functools.cached_property
     def logits(self) -> str:
@@ -160,7 +167,7 @@ class Evidence:
         if scores.dim() != 2 or scores.shape[1] < 2:
             raise UserError("saliency.needs_classes", shape=list(scores.shape[1:]))
 
-    def _chosen(self, values: Tensor) -> Tensor:
+    def _chosen(self, values: tuple[Tensor, ...]) -> Tensor:
         with torch.no_grad():
             found = execute(self.model, values, look_only)[self.model.outputs[0].layer]
         return found.flatten(1).argmax(dim=1)

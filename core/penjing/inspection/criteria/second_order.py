@@ -58,7 +58,7 @@ def obs(evidence: Evidence, layer: str) -> Tensor:
             found["second_moment"] = _second_moment(module, inputs[0])
 
     with torch.no_grad():
-        execute(evidence.model, evidence.samples.values, visit)
+        execute(evidence.model, evidence.samples.inputs, visit)
     moment = 2 * found["second_moment"]  # [groups, columns, columns]
     damping = 0.01 * moment.diagonal(dim1=1, dim2=2).mean(dim=1).clamp_min(1e-12)
     inverse = torch.linalg.inv(moment + damping[:, None, None] * torch.eye(moment.shape[1], dtype=moment.dtype))
