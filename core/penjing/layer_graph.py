@@ -21,6 +21,26 @@ WeightKind = Literal["none", "dense", "depthwise", "grouped", "affine", "other"]
 `grouped` [out, in / groups, …], `affine` one value a channel (batch norm)."""
 
 
+class Grid(msgspec.Struct, frozen=True, kw_only=True):
+    """The grid that a weight or a tensor of the network as loaded already lies on."""
+
+    bits: int
+    per_channel: bool = False
+    """One scale a filter instead of one for all."""
+    smallest: float = 1.0
+    """The smallest scale, …"""
+    largest: float = 1.0
+    """… and the largest."""
+    zero_point: int | None = 0
+    """With signed codes; None where filters differ in it."""
+
+    @property
+    def words(self) -> str:
+        """Bits, scale and zero point where it is not 0: `8 · 0.00121…0.0187`, `8 · 0.0235 · -128`."""
+        scales = f"{self.smallest:.3g}…{self.largest:.3g}" if self.per_channel else f"{self.smallest:.3g}"
+        return f"{self.bits} · {scales}" + (f" · {self.zero_point}" if self.zero_point else "")
+
+
 class Verbatim(msgspec.Struct, frozen=True, kw_only=True):
     """What a layer that no row of the operator table knows is in ONNX."""
 
@@ -68,6 +88,10 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it can be computed in integers between quantized tensors; otherwise it stays float there."""
     attributes: dict[str, Any] = {}
     """What the operator table builds it from besides tensors: plain data, as in a `.penjingnet` file."""
+    weight_grid: Grid | None = None
+    """Of a weight that is quantized as loaded."""
+    result_grid: Grid | None = None
+    """Of a result that is."""
     verbatim: Verbatim | None = None
     """The nodes of an opaque layer; None for every other."""
     compressible: bool = False
@@ -134,6 +158,14 @@ class LayerGraph(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Channel ids run from 0 to `channel_count` - 1."""
     opset: int | None = None
     warnings: tuple[Note, ...] = ()
+    input_grids: Mapping[str, Grid] = {}
+    """By network input that is quantized as loaded."""
+
+    @property
+    def is_quantized(self) -> bool:
+        """Whether any weight or tensor is quantized as loaded."""
+        grids = (grid for layer in self.layers for grid in (layer.weight_grid, layer.result_grid))
+        return bool(self.input_grids) or any(grid is not None for grid in grids)
 
     @functools.cached_property
     def by_name(self) -> Mapping[str, Layer]:

@@ -65,7 +65,8 @@ def quantize(model: Model, plan: Plan, data: Dataset | None, *, on_progress: OnP
     if data is None:
         warnings = (*warnings, note("quantize.random_calibration", count=RANDOM_INPUTS))
     observed = observe(result, placement, batches, on_progress=on_progress)
-    quantizers = _activation_quantizers(result, placement, observed)
+    # What a file has rounded already stays so where the plan leaves it alone.
+    quantizers = {**result.activation_quantizers, **_activation_quantizers(result, placement, observed)}
     return _with_room_for_bias(dataclasses.replace(result, activation_quantizers=quantizers, warnings=warnings), wanted)
 
 
@@ -205,7 +206,7 @@ def _with_weight(model: Model, name: str, weight: Tensor) -> nn.Module:
 
 def _calibration_inputs(model: Model, data: Dataset | None) -> tuple[Tensor, ...]:
     if data is not None:
-        return (few_samples(data, affordable(model, MOST_SAMPLES)).values,)
+        return few_samples(data, affordable(model, MOST_SAMPLES)).inputs
     generator = torch.Generator().manual_seed(0)
     count = affordable(model, RANDOM_INPUTS)
     return tuple(torch.randn((count, *entry.shape[1:]), generator=generator) for entry in model.inputs)

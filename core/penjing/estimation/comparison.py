@@ -14,8 +14,8 @@ from penjing.devices.profiles import Device
 from penjing.estimation.arena import arena
 from penjing.estimation.exact import figures_of
 from penjing.estimation.savings import Parts, Saving, parts
-from penjing.estimation.state import NetworkState
 from penjing.estimation.tables import Tables
+from penjing.estimation.tensors import loaded
 from penjing.layer_graph import LayerGraph
 from penjing.plan import Plan
 from penjing.results import Figures
@@ -51,7 +51,7 @@ def compare(graph: LayerGraph, plan: Plan, tables: Tables, devices: Sequence[Dev
 def compare_parts(before: LayerGraph, counted: Parts, devices: Sequence[Device]) -> tuple[Compared, ...]:
     """The same from a plan's parts (`savings.parts`, `savings.finished_parts`); `before` is the network as loaded."""
     found = []
-    room = arena(before, NetworkState()).size
+    room = arena(before, loaded(before)).size
     for device in devices:
         figures = counted.plan.figures(device)
         free = _left(device.flash_bytes, figures.flash_bytes), _left(device.ram_bytes, figures.ram_bytes)

@@ -14,6 +14,7 @@ from penjing.estimation.latency import energy_band, energy_mj, latency_band, lat
 from penjing.estimation.prediction import predict
 from penjing.estimation.state import NetworkState
 from penjing.estimation.tables import Tables
+from penjing.estimation.tensors import loaded
 from penjing.layer_graph import LayerGraph
 from penjing.plan import Plan
 from penjing.results import Figures
@@ -57,7 +58,7 @@ def figures_of(
 
     `ram_bytes` is what `arena` says, where that is known already: it takes longest, and no device changes it.
     """
-    state = NetworkState() if state is None else state
+    state = loaded(graph) if state is None else state
     if format is None and device is not None:
         format = own_format(device, graph, state)
     params = sum(layer.params for layer in graph.layers)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from penjing.estimation.deployed import fold, is_quantized
-from penjing.estimation.state import FILTERED, FLOAT_BITS, NetworkState
+from penjing.estimation.state import FILTERED, FLOAT_BITS, NetworkState, as_float
 from penjing.estimation.tensors import inner_tensors
 from penjing.layer_graph import Layer, LayerGraph
 
@@ -20,7 +20,8 @@ _STORED = (2, 4, 8, 16)
 
 def float_bytes(graph: LayerGraph, state: NetworkState) -> int:
     """An ONNX file in float32; a quantized network comes without the batch norms that were folded."""
-    return _Writer(fold(graph) if is_quantized(state) else graph, NetworkState()).size()
+    folded = fold(graph) if is_quantized(state) else graph
+    return _Writer(folded, as_float(folded)).size()
 
 
 def qdq_bytes(graph: LayerGraph, state: NetworkState) -> int:

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from penjing.catalogue.methods import methods
 from penjing.estimation.cut import Keep, channel_arrays, cut, stays
-from penjing.estimation.state import FLOAT_BITS, NetworkState, WeightState
+from penjing.estimation.state import FLOAT_BITS, NetworkState, WeightState, as_loaded
 from penjing.estimation.storage import coded_bytes
 from penjing.estimation.tables import Scores, Tables
-from penjing.estimation.tensors import tensor_bits
+from penjing.estimation.tensors import loaded, planned_bits
 from penjing.inspection.removal import remaining
 from penjing.inspection.selection import filter_criteria, selected_channels, zeros, zeros_together
 from penjing.layer_graph import Layer, LayerGraph
@@ -58,8 +58,8 @@ def predict(graph: LayerGraph, plan: Plan, tables: Tables) -> Prediction:
     for layer in after.compressible:
         left = kept.get(layer.name, layer.weights)
         settings = plan.settings(layer.name)
-        weights[layer.name] = weight_state(layer, settings, kept=left) if quantized else WeightState(kept=left)
-    tensors = tensor_bits(after, plan) if quantized else {}
+        weights[layer.name] = weight_state(layer, settings, kept=left) if quantized else as_loaded(layer, kept=left)
+    tensors = planned_bits(after, plan) if quantized else loaded(after).tensor_bits
     return Prediction(after, NetworkState(weights=weights, tensor_bits=tensors), keep)
 
 
@@ -72,6 +72,8 @@ def weight_state(layer: Layer, settings: Settings, *, kept: int) -> WeightState:
 
     The bytes of a codebook's coded places are those of weights that are all pruned with the same chance.
     """
+    if settings.codebook is None and settings.weight_bits >= FLOAT_BITS:
+        return as_loaded(layer, kept=kept)
     if settings.codebook is None:
         return _on_grid(layer, settings, kept=kept)
     grid = _on_grid(layer, msgspec.structs.replace(settings, granularity="per_tensor"), kept=kept)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import msgspec
 
 from penjing.errors import Note
-from penjing.layer_graph import Layer
+from penjing.layer_graph import Layer, LayerGraph
 
 FLOAT_BITS = 32
 FILTERED = frozenset({"dense", "depthwise", "grouped"})
@@ -31,11 +31,20 @@ class WeightState(msgspec.Struct, frozen=True, kw_only=True):
     """Zero points that are not all 0, as many as scales (the affine scheme)."""
 
 
+def as_loaded(layer: Layer, *, kept: int | None = None) -> WeightState:
+    """The weight of a layer that no plan quantizes: in float32, or on the grid that its file has."""
+    kept, grid = layer.weights if kept is None else kept, layer.weight_grid
+    if grid is None:
+        return WeightState(kept=kept)
+    scales = (layer.weight_shape or (1,))[0] if grid.per_channel else 1
+    return WeightState(kept=kept, bits=grid.bits, scales=scales, zeros=0 if grid.zero_point == 0 else scales)
+
+
 class NetworkState(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole network; the empty state is the network as loaded."""
+    """The whole network; `tensors.loaded` makes the state as loaded."""
 
     weights: Mapping[str, WeightState] = {}
-    """By layer; a missing one is dense float32."""
+    """By layer; a missing one is dense, and as loaded."""
     tensor_bits: Mapping[str, int] = {}
     """Bits of the result of a layer or of a network input; a missing one is float32."""
 
@@ -45,7 +54,7 @@ class NetworkState(msgspec.Struct, frozen=True, kw_only=True):
     def weight(self, layer: Layer) -> WeightState:
         """The state of one layer's weight."""
         found = self.weights.get(layer.name)
-        return WeightState(kept=layer.weights) if found is None else found
+        return as_loaded(layer) if found is None else found
 
     def bits(self, tensor: str) -> int:
         """The bits of one tensor."""
@@ -54,3 +63,8 @@ class NetworkState(msgspec.Struct, frozen=True, kw_only=True):
     def is_integer(self, layer: Layer) -> bool:
         """Whether a layer runs in integers: its weight and all that feeds it are quantized to 8 bits or fewer."""
         return self.weight(layer).bits <= 8 and all(self.bits(feed) <= 8 for feed in layer.inputs)
+
+
+def as_float(graph: LayerGraph) -> NetworkState:
+    """Every weight and tensor in float32, whatever grids they lie on."""
+    return NetworkState(weights={layer.name: WeightState(kept=layer.weights) for layer in graph.layers})

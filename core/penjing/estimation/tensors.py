@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from penjing.estimation.deployed import fold
-from penjing.estimation.state import FILTERED, FLOAT_BITS
+from penjing.estimation.state import FILTERED, FLOAT_BITS, NetworkState
 from penjing.layer_graph import LayerGraph
 from penjing.plan import Plan
 
@@ -39,6 +39,25 @@ def tensor_bits(graph: LayerGraph, plan: Plan) -> dict[str, int]:
     for name in inner_tensors(deployed):
         found[name] = FLOAT_BITS
     return spread(graph, found)
+
+
+def loaded(graph: LayerGraph) -> NetworkState:
+    """The network as its file has it: in float32, unless the file is already quantized."""
+    return NetworkState(tensor_bits=_loaded_bits(graph) if graph.is_quantized else {})
+
+
+def planned_bits(graph: LayerGraph, plan: Plan) -> dict[str, int]:
+    """`tensor_bits`, and where the plan leaves a tensor alone, those that it has as loaded."""
+    planned = tensor_bits(graph, plan)
+    if not graph.is_quantized:
+        return planned
+    before = _loaded_bits(graph)
+    return {name: bits if bits < FLOAT_BITS else before[name] for name, bits in planned.items()}
+
+
+def _loaded_bits(graph: LayerGraph) -> dict[str, int]:
+    grids = {**graph.input_grids, **{layer.name: layer.result_grid for layer in graph.layers}}
+    return spread(graph, {name: grid.bits for name, grid in grids.items() if grid is not None})
 
 
 def spread(graph: LayerGraph, found: Mapping[str, int]) -> dict[str, int]:

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from penjing.inspection.coupling import coupled_groups
-from penjing.layer_graph import FIXED, Layer, LayerGraph, WeightKind
+from penjing.layer_graph import FIXED, Grid, Layer, LayerGraph, WeightKind
 from penjing.loading.build import layer_shapes
-from penjing.model.model import Model
+from penjing.model.model import Model, Quantizer
 from penjing.model.opaque import Opaque, verbatim
 from penjing.model.operators.channels import ChannelIds, Channels, Flow
 from penjing.model.operators.table import Attributes, operator_of
@@ -51,7 +51,8 @@ def layer_graph(model: Model) -> LayerGraph:
     for output in model.outputs:
         ids.freeze(made[output.layer].ids)
     numbers = _Numbers(ids)
-    layers = tuple(_layer(node, model.source_names.get(node.name, node.name), numbers) for node in nodes)
+    layers = tuple(_layer(node, model, numbers) for node in nodes)
+    rounded = {entry.name: _grid(model.activation_quantizers.get(entry.name)) for entry in model.inputs}
     return LayerGraph(
         inputs=model.inputs,
         outputs=model.outputs,
@@ -60,6 +61,22 @@ def layer_graph(model: Model) -> LayerGraph:
         channel_count=numbers.count,
         opset=model.opset,
         warnings=model.warnings,
+        input_grids={name: grid for name, grid in rounded.items() if grid is not None},
+    )
+
+
+def _grid(quantizer: Quantizer | None) -> Grid | None:
+    if quantizer is None:
+        return None
+    if quantizer.float16:
+        return Grid(bits=16)
+    zeros = sorted(set(quantizer.zero_point.reshape(-1).tolist()))
+    return Grid(
+        bits=quantizer.bits,
+        per_channel=quantizer.scale.dim() > 0,
+        smallest=float(quantizer.scale.min()),
+        largest=float(quantizer.scale.max()),
+        zero_point=zeros[0] if len(zeros) == 1 else None,
     )
 
 
@@ -102,14 +119,14 @@ class _Node:
     taken: Ids
 
 
-def _layer(node: _Node, source_name: str, numbers: _Numbers) -> Layer:
+def _layer(node: _Node, model: Model, numbers: _Numbers) -> Layer:
     module, flow, operator = node.module, node.flow, operator_of(node.module)
     kind = operator.weight_kind(module)
     weight, bias = getattr(module, "weight", None), getattr(module, "bias", None)
     positions = operator.positions(module, flow.input_shapes, flow.output_shape)
     return Layer(
         name=node.name,
-        source_name=source_name,
+        source_name=model.source_names.get(node.name, node.name),
         kind=operator.kind,
         type=operator.title(module),
         inputs=node.feeds,
@@ -127,6 +144,8 @@ def _layer(node: _Node, source_name: str, numbers: _Numbers) -> Layer:
         in_place=operator.in_place,
         in_integers=operator.integer is not None and operator.integer.supports(operator.attributes(module)),
         attributes=_plain(operator.attributes(module)),
+        weight_grid=_grid(model.weight_quantizers.get(node.name)),
+        result_grid=_grid(model.activation_quantizers.get(node.name)),
         verbatim=verbatim(module) if isinstance(module, Opaque) else None,
         compressible=kind in _COMPRESSIBLE,
         reason=None if kind in _COMPRESSIBLE else _REASONS[kind],

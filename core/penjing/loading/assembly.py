@@ -12,9 +12,10 @@ from penjing.errors import Note, UserError, note
 from penjing.layer_graph import NetworkInput, NetworkOutput
 from penjing.loading import limits
 from penjing.loading.build import build, layer_shapes
+from penjing.loading.grids import fitting, merged, with_grids
 from penjing.loading.names import SafeNames
 from penjing.loading.reasons import reason
-from penjing.model.model import Model
+from penjing.model.model import Model, Quantizer
 from penjing.model.operators.reading import PREVIOUS, Activation, Draft, Reading, SourceNode
 from penjing.model.operators.table import Operator, operators
 from penjing.model.spec import NetworkSpec, NodeSpec
@@ -38,6 +39,8 @@ class Assembly:
         self._nodes: dict[str, NodeSpec] = {}
         self._shapes: dict[str, tuple[int, ...]] = {}
         self._weights: Counter[str] = Counter()
+        self._weight_grids: dict[str, Quantizer] = {}
+        self._roundings: dict[str, Quantizer] = {}
 
     def warn(self, code: str, **values: object) -> None:
         """Tell something of the file, once."""
@@ -78,6 +81,13 @@ class Assembly:
             first = self._add(dataclasses.replace(draft, inputs=inputs), part, source, node)
         return Activation(first, self._shapes[first])
 
+    def rounded(self, value: Activation, grid: Quantizer, node: SourceNode) -> Activation:
+        """The value rounded to a grid, as a file does that is already quantized."""
+        draft = Draft(kind="identity", inputs=(value.name,))
+        result = self.put((draft,), node, wanted=f"{value.name}.rounded", first=value.name)
+        self._roundings[result.name] = grid
+        return result
+
     def finish(self, outputs: Sequence[tuple[str, str]], *, opset: int | None = None) -> Model:
         """The model; `outputs` are (the file's own name, layer).
 
@@ -89,7 +99,11 @@ class Assembly:
             raise UserError("load.no_layers", where=self.where)
         nodes, moved = _with_absorbed_biases(tuple(self._nodes.values()), ends)
         outputs = [(name, moved.get(layer, layer)) for name, layer in outputs]
+        nodes, moved, grids = merged(nodes, {layer for _, layer in outputs}, self._roundings)
+        outputs = [(name, moved.get(layer, layer)) for name, layer in outputs]
         ends = {layer for _, layer in outputs}
+        if not ends <= {node.name for node in nodes}:
+            raise UserError("load.no_layers", where=self.where)
         spec = NetworkSpec(
             inputs=tuple(self._inputs),
             nodes=_needed(nodes, ends),
@@ -99,7 +113,7 @@ class Assembly:
         )
         model = build(spec)
         _check_batch(model)
-        return model
+        return with_grids(model, self._weight_grids, grids)
 
     def _drafts(self, node: SourceNode, reading: Callable[[Operator], Reading]) -> tuple[Draft, ...]:
         for row in rows_for(node):
@@ -130,9 +144,18 @@ class Assembly:
             attributes=draft.attributes,
             tensors=draft.tensors,
         )
+        if node.grids and "weight" in draft.tensors:
+            self._put_on_grid(name, draft, source, node.grids)
         self._shapes[name] = self._shape(spec, node)
         self._nodes[name] = spec
         return name
+
+    def _put_on_grid(self, name: str, draft: Draft, source: str, grids: Sequence[Quantizer]) -> None:
+        grid = fitting(draft.tensors["weight"], grids)
+        if grid is None:
+            self.warn("load.grid_lost", layer=source)
+        else:
+            self._weight_grids[name] = grid
 
     def _shape(self, spec: NodeSpec, node: SourceNode) -> tuple[int, ...]:
         light = {key: tensor.to("meta") for key, tensor in spec.tensors.items()}

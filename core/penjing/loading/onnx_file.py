@@ -14,12 +14,14 @@ from penjing.loading.assembly import Assembly, known
 from penjing.loading.onnx_detours import Detours
 from penjing.loading.onnx_folding import FOLDED, folded
 from penjing.loading.onnx_names import LayerNames
+from penjing.loading.onnx_qdq import NODES, ON_CODES, Roundings, clipped, unmade, with_grid
+from penjing.loading.onnx_qoperators import spelled_out
 from penjing.loading.onnx_regions import Waiting, settled
-from penjing.loading.onnx_tensors import array_of, attribute_of
+from penjing.loading.onnx_tensors import array_of, attribute_of, bits_of
 from penjing.loading.rearranging import rearranged
 from penjing.loading.recurrences import recurrence
 from penjing.model.model import Model
-from penjing.model.operators.reading import Activation, Constant, Draft, OnnxNode, Pending, Reading, Value
+from penjing.model.operators.reading import Activation, Codes, Constant, Draft, OnnxNode, Pending, Reading, Value
 from penjing.model.operators.table import Operator
 
 OLDEST_OPSET = 7
@@ -39,6 +41,7 @@ def read_onnx(path: Path, *, example_shape: Sequence[int] | None = None) -> Mode
         raise UserError("load.not_onnx", path=path.name) from error
     if not all(isinstance(text, str) for text in _texts(proto)):
         raise UserError("load.not_text", where=path.name)
+    spelled_out(proto)
     return _Reader(proto, path, example_shape).read()
 
 
@@ -53,6 +56,7 @@ class _Reader:
         self.types: dict[str, int] = {}
         self.waiting = Waiting(self.opset, self.values, self.types)
         self.detours = Detours(self.values, self.waiting, layers=self._layers, settled=self._settled)
+        self.roundings = Roundings(self.assembly, settled=self._settled, opset=self.opset)
         self.settled: dict[str, Activation] = {}
         self.kept_whole: list[str] = []
         self.names = LayerNames(self.graph.node, (entry.name for entry in self.graph.initializer))
@@ -65,7 +69,7 @@ class _Reader:
             raise UserError("load.sparse_tensors", where=self.where)
         self._check_known()
         for tensor in graph.initializer:
-            self.values[tensor.name] = Constant(self._array(tensor), tensor.name)
+            self.values[tensor.name] = self._stored(tensor, tensor.name)
         for entry in graph.input:
             if entry.name not in self.values:
                 self.values[entry.name] = self._input(entry)
@@ -93,7 +97,7 @@ class _Reader:
                 if node.op_type in ("Constant", "Shape", "Size"):
                     stored.update(node.output)
                     continue
-                if node.op_type in FOLDED and all(name in stored for name in node.input if name):
+                if node.op_type in (*FOLDED, *NODES) and all(name in stored for name in node.input if name):
                     stored.update(node.output)
                     continue
                 if known(OnnxNode, node.op_type) or onnx.defs.has(node.op_type):
@@ -133,21 +137,28 @@ class _Reader:
     def _node(self, node: onnx.NodeProto) -> None:
         inputs = [self._value(name, node) if name else None for name in node.input]
         if node.op_type == "Constant":
-            self.values[node.output[0]] = Constant(self._constant(node), node.output[0])
+            self.values[node.output[0]] = self._constant(node)
             return
         if node.op_type in ("Shape", "Size") and inputs and inputs[0] is not None:
             self.values[node.output[0]] = Constant(self._extents(node, inputs[0]))
             return
-        if node.op_type in FOLDED and not any(isinstance(value, Activation | Pending) for value in inputs):
+        if node.op_type in FOLDED and not any(isinstance(value, Activation | Pending | Codes) for value in inputs):
             arrays = [value.array if isinstance(value, Constant) else None for value in inputs]
             origin = _origin(node, inputs)
             for name, array in zip(
                 (name for name in node.output if name), folded(node, arrays, self.opset), strict=True
             ):
                 self.budget.spend(array.size)
-                self.values[name] = Constant(array, origin)
+                self.values[name] = with_grid(array, inputs, origin, node.op_type)
             return
         attributes = {entry.name: attribute_of(entry, self.folder) for entry in node.attribute}
+        made = self.roundings.read(node, inputs, attributes) if node.op_type in NODES else None
+        if made is None and any(isinstance(value, Codes) for value in inputs):
+            made = self._on_codes(node, inputs, attributes)
+            inputs = [self._value(name, node) if name else None for name in node.input]
+        if made is not None:
+            self.values.update(made)
+            return
         if any(isinstance(value, Pending) for value in inputs):
             found = self._after_pending(node, inputs, attributes)
             self.values.update(found)
@@ -181,6 +192,59 @@ class _Reader:
             reading = functools.partial(_read_by, source)
             made[name] = self.assembly.read(source, reading, wanted=wanted, first=first, own=node.name)
         return made
+
+    def _on_codes(
+        self, node: onnx.NodeProto, inputs: Sequence[Value | None], attributes: Mapping[str, Any]
+    ) -> Mapping[str, Value] | None:
+        """A node between codes: it moves them, or has fewer bits; before anything else the rounding waits, too."""
+        first, *rest = inputs
+        if isinstance(first, Codes) and all(isinstance(entry, Constant | None) for entry in rest):
+            if node.op_type in ON_CODES:
+                moved = self._moved(node, first, rest, attributes)
+                return {name: Codes(real, first.grid, first.unsigned, node) for name, real in moved.items()}
+            narrow = clipped(first, rest, node) if node.op_type == "Clip" else None
+            if narrow is not None:
+                return {node.output[0]: narrow}
+        for name, value in zip(node.input, inputs, strict=True):
+            if isinstance(value, Codes):
+                why = UserError(
+                    "load.unsupported_form",
+                    operator=value.node.op_type,
+                    layer=value.node.name or name,
+                    detail="its codes are read by an operator that Penjing does not know",
+                )
+                for maker in unmade(value, self.values):
+                    for result in maker.output:
+                        self.values.pop(result, None)
+                    self.values.update(self.waiting.put(maker, why))
+        return None
+
+    def _moved(
+        self, node: onnx.NodeProto, codes: Codes, rest: Sequence[Value | None], attributes: Mapping[str, Any]
+    ) -> Mapping[str, Activation | Pending]:
+        """What a node that moves codes makes of the real values; where these wait, they were rounded before."""
+        if isinstance(codes.real, Activation):
+            try:
+                return self._layers(node, [codes.real, *rest], attributes)
+            except UserError as error:
+                if error.code not in _KEEPABLE:
+                    raise
+                real: Value = self.roundings.rounded(codes, codes.real, node)
+                why = error
+        else:
+            real, why = codes.real, codes.real.why
+        source = f"{node.input[0]}#real"
+        self.values[source] = real
+        copy = onnx.NodeProto()
+        copy.CopyFrom(node)
+        copy.input[0] = real.name if isinstance(real, Pending) else source
+        for place, name in enumerate(node.output):
+            copy.output[place] = f"{name}#real" if name else ""
+        made = self._after_pending(copy, [real, *rest], attributes) if isinstance(real, Pending) else None
+        made = self.waiting.put(copy, why) if made is None else made
+        self.values.update(made)
+        moved = ((name, value) for name, value in made.items() if isinstance(value, Activation | Pending))
+        return {name.removesuffix("#real"): value for name, value in moved}
 
     def _after_pending(
         self, node: onnx.NodeProto, inputs: Sequence[Value | None], attributes: Mapping[str, Any]
@@ -231,30 +295,34 @@ class _Reader:
         return self.values[name]
 
     def _extents(self, node: onnx.NodeProto, value: Value) -> np.ndarray[Any, Any]:
+        value = value.real if isinstance(value, Codes) else value
         shape = value.shape if isinstance(value, Activation) else value.array.shape
         if node.op_type == "Size":
             return np.array(np.prod(shape, dtype=np.int64))
         ends = {entry.name: entry.i for entry in node.attribute}
         return np.array(shape[ends.get("start", 0) : ends.get("end", len(shape))], np.int64)
 
-    def _constant(self, node: onnx.NodeProto) -> np.ndarray[Any, Any]:
+    def _constant(self, node: onnx.NodeProto) -> Constant:
         if len(node.attribute) != 1 or not node.output:
             raise UserError("load.bad_node", layer=node.name, operator="Constant", detail="it needs one value")
-        entry = node.attribute[0]
+        entry, name = node.attribute[0], node.output[0]
         if entry.name == "value":
-            return self._array(entry.t)
+            return self._stored(entry.t, name)
         value = attribute_of(entry, self.folder)
         if entry.name not in ("value_int", "value_ints", "value_float", "value_floats"):
             raise UserError("load.bad_node", layer=node.name, operator="Constant", detail=f"{entry.name} is no number")
-        return np.array(value, np.int64 if "int" in entry.name else np.float32)
+        return Constant(np.array(value, np.int64 if "int" in entry.name else np.float32), name)
 
-    def _array(self, tensor: onnx.TensorProto) -> np.ndarray[Any, Any]:
+    def _stored(self, tensor: onnx.TensorProto, name: str) -> Constant:
         array = array_of(tensor, self.folder)
         self.budget.spend(array.size)
-        if array.dtype.kind not in "iub" and array.dtype != np.float32:
+        bits = bits_of(array)
+        if bits is not None:
+            array = array.astype(np.uint8 if array.dtype.name.startswith("u") else np.int8)
+        elif array.dtype.kind not in "iub" and array.dtype != np.float32:
             self._warn_dtype(array.dtype.name)
             array = array.astype(np.float32)
-        return array
+        return Constant(array, name, bits=bits)
 
     def _warn_dtype(self, dtype: str) -> None:
         self.assembly.warn("load.dtype_changed", dtype=dtype)

@@ -91,6 +91,7 @@ class Waiting:
             return value.array
         if isinstance(value, Pending):
             return value.array
+        assert isinstance(value, Activation), name
         kind = self._types.get(name, TensorProto.FLOAT)
         if kind == TensorProto.FLOAT:
             return np.random.default_rng(0).standard_normal(value.shape).astype(np.float32)

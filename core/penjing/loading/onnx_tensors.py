@@ -30,9 +30,15 @@ def array_of(tensor: onnx.TensorProto, folder: Path) -> Array:
         array: Array = np.asarray(numpy_helper.to_array(tensor))
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RuntimeError) as error:
         raise UserError("load.bad_tensor", tensor=name, detail=reason(error)) from error
-    if array.shape != shape or (array.dtype.kind not in "fiub" and array.dtype.name != "bfloat16"):
+    known = array.dtype.kind in "fiub" or array.dtype.name == "bfloat16" or array.dtype.name.startswith("float8")
+    if array.shape != shape or not (known or bits_of(array) is not None):
         raise UserError("load.bad_tensor", tensor=name, detail=f"type {array.dtype}, shape {list(array.shape)}")
     return array
+
+
+def bits_of(array: Array) -> int | None:
+    """How many bits each number has, where the array holds whole numbers of fewer than 8; else None."""
+    return {"int4": 4, "uint4": 4, "int2": 2, "uint2": 2}.get(array.dtype.name)
 
 
 def attribute_of(attribute: onnx.AttributeProto, folder: Path) -> Any:

@@ -12,7 +12,7 @@ from penjing.errors import UserError
 from penjing.estimation.containers import INSTEAD, cannot_carry
 from penjing.estimation.prediction import weight_state
 from penjing.estimation.state import NetworkState
-from penjing.estimation.tensors import tensor_bits
+from penjing.estimation.tensors import loaded, planned_bits
 from penjing.exporting.export import export_model
 from penjing.layer_graph import LayerGraph
 from penjing.model.c_kernels.parts import Kernels, Rounding
@@ -107,8 +107,8 @@ def written(
 def _planned(graph: LayerGraph, plan: Plan) -> NetworkState:
     """What the plan sets to how many bits; how many weights stay does not matter here."""
     if not any(step.step in ("quantize", "qat") for step in plan.steps):
-        return NetworkState()
+        return loaded(graph)
     weights = {
         layer.name: weight_state(layer, plan.settings(layer.name), kept=layer.weights) for layer in graph.compressible
     }
-    return NetworkState(weights=weights, tensor_bits=tensor_bits(graph, plan))
+    return NetworkState(weights=weights, tensor_bits=planned_bits(graph, plan))

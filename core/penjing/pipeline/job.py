@@ -167,6 +167,7 @@ def compress_job(job: Job, folder: Path, *, on_progress: OnProgress = unheard) -
             result.files,
             predicted=predicted,
             data_source=job.data_source,
+            metric=None if job.data is None else job.data.metric,
             original=choices_without_labels(job.model, job.data),
         )
     return result
@@ -175,7 +176,8 @@ def compress_job(job: Job, folder: Path, *, on_progress: OnProgress = unheard) -
 def effective_plan(plan: Plan, formats: tuple[str, ...], graph: LayerGraph) -> tuple[Plan, tuple[str, ...]]:
     """The plan that is really run for these formats, and message codes that say what was changed.
 
-    An integer format of a plan that quantizes nothing means 8 bits for weights and activations.
+    An integer format of a plan that quantizes nothing means 8 bits for weights and activations, unless the network
+    already is quantized: then it stays as it is.
     """
     settings = [plan.settings(layer.name) for layer in graph.compressible]
     quantizes = any(one.quantizes for one in settings)
@@ -183,7 +185,7 @@ def effective_plan(plan: Plan, formats: tuple[str, ...], graph: LayerGraph) -> t
     if quantizes and not in_pipeline:
         return plan, ("warning.quantize_not_in_pipeline",)
     # A codebook alone makes no integers.
-    narrow = any(one.weight_bits < 32 or one.activation_bits < 32 for one in settings)
+    narrow = graph.is_quantized or any(one.weight_bits < 32 or one.activation_bits < 32 for one in settings)
     if narrow or not INTEGER_FORMATS.intersection(formats):
         return plan, ()
     pipeline = plan.pipeline if in_pipeline else (*plan.pipeline, "quantize")

@@ -8,6 +8,8 @@ import onnxruntime
 import torch
 from torch import Tensor
 
+from penjing.compression.simulation import simulate
+from penjing.exporting.samples import steps_of
 from penjing.model.model import Model
 from penjing.results import Rung
 from penjing.verification.comparison import Comparison
@@ -33,9 +35,10 @@ def source_rung(source: Path, model: Model, inputs: Sequence[Tensor], *, languag
         theirs = _answers(source, rows)
     except Exception as error:  # onnxruntime raises a type of its own for each of its reasons
         return Rung(name=NAME, passed=None, detail=texts("not_run", error=str(error).splitlines()[0]))
-    answers = model(*rows)
+    answers = simulate(model)(*rows)
     ours = [tensor[: len(theirs[0])] for tensor in (answers if isinstance(answers, tuple) else (answers,))]
-    comparison = Comparison(steps=[None] * len(ours))
+    quantized = bool(model.activation_quantizers)
+    comparison = Comparison(steps=steps_of(model) if quantized else [None] * len(ours))
     try:
         comparison.add(ours, theirs)
     except ValueError as error:
@@ -46,7 +49,8 @@ def source_rung(source: Path, model: Model, inputs: Sequence[Tensor], *, languag
         difference=f"{comparison.largest_difference:.3g}",
         largest=f"{comparison.largest_value:.3g}",
     )
-    return Rung(name=NAME, passed=comparison.within_float_bound, detail=detail)
+    passed = comparison.within_integer_bound if quantized else comparison.within_float_bound
+    return Rung(name=NAME, passed=passed, detail=detail)
 
 
 def _answers(source: Path, rows: Sequence[Tensor]) -> tuple[Tensor, ...]:

@@ -8,6 +8,7 @@ from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QApplication
 
 from penjing.errors import UserError
+from penjing.estimation.state import FLOAT_BITS
 from penjing.estimation.tables import Tables
 from penjing.layer_graph import Layer
 from penjing.plan import WEIGHT_BITS, Settings
@@ -122,6 +123,8 @@ class LayersModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.ToolTipRole and column == Column.LAYER:
             shape = " × ".join(str(extent) for extent in layer.weight_shape or ())
             return f"{layer.source_name}\n{layer.type} {shape}"
+        if role == Qt.ItemDataRole.ToolTipRole and column == Column.BITS:
+            return self._grid_tip(layer)
         if role == Qt.ItemDataRole.FontRole and column == Column.LAYER:
             font = QFont()
             font.setBold(layer.name in self._session.plan.layers)
@@ -203,6 +206,13 @@ class LayersModel(QAbstractTableModel):
             ),
         }
 
+    def _grid_tip(self, layer: Layer) -> str | None:
+        """What the file itself says of a quantized layer: bits, scales and zero point of weight and result."""
+        if layer.weight_grid is None and layer.result_grid is None:
+            return None
+        told = [(self.tr("Weight as loaded"), layer.weight_grid), (self.tr("Result as loaded"), layer.result_grid)]
+        return "\n".join(f"{title}: {grid.words}" for title, grid in told if grid is not None)
+
     def _value(self, layer: Layer, column: Column) -> Any:
         now, before = self._now.get(layer.name), self._before.get(layer.name)
         settings = self._session.plan.settings(layer.name)
@@ -222,7 +232,7 @@ class LayersModel(QAbstractTableModel):
             case Column.SPARSITY:
                 return None if now is None or not layer.weights else 1 - now.kept / layer.weights
             case Column.BITS:
-                return settings.weight_bits
+                return _bits(layer, settings)
             case Column.SENSITIVITY:
                 return self._sensitivity.get(layer.name)
             case Column.LOCKED:
@@ -281,6 +291,13 @@ def _shares_of_largest(tables: Tables) -> dict[str, float]:
     errors = {name: one[SENSITIVITY_BITS] for name, one in tables.bit_errors.items() if SENSITIVITY_BITS in one}
     largest = max(errors.values(), default=0.0)
     return {name: error / largest for name, error in errors.items()} if largest > 0 else {}
+
+
+def _bits(layer: Layer, settings: Settings) -> int:
+    """Of the weight; a plan that leaves it alone leaves a quantized file its own."""
+    grid = layer.weight_grid
+    own = settings.weight_bits < FLOAT_BITS or settings.codebook is not None
+    return settings.weight_bits if own or grid is None else grid.bits
 
 
 def _quoted(value: object) -> str:

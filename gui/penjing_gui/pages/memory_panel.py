@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QWidget
 
 from penjing.errors import UserError
 from penjing.estimation.prediction import predict
-from penjing.estimation.state import NetworkState
+from penjing.estimation.tensors import loaded
 from penjing_gui import words
 from penjing_gui.controls.identity import identify
 from penjing_gui.controls.readout import Readout
@@ -86,7 +86,7 @@ class MemoryPanel(Panel):
             return
         try:
             if session.shows_before:
-                found = timeline(graph, NetworkState())
+                found = timeline(graph, loaded(graph))
             else:
                 prediction = predict(graph, session.plan, tables)
                 found = timeline(prediction.graph, prediction.state)

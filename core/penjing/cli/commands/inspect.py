@@ -3,13 +3,15 @@
 import argparse
 from typing import Any
 
+import msgspec
+
 from penjing.catalogue.methods import methods
-from penjing.cli import ranking
+from penjing.cli import data_words, ranking
 from penjing.cli.looking import look, show
 from penjing.cli.sources import add_model, open_plan, open_sources
 from penjing.cli.terminal import Terminal
 from penjing.cli.words import count, size
-from penjing.layer_graph import Layer
+from penjing.layer_graph import Grid, Layer
 
 HELP = "Show layers, shapes, costs and, on request, how important every filter is and where the network looks."
 EXAMPLE = "penjing inspect network.onnx --saliency l1 --json"
@@ -35,12 +37,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Prints the layers."""
     from penjing.inspection.graph import layer_graph
+    from penjing.loading.data_card import card_facts
 
     plan = open_plan(arguments) if arguments.plan else None
     opened = open_sources(arguments)
     looked = None
     if arguments.input_saliency:
         looked = look(opened, method=arguments.input_saliency, sample=arguments.sample, plan=plan)
+    card = None if opened.data is None else card_facts(opened.data, opened.model)
     graph = layer_graph(opened.model)
     judged = ranking.judge(opened, graph, ranking.wanted(arguments.saliency or ()))
     told = [one.text(terminal.language) for one in graph.warnings]
@@ -49,17 +53,21 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         terminal.document(
             {
                 "layers": [_as_json(layer, terminal) for layer in graph.layers],
-                "inputs": [{"name": i.source_name, "shape": i.shape} for i in graph.inputs],
+                "inputs": [
+                    {"name": i.source_name, "shape": i.shape, "grid": _grid(graph.input_grids.get(i.name))}
+                    for i in graph.inputs
+                ],
                 "outputs": [{"name": o.source_name, "shape": o.shape, "layer": o.layer} for o in graph.outputs],
                 "opset": graph.opset,
                 "warnings": told,
                 "saliency": judged[0] if judged else None,
                 "saliencies": judged,
                 "input_saliency": looked,
+                "data": None if card is None else data_words.as_json(card, terminal),
             }
         )
         return 0
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             layer.name,
             layer.type,
@@ -67,10 +75,12 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
             count(layer.params) if layer.params else "",
             count(layer.macs) if layer.macs else "",
             size(layer.activation_bytes),
+            *((_grid_text(layer.weight_grid), _grid_text(layer.result_grid)) if graph.is_quantized else ()),
         )
         for layer in graph.layers
     ]
-    names = ("layer", "type", "weight", "params", "macs", "activation")
+    more = ("weight_grid", "result_grid") if graph.is_quantized else ()
+    names = ("layer", "type", "weight", "params", "macs", "activation", *more)
     terminal.table("", [terminal.text(f"cli.column.{key}") for key in names], rows, right="   rrr")
     total = (sum(layer.params for layer in graph.layers), sum(layer.macs for layer in graph.layers))
     terminal.say(terminal.text("cli.totals", params=count(total[0]), macs=count(total[1])))
@@ -78,7 +88,17 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         ranking.show(terminal, judged)
     if looked is not None:
         show(terminal, looked)
+    if card is not None:
+        data_words.show(terminal, card)
     return 0
+
+
+def _grid(grid: Grid | None) -> dict[str, Any] | None:
+    return None if grid is None else msgspec.structs.asdict(grid)
+
+
+def _grid_text(grid: Grid | None) -> str:
+    return "" if grid is None else grid.words
 
 
 def _as_json(layer: Layer, terminal: Terminal) -> dict[str, Any]:
@@ -90,6 +110,8 @@ def _as_json(layer: Layer, terminal: Terminal) -> dict[str, Any]:
         "params": layer.params,
         "macs": layer.macs,
         "activation_bytes": layer.activation_bytes,
+        "weight_grid": _grid(layer.weight_grid),
+        "result_grid": _grid(layer.result_grid),
         "compressible": layer.compressible,
         "reason": None if layer.reason is None else terminal.text(layer.reason),
     }

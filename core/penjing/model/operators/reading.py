@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from penjing.errors import UserError
+from penjing.model.model import Quantizer
 
 Shape = tuple[int, ...]
 Array = NDArray[Any]
@@ -20,10 +21,15 @@ PREVIOUS = ""
 
 @dataclass(frozen=True)
 class Constant:
-    """A value that the file knows; `origin` is the name of the stored tensor it comes from, if one."""
+    """A value that the file knows; `origin` is the name of the stored tensor it comes from, if one.
+
+    `bits` is how many each number of a narrow type has (its array is wider), `grid` what its real values lie on.
+    """
 
     array: Array
     origin: str = ""
+    bits: int | None = None
+    grid: Quantizer | None = None
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,20 @@ class Pending:
     why: UserError
 
 
-Value = Constant | Activation | Pending
+@dataclass(frozen=True, eq=False)
+class Codes:
+    """A tensor as the whole numbers of a grid: the real values, the grid, and the file's node that makes it.
+
+    The grid's codes are signed; `unsigned` says that the file's are not.
+    """
+
+    real: Activation | Pending
+    grid: Quantizer
+    unsigned: bool
+    node: Any
+
+
+Value = Constant | Activation | Pending | Codes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +86,11 @@ class SourceNode:
 
     op: str
     name: str
+
+    @property
+    def grids(self) -> tuple[Quantizer, ...]:
+        """What the stored tensors that it reads lie on, if they are quantized."""
+        return ()
 
     def unsupported(self, detail: str) -> UserError:
         """The error for a form of a known operator that module form has no layer for."""
@@ -96,6 +120,11 @@ class OnnxNode(SourceNode):
     """Which of the node's results is read."""
     results: int = 1
     """How many it has."""
+
+    @property
+    def grids(self) -> tuple[Quantizer, ...]:
+        """Of its inputs."""
+        return tuple(value.grid for value in self.inputs if isinstance(value, Constant) and value.grid is not None)
 
     def value(self, index: int) -> Value | None:
         """One input, None where it is left out."""
@@ -145,6 +174,12 @@ class AtenNode(SourceNode):
     """A node of a torch.export graph: arguments by the names of the operator's schema; tensors are values."""
 
     arguments: Mapping[str, Any]
+
+    @property
+    def grids(self) -> tuple[Quantizer, ...]:
+        """Of its arguments."""
+        values = self.arguments.values()
+        return tuple(value.grid for value in values if isinstance(value, Constant) and value.grid is not None)
 
     def get(self, name: str, default: Any = None) -> Any:
         """One argument, `default` where it is left out."""
