@@ -63,9 +63,7 @@ class JobRunner(QObject):
     def run(self, message: RunJob, title: str, *, request: int) -> None:
         """Start a job; `message.snapshot` is filled in here, from the engine once for all jobs of what is open."""
         if self.active:
-            self.noticed.emit(
-                Notice(text=self.tr("A job is running already."), hint=self.tr("Wait for it, or cancel it."), key="job")
-            )
+            self.refuse()
             return
         self._message, self._ended = message, False
         self.job = Job(kind=message.kind, title=title)
@@ -76,6 +74,11 @@ class JobRunner(QObject):
         self._request = request
         folder = self._exchange.new_path(f"snapshot-{secrets.token_hex(4)}")
         self._engine.send(Snapshot(request=request, folder=str(folder)))
+
+    def refuse(self) -> None:
+        """Say that one at a time is enough."""
+        text, hint = self.tr("A job is running already."), self.tr("Wait for it, or cancel it.")
+        self.noticed.emit(Notice(text=text, hint=hint, key="job"))
 
     def pause(self) -> None:
         """Hold the work at the next batch."""

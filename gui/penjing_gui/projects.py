@@ -1,5 +1,6 @@
 """Projects on disk: save, open, lock, and files that have moved."""
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -7,10 +8,10 @@ import msgspec
 from PySide6.QtCore import QObject, Signal
 
 from penjing.errors import UserError
-from penjing.project.archive import read_archive, write_archive
+from penjing.project.archive import checkpoints_of, read_archive, write_archive
 from penjing.project.identity import exists, original, same
 from penjing.project.locks import ProjectLock
-from penjing.project.values import Original, Project
+from penjing.project.values import Original, Project, Unfinished
 from penjing.project.workspace import Workspace
 from penjing_gui.autosave import Autosave
 from penjing_gui.notices import Action, Notice
@@ -52,6 +53,8 @@ class Projects(QObject):
         self.read_only = False
         self.dirty = False
         """Something beside the plan is not saved: runs, budgets, work that was recovered."""
+        self.training: Unfinished | None = None
+        """What was begun and can go on, also after the window was gone."""
         self._session = session
         self._lock: ProjectLock | None = None
         self._incoming: _Incoming | None = None
@@ -63,6 +66,18 @@ class Projects(QObject):
         if workspace is None:
             return self._session.exchange.folder / "runs" / id
         return workspace.run_folder(id)
+
+    def checkpoints(self, id: str) -> Path:
+        """Where a training keeps its state until it is a run."""
+        return checkpoints_of(self.run_folder(id))
+
+    def keep_training(self, training: Unfinished | None) -> None:
+        """A training began, went on or ended; the state of one that it takes the place of is taken away."""
+        before, self.training = self.training, training
+        if before is not None and (training is None or training.id != before.id):
+            shutil.rmtree(self.checkpoints(before.id), ignore_errors=True)
+        self.dirty = True
+        self.touch()
 
     def current(self, *, hashed: bool = False) -> Project:
         """The session as a project; with the hashes of the original files if they are asked for.
@@ -82,6 +97,7 @@ class Projects(QObject):
             budgets={key: value for key, value in msgspec.structs.asdict(session.budgets).items() if value is not None},
             plan=session.plan,
             runs=session.runs,
+            training=self.training,
         )
 
     def touch(self) -> None:
@@ -102,7 +118,8 @@ class Projects(QObject):
                 return False
         runs = {run.id: self.run_folder(run.id) for run in session.runs if run.has_network}
         try:
-            write_archive(path, self._hashed(), runs)
+            checkpoints = None if self.training is None else self.checkpoints(self.training.id)
+            write_archive(path, self._hashed(), runs, checkpoints)
         except UserError as error:
             if lock is not self._lock:
                 lock.release()
@@ -159,6 +176,7 @@ class Projects(QObject):
             self.dirty = True  # other data for the same project
             return
         self._incoming = None
+        self.training = None if project is None else project.training
         self._take_lock(None if incoming is None else incoming.lock)
         self.autosave.use(None if incoming is None else incoming.workspace)
         self.path = None if incoming is None else incoming.path

@@ -10,8 +10,9 @@ from PySide6.QtCore import QObject
 
 from penjing.plan import Distillation, Plan, Step
 from penjing.planning.fit import FitResult
-from penjing.project.values import Run, RunKind
+from penjing.project.values import Run, RunKind, Unfinished
 from penjing.worker.messages import JobDone, RunJob, Trained
+from penjing_gui.jobs import Job
 from penjing_gui.notices import Action, Notice
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Results(QObject):
         self._kind: RunKind = "distill"
         self._parent: str | None = None
         session.jobs.done.connect(self._done)
+        session.jobs.changed.connect(self._went_on)
 
     def forget(self) -> None:
         """Something else is open now."""
@@ -71,17 +73,42 @@ class Results(QObject):
             text, hint = self.tr("No step of the plan trains."), self.tr("Add one to the steps.")
             session.noticed.emit(Notice(level="warning", text=text, hint=hint, key="job"))
             return
-        self._kind, self._parent = taught, None if session.run is None else session.run.id
+        if session.jobs.active:
+            session.jobs.refuse()
+            return
+        parent = None if session.run is None else session.run.id
         id = f"{taught}-{secrets.token_hex(4)}"
-        folder = session.projects.run_folder(id)
-        checkpoint = str(folder.with_name(f"{id}.checkpoint"))
-        message = RunJob(kind="train", snapshot="", plan=plan, output=str(folder), checkpoint=checkpoint)
+        self._train(Unfinished(id=id, kind=taught, plan=plan, parent=parent))
+
+    @property
+    def unfinished(self) -> Unfinished | None:
+        """The training that can go on from an epoch that is done."""
+        known, projects = self._session.projects.training, self._session.projects
+        return known if known is not None and any(projects.checkpoints(known.id).glob("*.safetensors")) else None
+
+    def go_on(self) -> None:
+        """Take the training up where it stopped: in this window, or in one that is gone."""
+        unfinished = self.unfinished
+        if unfinished is not None and not self._session.jobs.active:
+            self._train(unfinished)
+
+    def _train(self, training: Unfinished) -> None:
+        projects = self._session.projects
+        self._kind, self._parent = training.kind, training.parent
+        projects.keep_training(training)
+        message = RunJob(
+            kind="train",
+            snapshot="",
+            plan=training.plan,
+            output=str(projects.run_folder(training.id)),
+            checkpoint=str(projects.checkpoints(training.id)),
+        )
         titles = {
             "finetune": self.tr("Fine-tune"),
             "qat": self.tr("Quantization-aware training"),
             "distill": self.tr("Distil"),
         }
-        self._run(message, titles[taught])
+        self._run(message, titles[training.kind])
 
     def export(self, formats: tuple[str, ...], folder: str, *, rounding: "Rounding", kernels: "Kernels") -> None:
         """Write the applied run, or the plan without training; `rounding` and `kernels` are of C."""
@@ -107,6 +134,14 @@ class Results(QObject):
         session = self._session
         device = None if session.device is None else session.device.name
         session.jobs.run(msgspec.structs.replace(message, device=device), title, request=session.next_request())
+
+    def _went_on(self, job: Job) -> None:
+        """One epoch more; epoch 0 of each step is none."""
+        projects = self._session.projects
+        if job.kind == "train" and job.active and projects.training is not None:
+            epochs = sum(epoch.number > 0 for epoch in job.history)
+            if epochs > projects.training.epochs:
+                projects.keep_training(msgspec.structs.replace(projects.training, epochs=epochs))
 
     def _done(self, message: RunJob, done: JobDone) -> None:
         if done.fit is not None:
@@ -155,6 +190,7 @@ class Results(QObject):
             has_network=True,
             history=trained.history,
         )
+        session.projects.keep_training(None)
         session.add_run(run)
         apply = Action(self.tr("Apply"), lambda: session.apply_run(id), "notice.applyRun")
         value = "" if run.accuracy is None else f" ({100 * run.accuracy.value:.1f} %)"

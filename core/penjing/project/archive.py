@@ -1,6 +1,7 @@
 """The `.penjing` file: one zip with the documents and a folder for each run; written whole, read with suspicion."""
 
 import os
+import re
 import secrets
 import shutil
 import zipfile
@@ -16,6 +17,8 @@ from penjing.project.values import Project
 SUFFIX = ".penjing"
 RUN_FILES = ("run.json", "model.penjingnet")
 """All that a run's folder may hold."""
+_CHECKPOINT = re.compile(r"[0-9]{1,3}-[a-z]{1,20}\.safetensors")
+"""What the folder of a training that has not ended holds."""
 MOST_BYTES = 4 << 30
 """Unpacked, of all members together."""
 MOST_DOCUMENT_BYTES = 64 << 20
@@ -23,8 +26,10 @@ MOST_MEMBERS = 30_000
 _CHUNK = 1 << 20
 
 
-def write_archive(path: Path, project: Project, runs: Mapping[str, Path]) -> None:
-    """Write the file as a whole or not at all; `runs` are the folders of runs that hold a network.
+def write_archive(path: Path, project: Project, runs: Mapping[str, Path], checkpoints: Path | None = None) -> None:
+    """Write the file as a whole or not at all.
+
+    `runs` are the folders of runs that hold a network, `checkpoints` is that of the training that has not ended.
 
     Members carry no time of day, so that a clock before 1980, which zip cannot tell, costs nobody a project.
 
@@ -39,8 +44,11 @@ def write_archive(path: Path, project: Project, runs: Mapping[str, Path]) -> Non
             for id, folder in runs.items():
                 for name in RUN_FILES:
                     if (folder / name).is_file():
-                        with (folder / name).open("rb") as source, archive.open(f"runs/{id}/{name}", "w") as file:
-                            shutil.copyfileobj(source, file)
+                        _pack(archive, folder / name, id)
+            if project.training is not None and checkpoints is not None:
+                for state in sorted(checkpoints.glob("*")):
+                    if _CHECKPOINT.fullmatch(state.name):
+                        _pack(archive, state, checkpoints.name)
     except (OSError, zipfile.LargeZipFile) as error:
         raise UserError("project.cannot_write", path=path, detail=_reason(error)) from error
 
@@ -58,10 +66,14 @@ def read_archive(path: Path, runs_folder: Path) -> Project:
             documents = {name: _document(archive, name, path) for name in NAMES if name in archive.namelist()}
             project = decode(documents, where=path.name)
             wanted = {(run.id, name) for run in project.runs if run.has_network for name in RUN_FILES}
+            begun = None if project.training is None else f"{project.training.id}.checkpoint"
             for member in members:
                 parts = PurePosixPath(member.filename).parts
                 # Names are compared with those that are expected and never joined to a path unread.
-                if len(parts) == 3 and parts[0] == "runs" and (parts[1], parts[2]) in wanted:
+                if len(parts) != 3 or parts[0] != "runs":
+                    continue
+                kept = parts[1] == begun and _CHECKPOINT.fullmatch(parts[2])
+                if kept or (parts[1], parts[2]) in wanted:
                     _unpack(archive, member, runs_folder / parts[1] / parts[2])
             return project
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
@@ -69,6 +81,16 @@ def read_archive(path: Path, runs_folder: Path) -> Project:
         raise UserError("project.damaged", where=path.name, detail=error) from error
     except OSError as error:
         raise UserError("project.cannot_read", path=path, detail=_reason(error)) from error
+
+
+def checkpoints_of(run_folder: Path) -> Path:
+    """Where a training keeps its state until it is the run of a folder."""
+    return run_folder.with_name(f"{run_folder.name}.checkpoint")
+
+
+def _pack(archive: zipfile.ZipFile, source: Path, folder: str) -> None:
+    with source.open("rb") as read, archive.open(f"runs/{folder}/{source.name}", "w") as file:
+        shutil.copyfileobj(read, file)
 
 
 def _check_size(path: Path, members: list[zipfile.ZipInfo]) -> None:

@@ -9,17 +9,18 @@ True
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from penjing.errors import UserError
 from penjing.plan import plan_from_json, read_plan
-from penjing.project.values import SCHEMA_VERSION, Original, Project, Run
+from penjing.project.values import SCHEMA_VERSION, Original, Project, Run, Unfinished
 
 PROJECT, PLAN, HISTORY = "project.json", "plan.json", "history.json"
 NAMES = (PROJECT, PLAN, HISTORY)
 MOST_RUNS = 10_000
+P = TypeVar("P", Run, Unfinished)
 _ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 
 
@@ -32,6 +33,7 @@ class _Head(msgspec.Struct, frozen=True, kw_only=True):
     title: str = ""
     device: str | None = None
     budgets: dict[str, int | float] = {}
+    training: dict[str, Any] | None = None
 
 
 def encode(project: Project) -> dict[str, bytes]:
@@ -43,8 +45,9 @@ def encode(project: Project) -> dict[str, bytes]:
         title=project.title,
         device=project.device,
         budgets=project.budgets,
+        training=None if project.training is None else _told(project.training),
     )
-    history = [{**msgspec.to_builtins(run), "plan": run.plan.as_json()} for run in project.runs]
+    history = [_told(run) for run in project.runs]
     return {
         PROJECT: _json(head),
         PLAN: project.plan.to_json().encode(),
@@ -77,17 +80,22 @@ def decode(documents: Mapping[str, bytes], *, where: str = "project") -> Project
         device=head.device,
         budgets=head.budgets,
         plan=read_plan(documents[PLAN], where=f"{where}: {PLAN}"),
-        runs=tuple(_run(entry, where) for entry in entries),
+        runs=tuple(_planned(entry, Run, where, HISTORY) for entry in entries),
+        training=None if head.training is None else _planned(head.training, Unfinished, where, PROJECT),
     )
 
 
-def _run(entry: dict[str, Any], where: str) -> Run:
+def _told(entry: Run | Unfinished) -> dict[str, Any]:
+    return {**msgspec.to_builtins(entry), "plan": entry.plan.as_json()}
+
+
+def _planned(entry: dict[str, Any], kind: type[P], where: str, name: str) -> P:
     # The plan is checked as any plan file is; msgspec alone would not check its ranges.
-    plan = plan_from_json(entry.get("plan"), where=f"{where}: {HISTORY}")
-    run: Run = _convert({**entry, "plan": {}}, Run, where, HISTORY)
-    if not _ID.fullmatch(run.id):
-        raise UserError("project.damaged", where=where, detail=f"{HISTORY}: the run id {run.id!r}")
-    return msgspec.structs.replace(run, plan=plan)
+    plan = plan_from_json(entry.get("plan"), where=f"{where}: {name}")
+    found: P = _convert({**entry, "plan": {}}, kind, where, name)
+    if not _ID.fullmatch(found.id):
+        raise UserError("project.damaged", where=where, detail=f"{name}: the run id {found.id!r}")
+    return msgspec.structs.replace(found, plan=plan)
 
 
 def _json(value: object) -> bytes:

@@ -48,6 +48,18 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the person marked it as one to keep."""
 
 
+class Unfinished(msgspec.Struct, frozen=True, kw_only=True):
+    """A training that was begun and has not ended: what goes on from its checkpoints."""
+
+    id: str
+    """Of the run that it will be; its checkpoints lie beside the folder of that run."""
+    kind: RunKind
+    plan: Plan
+    parent: str | None = None
+    epochs: int = 0
+    """Epochs that are done, of all training steps."""
+
+
 class Project(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that a `.penjing` file holds but the networks of its runs."""
 
@@ -59,3 +71,4 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     budgets: dict[str, int | float] = {}
     """By field of `planning.fit.Budgets`."""
     runs: tuple[Run, ...] = ()
+    training: Unfinished | None = None

@@ -15,10 +15,11 @@ from penjing_gui.pages.pipeline_editor import PipelineEditor
 from penjing_gui.pages.soft_labels import SoftLabels
 from penjing_gui.pages.training_form import TrainingForm
 from penjing_gui.plots.curves import Curves
-from penjing_gui.results import kind_of
+from penjing_gui.results import TRAINING, kind_of
 from penjing_gui.theme import SPACE
 
 if TYPE_CHECKING:
+    from penjing.plan import Plan
     from penjing.project.values import Run
     from penjing_gui.session import Session
     from penjing_gui.training_record import TrainingRecord
@@ -39,6 +40,8 @@ class TrainPage(Page):
         self.soft_labels = SoftLabels(session)
         self.start = identify(QPushButton(self.tr("Start training")), "train.start")
         self.start.setProperty("primary", True)
+        self.go_on = identify(QPushButton(self.tr("Go on")), "train.goOn")
+        self.go_on.setToolTip(self.tr("Take up the training that stopped, from its last whole epoch"))
         self.pause = identify(QPushButton(self.tr("Pause")), "train.pause")
         self.keep_best = identify(QPushButton(self.tr("Stop and keep best")), "train.stopKeepBest")
         self.cancel = identify(QPushButton(self.tr("Cancel")), "train.cancel")
@@ -49,6 +52,7 @@ class TrainPage(Page):
         self.accuracy = identify(Curves(markers=True, unit=" %"), "plot.accuracy", self.tr("Accuracy"))
         self._lay_out()
         self.start.clicked.connect(self._start)
+        self.go_on.clicked.connect(self._go_on)
         self.pause.clicked.connect(self._pause)
         self.keep_best.clicked.connect(session.stop_job_keep_best)
         self.cancel.clicked.connect(session.cancel_job)
@@ -92,7 +96,10 @@ class TrainPage(Page):
         scroll.setFixedWidth(_SIDE)
         side = QVBoxLayout()
         side.addWidget(scroll, 1)
-        side.addWidget(self.start)
+        row = QHBoxLayout()
+        row.addWidget(self.start, 1)
+        row.addWidget(self.go_on)
+        side.addLayout(row)
         return side
 
     def _right(self) -> QVBoxLayout:
@@ -159,6 +166,10 @@ class TrainPage(Page):
         self._clear()
         self._session.train()
 
+    def _go_on(self) -> None:
+        self._clear()
+        self._session.results.go_on()
+
     def _pause(self) -> None:
         job = self._session.job
         if job is not None and job.state == "paused":
@@ -190,6 +201,7 @@ class TrainPage(Page):
         busy = job is not None and job.active
         training = job is not None and busy and job.kind == "train"
         self.start.setEnabled(not busy and session.data is not None and kind_of(session.plan) is not None)
+        self.go_on.setEnabled(not busy and session.data is not None and session.results.unfinished is not None)
         for button in (self.pause, self.keep_best, self.cancel):
             button.setEnabled(training)
         self.apply.setEnabled(run is not None and not training and session.run != run)
@@ -214,10 +226,14 @@ class TrainPage(Page):
             return self.tr("No step of the plan trains: add one that does, for example “{step}”.").format(
                 step=self.tr(methods("step")["distill"].title)
             )
+        if told is not None and told.state == "done":
+            return self._done(told)
+        unfinished = self._session.results.unfinished
+        if unfinished is not None:
+            said = self.tr("A training of {total} epochs stopped after {done}: Go on takes it up there.")
+            return said.format(total=_epochs(unfinished.plan), done=unfinished.epochs)
         if told is None:
             return self.tr("The result is a new run; nothing is overwritten. Start when the plan is what you want.")
-        if told.state == "done":
-            return self._done(told)
         return (
             self.tr("Cancelled; nothing was changed.") if told.state == "cancelled" else self.tr("The training failed.")
         )
@@ -245,3 +261,8 @@ class TrainPage(Page):
         if job.eta_seconds is not None:
             parts.append(self.tr("{time} left").format(time=words.time(job.eta_seconds)))
         return " · ".join(parts)
+
+
+def _epochs(plan: "Plan") -> int:
+    """Of all steps that train."""
+    return plan.distillation.epochs * sum(step.step in TRAINING for step in plan.steps)

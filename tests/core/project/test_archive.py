@@ -6,6 +6,7 @@ import time
 import zipfile
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,7 +17,7 @@ from penjing.project import archive
 from penjing.project.archive import read_archive, write_archive
 from penjing.project.documents import decode, encode
 from penjing.project.identity import original, same
-from penjing.project.values import Original, Project, Run
+from penjing.project.values import Original, Project, Run, Unfinished
 from penjing.results import Accuracy, Epoch, Figures
 
 FIGURES = Figures(params=10, nonzero=5, macs=100, size_bytes=40, ram_bytes=16)
@@ -100,6 +101,23 @@ def test_that_documents_come_back(title: str, path: str, sparsity: float, budget
         budgets={"ram_bytes": budget},
     )
     assert decode(encode(project)) == project
+
+
+def test_that_the_state_of_a_training_travels_with_the_project_and_nothing_else_does(tmp_path: Path) -> None:
+    project = msgspec.structs.replace(PROJECT, training=Unfinished(id="qat-7", kind="qat", plan=PROJECT.plan, epochs=3))
+    folder = tmp_path / "from" / "qat-7.checkpoint"
+    folder.mkdir(parents=True)
+    for name in ("2-qat.safetensors", ".2-qat.safetensors.new", "note.txt"):
+        (folder / name).write_bytes(name.encode())
+    path = tmp_path / "a.penjing"
+    write_archive(path, project, {}, folder)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("runs/other.checkpoint/2-qat.safetensors", b"of nobody")
+        archive.writestr("runs/qat-7.checkpoint/run.json", b"no checkpoint")
+    assert read_archive(path, tmp_path / "to").training == project.training
+    files = [one for one in (tmp_path / "to").rglob("*") if one.is_file()]
+    assert [one.relative_to(tmp_path / "to").as_posix() for one in files] == ["qat-7.checkpoint/2-qat.safetensors"]
+    assert files[0].read_bytes() == b"2-qat.safetensors"
 
 
 def test_that_a_full_disk_leaves_the_older_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
