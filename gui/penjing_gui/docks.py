@@ -1,4 +1,4 @@
-"""The docks: Layers on the left, Compress and Fit on the right, Jobs and Log at the bottom; each tab has its own."""
+"""The docks: Layers and Network left, Compress and Fit right, Jobs and Log at the bottom; each tab has its own."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,14 +11,16 @@ from penjing_gui.controls.identity import identify
 from penjing_gui.controls.jobs import JobsPanel
 from penjing_gui.controls.layers import LayersPanel
 from penjing_gui.controls.log import LogPanel
+from penjing_gui.controls.network import NetworkPanel
 from penjing_gui.journal import Journal
 from penjing_gui.session import Session
 
 _LEFT, _RIGHT = 316, 304
 _NARROWEST = 280
 _COMPRESS, _FIT = 400, 290
+_LAYERS, _NETWORK = 270, 400
 
-AT_FIRST: Mapping[str, tuple[str, ...]] = {"explore": ("layers", "compress", "fit")}
+AT_FIRST: Mapping[str, tuple[str, ...]] = {"explore": ("layers", "network", "compress", "fit")}
 """By tab, the docks that stand beside it until a person opens or closes some; elsewhere `_BESIDE`."""
 _BESIDE = ("fit",)
 
@@ -35,13 +37,14 @@ class Docks(QObject):
         """By dock, the size that it is to have as soon as it is shown."""
         self._layers_panel = LayersPanel(session)
         self.layers = self._dock("layers", self.tr("Layers"), self._layers_panel)
+        self.network = self._dock("network", self.tr("Network"), NetworkPanel(session))
         self.compress = self._dock("compress", self.tr("Compress"), CompressPanel(session))
         self.fit = self._dock("fit", self.tr("Fit"), FitPanel(session))
         self.jobs = self._dock("jobs", self.tr("Jobs"), JobsPanel(session))
         self.log = self._dock("log", self.tr("Log"), LogPanel(journal))
         window.setCorner(Qt.Corner.BottomLeftCorner, Area.LeftDockWidgetArea)
         window.setCorner(Qt.Corner.BottomRightCorner, Area.RightDockWidgetArea)
-        for dock in (self.layers, self.compress, self.fit):
+        for dock in (self.layers, self.network, self.compress, self.fit):
             dock.widget().setMinimumWidth(_NARROWEST)
         self.place()
         session.device_changed.connect(self._name_fit)
@@ -50,14 +53,15 @@ class Docks(QObject):
 
     def all(self) -> tuple[QDockWidget, ...]:
         """In the order of the View menu."""
-        return self.layers, self.compress, self.fit, self.jobs, self.log
+        return self.layers, self.network, self.compress, self.fit, self.jobs, self.log
 
     def place(self) -> None:
         """Put each where it belongs at first."""
         left, right, bottom = Area.LeftDockWidgetArea, Area.RightDockWidgetArea, Area.BottomDockWidgetArea
-        for dock, area in zip(self.all(), (left, right, right, bottom, bottom), strict=True):
+        for dock, area in zip(self.all(), (left, left, right, right, bottom, bottom), strict=True):
             dock.setFloating(False)
             self._window.addDockWidget(area, dock)
+        self._window.splitDockWidget(self.layers, self.network, Qt.Orientation.Vertical)
         self._window.splitDockWidget(self.compress, self.fit, Qt.Orientation.Vertical)
         self._window.tabifyDockWidget(self.jobs, self.log)
 
@@ -116,6 +120,7 @@ class Docks(QObject):
     def _resize(self) -> None:
         window, across, down = self._window, Qt.Orientation.Horizontal, Qt.Orientation.Vertical
         window.resizeDocks([self.layers, self.compress], [_LEFT, _RIGHT], across)
+        window.resizeDocks([self.layers, self.network], [_LAYERS, _NETWORK], down)
         window.resizeDocks([self.compress, self.fit], [_COMPRESS, _FIT], down)
 
     def _dock(self, name: str, title: str, panel: QWidget) -> QDockWidget:

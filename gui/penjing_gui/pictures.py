@@ -12,7 +12,7 @@ from penjing_gui.notices import Notice
 
 if TYPE_CHECKING:
     from penjing_gui.main_window import MainWindow
-    from penjing_gui.plots.canvas import Canvas
+    from penjing_gui.plots.picture import Plot
 
 
 class Pictures(QObject):
@@ -48,7 +48,7 @@ class Pictures(QObject):
         else:
             self.save(plot)
 
-    def save(self, plot: "Canvas") -> None:
+    def save(self, plot: "Plot") -> None:
         """Ask where the picture goes; the suffix says which kind."""
         name = plot.accessibleIdentifier().removeprefix("plot.") or "plot"
         path = str(Path.home() / f"{name}.svg")
@@ -56,7 +56,7 @@ class Pictures(QObject):
         title = self.tr("Save the plot as a picture")
         files.choose_new_file(self._window, title, kinds, path, "svg", lambda chosen: self.write(plot, Path(chosen)))
 
-    def write(self, plot: "Canvas", path: Path) -> None:
+    def write(self, plot: "Plot", path: Path) -> None:
         """The plot as it is drawn."""
         from penjing_gui.plots.picture import write_picture
 
@@ -71,19 +71,19 @@ class Pictures(QObject):
             text = self.tr("Written: {path}").format(path=path)
             self._session.noticed.emit(Notice(level="information", text=text, key="picture"))
 
-    def copy(self, plot: "Canvas") -> None:
+    def copy(self, plot: "Plot") -> None:
         """Put the plot into the clipboard, to be pasted into a document."""
         QGuiApplication.clipboard().setPixmap(plot.grab())
 
-    def _seen(self) -> list["Canvas"]:
-        from penjing_gui.plots.canvas import Canvas
+    def _seen(self) -> list["Plot"]:
+        from penjing_gui.plots.picture import Plot
 
-        return [one for one in self._window.findChildren(Canvas) if one.isVisible()]
+        return [one for one in self._window.findChildren(QWidget) if isinstance(one, Plot) and one.isVisible()]
 
 
-def _plot_of(widget: QWidget | None) -> "Canvas | None":
-    from penjing_gui.plots.canvas import Canvas
+def _plot_of(widget: QWidget | None) -> "Plot | None":
+    from penjing_gui.plots.picture import Plot
 
-    while widget is not None and not isinstance(widget, Canvas):
+    while widget is not None and not isinstance(widget, Plot):
         widget = widget.parentWidget()
     return widget

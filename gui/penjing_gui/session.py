@@ -143,6 +143,10 @@ class Session(SessionState):
             self._shows_before = shown
             self.before_changed.emit(shown)
 
+    def aim_at(self, channels: frozenset[int]) -> None:
+        """Let everybody show what a cut of these channels would go through, before it is done."""
+        self.channels_aimed.emit(channels)
+
     def set_device(self, name: str | None) -> None:
         """Choose the device; budgets that were those of the old device become those of the new one."""
         found = None if name is None else device(name)
@@ -247,17 +251,25 @@ class Session(SessionState):
         """Ask for examples; `samples_received` brings them with this number."""
         return self._inquiries.ask(wire.WantSamples, indices=tuple(indices), split=split)
 
-    def request_logits(self, indices: Sequence[int], split: wire.SplitName = "val") -> int:
-        """Ask what the network as loaded and the plan say of examples; `logits_received` brings it."""
-        return self._inquiries.ask(wire.WantLogits, indices=tuple(indices), split=split)
+    def request_logits(self, indices: Sequence[int], split: wire.SplitName = "val", *, run: Run | None = None) -> int:
+        """Ask what the network as loaded and the plan, or a run, say of examples; `logits_received` brings it."""
+        return self._inquiries.ask(wire.WantLogits, indices=tuple(indices), split=split, run=self._folder_of(run))
+
+    def request_features(self, index: int, options: Distillation, *, run: Run | None = None) -> int:
+        """Ask what teacher and student make of an example in paired layers; `features_received` brings it."""
+        return self._inquiries.ask(wire.WantFeatures, index=index, options=options, run=self._folder_of(run))
 
     def request_look(self, index: int, method: str, split: wire.SplitName = "val") -> int:
         """Ask where the network as loaded and the plan look in an example; `look_received` brings it."""
         return self._inquiries.ask(wire.WantLook, index=index, method=method, split=split)
 
-    def request_judgement(self, plan: Plan, run: str | None) -> int:
-        """Ask how a plan, or the trained run of a folder, judges all validation samples; `judgements` hears it."""
-        return self._inquiries.ask(wire.WantJudgement, plan=plan, run=run)
+    def request_judgement(self, plan: Plan, run: Run | None) -> int:
+        """Ask how a plan, or a run, judges all validation samples; `judgements` hears it."""
+        return self._inquiries.ask(wire.WantJudgement, plan=plan, run=self._folder_of(run))
+
+    def _folder_of(self, run: Run | None) -> str | None:
+        """Where the network of a run lies, if it was trained."""
+        return str(self.projects.run_folder(run.id)) if run is not None and run.has_network else None
 
     def save_project(self, path: str | Path) -> bool:
         """Write the project; whether it could be written (a notice says why not)."""

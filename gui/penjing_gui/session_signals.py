@@ -31,11 +31,15 @@ class SessionSignals(QObject):
     """`messages.Logits`."""
     look_received = Signal(object, object)
     """`messages.Look` and its values by name: `example`, `before`, `after`, as far as there are any."""
+    features_received = Signal(object, object)
+    """`messages.Features` and a function from its arrays to their values."""
     engine_state_changed = Signal(str)
     open_progressed = Signal(object)
     """A `messages.OpenProgress`; None when nothing is being opened any more."""
     project_changed = Signal()
     """Another project file, whether it can be written, or the unsaved mark."""
+    channels_aimed = Signal(object)
+    """The channel ids, a frozenset, of filters at which a hand aims and that it has not cut yet."""
     before_changed = Signal(bool)
     """Whether pages show the network as loaded instead of the plan, for comparison."""
     noticed = Signal(object)

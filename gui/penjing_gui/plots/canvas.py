@@ -1,8 +1,8 @@
 """The ground of every plot: inks from the palette, labelled axes, no boxes, nothing to zoom by accident."""
 
 import pyqtgraph as pg
-from PySide6.QtCore import QEvent
-from PySide6.QtGui import QColor, QContextMenuEvent, QFont
+from PySide6.QtCore import QEvent, QSize
+from PySide6.QtGui import QColor, QContextMenuEvent, QFont, QPainter
 from PySide6.QtWidgets import QGraphicsItem, QWidget
 
 from penjing_gui.theme import Colors, colors
@@ -60,6 +60,14 @@ class Canvas(pg.PlotWidget):  # type: ignore[misc]
         self.setLabel("left", left)
         if self._begun:
             self._style_axes()
+
+    def picture_size(self) -> QSize:
+        """Of the plot in a file, in pixels of the screen."""
+        return QSize(self.width(), self.height())
+
+    def draw_picture(self, painter: QPainter) -> None:
+        """The plot as it is seen."""
+        self.render(painter)
 
     def restyle(self) -> None:
         """Draw everything again in the inks of the present palette."""
