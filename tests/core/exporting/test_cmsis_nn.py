@@ -64,14 +64,16 @@ def test_that_every_function_that_computes_the_same_is_called() -> None:
         "cmsis_multiply",
         "cmsis_depthwise",
         "cmsis_conv",
-        "cmsis_conv",
+        "cmsis_linear",
     ]
     assert "cmsis_max_pool" in kernels(quantized(NETWORKS["plain"](0)))
 
 
 def test_that_what_is_stored_or_rounded_otherwise_stays_with_our_own_kernels() -> None:
     assert "conv_general_8bit" in kernels(quantized(NETWORKS["grouped"](0)))
-    assert not {"cmsis_conv", "cmsis_depthwise"}.intersection(kernels(quantized(NETWORKS["plain"](0), weight_bits=4)))
+    assert not {"cmsis_conv", "cmsis_depthwise", "cmsis_linear"}.intersection(
+        kernels(quantized(NETWORKS["plain"](0), weight_bits=4))
+    )
     residual = kernels(quantized(NETWORKS["residual"](0)))
     assert residual.count("add") == 2 and "mean_pool" in residual
     loaded = sparse_networks()["image"]

@@ -4,8 +4,7 @@ CMSIS-NN takes zero points, per-channel multipliers and shifts as we do (Jacob 2
 differ is how they are rounded. Rounding twice is the same everywhere. Rounding once, it takes halves up where the
 screen takes them to even: a layer calls it only where no sum that it can make falls on a half. Means and sums of two
 tensors are rounded in other places there, softmax and tables are other functions, and packed, sparse and grouped
-weights are stored otherwise: those stay with our own kernels. A linear layer is a convolution of one pixel, which takes
-a multiplier a filter in every version.
+weights are stored otherwise: those stay with our own kernels.
 """
 
 import dataclasses
@@ -37,7 +36,7 @@ _CHANNELS_AT_ONCE = 124
 
 @dataclass(frozen=True, kw_only=True)
 class Scratch:
-    """Bytes that CMSIS-NN works in, as its `get_buffer_size` functions say; the largest over versions 4 to 7.
+    """Bytes that CMSIS-NN works in, as its `get_buffer_size` functions say; the largest over versions.
 
     Whole words, and never none: C has no empty arrays.
     """
@@ -88,7 +87,7 @@ def scratch_of(program: Program) -> Scratch:
 def _taken(step: CStep, rounding: Rounding) -> CStep | None:
     """The call that computes the same; None where there is none, or where it may not be the same."""
     if step.kernel in ("conv_8bit", "conv_general_8bit"):
-        return _layer(step, "cmsis_conv", rounding)
+        return _layer(step, "cmsis_linear" if _is_matrix(step) and _is_point(step) else "cmsis_conv", rounding)
     if step.kernel == "depthwise_8bit":
         return _layer(step, "cmsis_depthwise", rounding)
     if step.kernel == "max_pool":
@@ -99,14 +98,12 @@ def _taken(step: CStep, rounding: Rounding) -> CStep | None:
 
 def _layer(step: CStep, kernel: str, rounding: Rounding) -> CStep | None:
     fields, arrays = step.fields, step.arrays
-    extents = [fields[name] for name in ("in_h", "in_w", "out_h", "out_w") if not _is_matrix(step)]
-    extents += [_number(step, "in_c"), _number(step, "out_c"), _window(step)]
-    grouped = kernel == "cmsis_conv" and fields["groups"] != 1
-    if grouped or "weight_zeros" in arrays or max(map(int, extents)) >= _WIDEST_EXTENT:  # type: ignore[arg-type]
+    depthwise = kernel == "cmsis_depthwise"
+    if (not depthwise and _number(step, "groups") != 1) or "weight_zeros" in arrays or not _is_narrow(step):
         return None
     filters, zero = _number(step, "out_c"), _number(step, "in_zero")
     weights = arrays["weights"].values.astype(np.int64)
-    by_filter = weights.reshape(filters, -1) if kernel == "cmsis_conv" else weights.reshape(-1, filters).T
+    by_filter = weights.reshape(-1, filters).T if depthwise else weights.reshape(filters, -1)
     bias = arrays["bias"].values.astype(np.int64)
     if step.kernel == "conv_8bit":
         bias = bias + zero * by_filter.sum(axis=1)  # that kernel multiplies codes as they are
@@ -161,7 +158,7 @@ def may_tie(reach: int, multiplier: int, shift: int) -> bool:
 
 
 def _scratch(step: CStep) -> Scratch:
-    if step.kernel == "cmsis_conv":
+    if step.kernel in ("cmsis_conv", "cmsis_linear"):
         window = _window(step)
         if _is_matrix(step):
             return Scratch(arm_compiler=4 * _number(step, "in_c"))
@@ -181,6 +178,17 @@ def _is_matrix(step: CStep) -> bool:
     """Whether a convolution is a product of matrices: one tap, no step, no padding."""
     ones = ("k_h", "k_w", "stride_h", "stride_w", "dilation_h", "dilation_w")
     return all(step.fields[name] == 1 for name in ones) and step.fields["pad_h"] == step.fields["pad_w"] == 0
+
+
+def _is_point(step: CStep) -> bool:
+    return step.fields["in_h"] == step.fields["in_w"] == 1
+
+
+def _is_narrow(step: CStep) -> bool:
+    """Whether what CMSIS-NN counts in 16 bits fits there; products of matrices count positions in 32."""
+    positions = () if _is_matrix(step) else ("in_h", "in_w", "out_h", "out_w")
+    counts = [_number(step, name) for name in ("in_c", "out_c", *positions)]
+    return max(*counts, _window(step)) < _WIDEST_EXTENT
 
 
 def _window(step: CStep) -> int:

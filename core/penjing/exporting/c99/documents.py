@@ -42,18 +42,17 @@ def _library(name: str, rounding: Rounding) -> str:
     """The library with CMSIS-NN's calls, where its folder is given: all that the calls need is built along."""
     define = "CMSIS_NN_USE_SINGLE_ROUNDING" if rounding == "single" else ""
     return f"""
-# CMSIS-NN's own folder, with Include/ and Source/ in it; for early versions the folder of cmsis_compiler.h, too.
+# CMSIS-NN's own folder, with Include/ and Source/ in it.
 set(CMSIS_NN_DIR "" CACHE PATH "Where CMSIS-NN lies: the network calls it")
-set(CMSIS_CORE_DIR "" CACHE PATH "Where cmsis_compiler.h lies")
 if(CMSIS_NN_DIR)
   add_library({name} STATIC {name}{ENDING}.c)
   file(GLOB CMSIS_NN_SOURCES "${{CMSIS_NN_DIR}}/Source/ConvolutionFunctions/*.c"
     "${{CMSIS_NN_DIR}}/Source/NNSupportFunctions/*.c" "${{CMSIS_NN_DIR}}/Source/PoolingFunctions/*.c"
-    "${{CMSIS_NN_DIR}}/Source/BasicMathFunctions/*.c")
+    "${{CMSIS_NN_DIR}}/Source/BasicMathFunctions/*.c" "${{CMSIS_NN_DIR}}/Source/FullyConnectedFunctions/*.c")
   list(FILTER CMSIS_NN_SOURCES EXCLUDE REGEX "_f(16|32)\\.c$")
   add_library({name}_cmsis_nn STATIC ${{CMSIS_NN_SOURCES}})
   set_target_properties({name}_cmsis_nn PROPERTIES C_STANDARD 11 C_EXTENSIONS ON)
-  target_include_directories({name}_cmsis_nn SYSTEM PUBLIC "${{CMSIS_NN_DIR}}/Include" ${{CMSIS_CORE_DIR}})
+  target_include_directories({name}_cmsis_nn SYSTEM PUBLIC "${{CMSIS_NN_DIR}}/Include")
   target_compile_definitions({name}_cmsis_nn PUBLIC {define})
   target_link_libraries({name} PRIVATE {name}_cmsis_nn)
 else()
@@ -117,7 +116,7 @@ def _calls(name: str, rounding: Rounding, calling: Program | None, source_names:
     return f"""
 ## With CMSIS-NN
 
-`{name}{ENDING}.c` is the same network, bit for bit, with calls of CMSIS-NN 4 or later, which is not part of this
+`{name}{ENDING}.c` is the same network, bit for bit, with calls of CMSIS-NN 6.1 or later, which is not part of this
 folder. Compile it instead of `{name}.c`, with CMSIS-NN's `Include` in the path, and link the library; both must be
 built {flag}, which the source checks. Or give its folder to CMake:
 

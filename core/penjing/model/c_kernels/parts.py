@@ -167,6 +167,7 @@ CMSIS_NN: Mapping[str, Part] = {
         Part(name="cmsis_nn", file="cmsis_nn_@ROUNDING@"),
         Part(name="cmsis_layer", file="cmsis_layer"),
         Part(name="cmsis_conv", file="cmsis_conv", needs=_NEEDS, struct="cmsis_layer"),
+        Part(name="cmsis_linear", file="cmsis_linear", needs=(*_NEEDS, "cmsis_conv"), struct="cmsis_layer"),
         Part(name="cmsis_depthwise", file="cmsis_depthwise", needs=_NEEDS, struct="cmsis_layer"),
         Part(name="cmsis_max_pool", file="cmsis_max_pool", needs=("cmsis_nn",), struct="cmsis_pool"),
         Part(name="cmsis_multiply", file="cmsis_multiply", needs=("cmsis_nn",), struct="cmsis_product"),

@@ -9,10 +9,14 @@ from penjing.verification.c99.tools import ToolMissing, call
 
 VARIABLE = "PENJING_CMSIS_NN"
 """The environment variable with CMSIS-NN's folder: `Include` and `Source` are in it."""
-CORE_VARIABLE = "PENJING_CMSIS_CORE"
-"""The one with the folder of `cmsis_compiler.h`, which early versions include."""
 _HEADER = "arm_nnfunctions.h"
-_PARTS = ("BasicMathFunctions", "ConvolutionFunctions", "NNSupportFunctions", "PoolingFunctions")
+_PARTS = (
+    "BasicMathFunctions",
+    "ConvolutionFunctions",
+    "FullyConnectedFunctions",
+    "NNSupportFunctions",
+    "PoolingFunctions",
+)
 _FLOATS = ("_f16", "_f32")
 
 
@@ -22,10 +26,8 @@ def options(rounding: Rounding) -> list[str]:
     Raises:
         ToolMissing: No folder is given, or it is not CMSIS-NN's.
     """
-    core = os.environ.get(CORE_VARIABLE)
-    folders = [str(_folder() / "Include"), *([core] if core else [])]
     defines = ["-DCMSIS_NN_USE_SINGLE_ROUNDING"] if rounding == "single" else []
-    return [*(option for folder in folders for option in ("-isystem", folder)), *defines]
+    return ["-isystem", str(_folder() / "Include"), *defines]
 
 
 def archived(folder: Path, compiler: str, flags: Sequence[str], rounding: Rounding) -> str:

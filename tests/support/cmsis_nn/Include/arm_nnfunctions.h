@@ -29,6 +29,16 @@ typedef struct {
 } cmsis_nn_per_channel_quant_params;
 
 typedef struct {
+    int32_t *multiplier, *shift;
+    int32_t is_per_channel;
+} cmsis_nn_quant_params;
+
+typedef struct {
+    int32_t input_offset, filter_offset, output_offset;
+    cmsis_nn_activation activation;
+} cmsis_nn_fc_params;
+
+typedef struct {
     int32_t input_offset, output_offset;
     cmsis_nn_tile stride, padding, dilation;
     cmsis_nn_activation activation;
@@ -60,6 +70,11 @@ arm_cmsis_nn_status arm_depthwise_conv_wrapper_s8(const cmsis_nn_context *room, 
                                                   const cmsis_nn_dims *filter, const int8_t *weights,
                                                   const cmsis_nn_dims *bias_dims, const int32_t *bias,
                                                   const cmsis_nn_dims *out, int8_t *y);
+arm_cmsis_nn_status arm_fully_connected_wrapper_s8(const cmsis_nn_context *room, const cmsis_nn_fc_params *how,
+                                                   const cmsis_nn_quant_params *scales, const cmsis_nn_dims *in,
+                                                   const int8_t *x, const cmsis_nn_dims *filter,
+                                                   const int8_t *weights, const cmsis_nn_dims *bias_dims,
+                                                   const int32_t *bias, const cmsis_nn_dims *out, int8_t *y);
 arm_cmsis_nn_status arm_max_pool_s8(const cmsis_nn_context *room, const cmsis_nn_pool_params *how,
                                     const cmsis_nn_dims *in, const int8_t *x, const cmsis_nn_dims *window,
                                     const cmsis_nn_dims *out, int8_t *y);

@@ -104,6 +104,27 @@ arm_cmsis_nn_status arm_depthwise_conv_wrapper_s8(const cmsis_nn_context *room, 
     return ARM_CMSIS_NN_SUCCESS;
 }
 
+arm_cmsis_nn_status arm_fully_connected_wrapper_s8(const cmsis_nn_context *room, const cmsis_nn_fc_params *how,
+                                                   const cmsis_nn_quant_params *scales, const cmsis_nn_dims *in,
+                                                   const int8_t *x, const cmsis_nn_dims *filter,
+                                                   const int8_t *weights, const cmsis_nn_dims *bias_dims,
+                                                   const int32_t *bias, const cmsis_nn_dims *out, int8_t *y)
+{
+    (void)room;
+    (void)bias_dims;
+    if (in->n != 1 || filter->n != in->h * in->w * in->c || filter->c != out->c)
+        return ARM_CMSIS_NN_ARG_ERROR;
+    for (int32_t o = 0; o < out->c; o++) {
+        const int32_t scale = scales->is_per_channel ? o : 0;
+        int64_t sum = bias[o];
+        for (int32_t k = 0; k < filter->n; k++)
+            sum += (x[k] + how->input_offset) * (weights[o * filter->n + k] + how->filter_offset);
+        y[o] = limited(rescaled(sum, scales->multiplier[scale], scales->shift[scale]) + how->output_offset,
+                       how->activation);
+    }
+    return ARM_CMSIS_NN_SUCCESS;
+}
+
 arm_cmsis_nn_status arm_max_pool_s8(const cmsis_nn_context *room, const cmsis_nn_pool_params *how,
                                     const cmsis_nn_dims *in, const int8_t *x, const cmsis_nn_dims *window,
                                     const cmsis_nn_dims *out, int8_t *y)
