@@ -6,6 +6,7 @@ Each window runs in a process of its own; `benchmarks.robustness` prints the fig
 """
 
 import argparse
+import functools
 import gc
 import json
 import os
@@ -37,8 +38,11 @@ def killed_workers(quick: bool) -> dict[str, Finding]:
         output, errors = window.communicate(timeout=7200)
         if window.returncode:
             raise RuntimeError(errors[-2000:])
-        lost = json.loads(output.splitlines()[-1])
-    told = f"{kills} engines and jobs killed under a window; not whole afterwards: {'; '.join(lost) or 'none'}"
+        said = json.loads(output.splitlines()[-1])
+    lost, gone_on = said["lost"], said["gone_on"]
+    told = f"{kills} engines and jobs killed under a window, {gone_on} trainings went on; " + (
+        "; ".join(lost) or "all whole"
+    )
     return {"R3-window": at_most(len(lost), 0, "losses", told)}
 
 
@@ -175,7 +179,7 @@ def _suffer(kills: int) -> None:
     from penjing.plan import Distillation
 
     application, _kept, session = _window()
-    chance, lost, deaths = random.Random(3), [], []
+    chance, lost, deaths, gone_on = random.Random(3), [], [], 0
 
     def wait(reached: Callable[[], bool], seconds: float = 90) -> bool:
         deadline = time.monotonic() + seconds
@@ -202,18 +206,31 @@ def _suffer(kills: int) -> None:
             if not wait(lambda: session.jobs._process is not None):
                 lost.append(f"job {kill}: it never began")
                 continue
-            rest(6 * chance.random())
+            rest(20 * chance.random())
             os.kill(session.jobs._process.pid, signal.SIGKILL)
             if not wait(lambda: not session.jobs.active):
                 lost.append(f"job {kill}: its end was not noticed")
+            stopped, told = session.results.unfinished, session.job.history
+            if stopped is not None:  # an epoch was done: the training goes on behind it, with the same epochs before
+                gone_on += 1
+                session.results.go_on()
+                more = wait(functools.partial(_has_epochs, session, stopped.epochs + 2))
+                if not more or session.job.history[: stopped.epochs + 1] != told[: stopped.epochs + 1]:
+                    lost.append(f"job {kill}: the training did not go on")
+                session.cancel_job()
+                wait(lambda: not session.jobs.active)
         if session.plan != plan:
             lost.append(f"{what} {kill}: the plan")
         session.set_defaults("Bits", weight_bits=2 + (kill + 1) % 7)
         if not wait(lambda: session.accuracy_is_current):
             lost.append(f"{what} {kill}: the next estimate")
-    print(json.dumps(lost), flush=True)
+    print(json.dumps({"lost": lost, "gone_on": gone_on}), flush=True)
     session.close()
     os._exit(0)
+
+
+def _has_epochs(session: Any, count: int) -> bool:
+    return len(session.job.history) >= count
 
 
 def _live(edits: int) -> None:
