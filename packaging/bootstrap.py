@@ -77,6 +77,12 @@ TEST_TOOLS = (
     "libnewlib-arm-none-eabi",
     "qemu-system-arm",
     "git",
+    "python3-venv",
+    "python3-tk",
+    "desktop-file-utils",
+    "appstream",
+    "shared-mime-info",
+    "libglib2.0-bin",
 )
 
 

@@ -11,8 +11,9 @@ from PySide6.QtGui import QGuiApplication
 from penjing.errors import UserError
 from penjing.plan import Plan, read_plan
 from penjing_gui.dialogs import files
-from penjing_gui.drops import Drop
+from penjing_gui.drops import Drop, kind_of
 from penjing_gui.notices import Notice
+from penjing_gui.own_devices import add_device
 from penjing_gui.settings import write_whole
 
 if TYPE_CHECKING:
@@ -29,9 +30,14 @@ class Commands(QObject):
         self._window, self._session = window, window.session
 
     def open(self, source: str, data: object = None) -> None:
-        """Open a network, a sample or a project, after asking about what is not saved."""
-        if source.endswith(f".{PROJECT_SUFFIX}"):
+        """Open a network, a sample or a project, after asking about what is not saved; a lesson, a device."""
+        kind = kind_of(Path(source))
+        if kind == "project":
             self._window.guard(lambda: self._session.open_project(source))
+        elif kind == "lesson":
+            self._window.show_lesson(source)
+        elif kind == "device":
+            add_device(self._session, Path(source))
         else:
             self._window.guard(lambda: self._session.open_source(source, data if isinstance(data, str) else None))
 

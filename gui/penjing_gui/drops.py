@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 
 from penjing_gui import theme
 
-DropKind = Literal["model", "data", "project", "unknown"]
+DropKind = Literal["model", "data", "project", "lesson", "device", "unknown"]
 
 _SUFFIXES: dict[str, DropKind] = {
     ".onnx": "model",
@@ -22,7 +22,14 @@ _SUFFIXES: dict[str, DropKind] = {
     ".npz": "data",
     ".csv": "data",
     ".penjing": "project",
+    ".penjinglesson": "lesson",
+    ".penjingdevice": "device",
 }
+
+
+def kind_of(path: Path) -> DropKind:
+    """What a file's name says it is."""
+    return "data" if path.is_dir() else _SUFFIXES.get(path.suffix.lower(), "unknown")
 
 
 @dataclass(frozen=True)
@@ -39,8 +46,7 @@ def dropped(mime: QMimeData) -> Drop | None:
     if not urls:
         return None
     path = Path(urls[0].toLocalFile())
-    kind: DropKind = "data" if path.is_dir() else _SUFFIXES.get(path.suffix.lower(), "unknown")
-    return Drop(kind, str(path))
+    return Drop(kind_of(path), str(path))
 
 
 def what_happens(drop: Drop, *, network_open: bool) -> str:
@@ -51,11 +57,15 @@ def what_happens(drop: Drop, *, network_open: bool) -> str:
         return tr("drops", "Open the network {name}").format(name=name)
     if drop.kind == "project":
         return tr("drops", "Open the project {name}").format(name=name)
+    if drop.kind == "lesson":
+        return tr("drops", "Read the lesson {name}").format(name=name)
+    if drop.kind == "device":
+        return tr("drops", "Add the device {name} to yours").format(name=name)
     if drop.kind == "data" and network_open:
         return tr("drops", "Measure with the data {name}").format(name=name)
     if drop.kind == "data":
         return tr("drops", "{name} is data: open its network first").format(name=name)
-    return tr("drops", "{name} is neither a network nor data nor a project").format(name=name)
+    return tr("drops", "{name} is no network, data, project, lesson or device").format(name=name)
 
 
 class DropOverlay(QWidget):

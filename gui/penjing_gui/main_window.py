@@ -201,6 +201,11 @@ class MainWindow(QMainWindow):
             self.show_workbench()
             self.workbench.tabs.setCurrentIndex(number)
 
+    def show_lesson(self, path: str) -> None:
+        """A lesson that somebody shared; it needs no network."""
+        self.show_workbench()
+        self.workbench.show_lesson(path)
+
     def guard(self, then: Callable[[], None]) -> None:
         """Do something that would lose unsaved changes, after asking."""
         if not self.session.unsaved:

@@ -73,6 +73,12 @@ class Workbench(QWidget):
             page.setMinimumWidth(_NARROWEST)
             self.tabs.addTab(page, title)
 
+    def show_lesson(self, path: str) -> None:
+        """The tab of lessons with one that somebody shared."""
+        self.tabs.setCurrentIndex(self.LEARN)
+        learn = self.tabs.currentWidget()
+        learn.open_file(path)  # type: ignore[attr-defined]
+
     def _changed(self, _: int) -> None:
         if self.tabs.count() == len(self.NAMES):
             self.tab_changed.emit(self.tab)
