@@ -5,16 +5,19 @@
 '50 % of the weights set to zero (Weight magnitude)'
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from penjing.assets import phrase, text
 from penjing.catalogue.methods import Kind, methods
+from penjing.catalogue.metrics import metric_name
 from penjing.devices.units import size_text
 from penjing.plan import Plan, Settings
 from penjing.results import Accuracy
 
 UNKNOWN = "–"
 LONGEST_NAME = 120
+_HEADS: Mapping[str, str] = {"c99-cmsis-nn": "C99 with CMSIS-NN"}
+"""What checks begin with that is no format of its own."""
 
 
 def shown(name: str) -> str:
@@ -43,9 +46,31 @@ def points(difference: float, language: str) -> str:
     return _say("points", language, points=f"{100 * difference:+.1f}".replace("-", "−"))
 
 
+def quality(accuracy: Accuracy | None) -> str:
+    """The value with its unit."""
+    return UNKNOWN if accuracy is None else accuracy.how.show(accuracy.value)
+
+
+def quality_title(accuracy: Accuracy | None, language: str) -> str:
+    """What was measured; of classes simply the accuracy."""
+    if accuracy is None or accuracy.metric in ("top1", "agreement"):
+        return text("figure.accuracy", language=language)
+    return metric_name(accuracy.how, language)
+
+
+def gained(before: Accuracy, after: Accuracy, language: str) -> str:
+    """The change: percentage points of a share, the percent of an error, else the difference."""
+    how = after.how
+    if how.is_share:
+        return points(after.value - before.value, language)
+    if how.kind == "error" and before.value > 0:
+        return f"{100 * (after.value - before.value) / before.value:+.1f} %".replace("-", "−")
+    return f"{after.value - before.value:+.3g}".replace("-", "−")
+
+
 def interval(accuracy: Accuracy) -> str:
     """The 95 % interval and the sample count."""
-    return f"{percent(accuracy.low)} – {percent(accuracy.high)}, n = {accuracy.n}"
+    return f"{accuracy.how.show(accuracy.low)} – {accuracy.how.show(accuracy.high)}, n = {accuracy.n}"
 
 
 def plan_lines(plan: Plan, language: str) -> Iterator[tuple[str | None, str]]:
@@ -132,7 +157,10 @@ def method_title(kind: Kind, identifier: str, language: str) -> str:
 def rung_name(name: str, language: str) -> str:
     """A rung of the verification as people read it: a format and what was tried."""
     head, colon, tail = name.partition(": ")
-    said = method_title("format", head, language) if head in methods("format") else phrase(head, language=language)
+    if head in methods("format"):
+        said = method_title("format", head, language)
+    else:
+        said = phrase(_HEADS.get(head, head), language=language)
     return f"{said}: {phrase(tail, language=language)}" if colon else said
 
 

@@ -18,6 +18,7 @@ from penjing.model.c_kernels.parts import Rounding
 from penjing.model.model import Model
 from penjing.verification.c99.board import SAMPLES, BoardRun
 from penjing.verification.c99.boards import BOARDS
+from penjing.verification.c99.cmsis_nn import is_here
 from penjing.verification.c99.code import Answer, Code, read_code
 from penjing.verification.c99.host import host_answer
 from penjing.verification.c99.tools import ARM
@@ -124,11 +125,11 @@ def open_c99(path: Path, cores: Sequence[str] = ()) -> tuple[Runtime, ...]:
 def open_cmsis_nn(path: Path, cores: Sequence[str] = ()) -> tuple[Runtime, ...]:
     """The source that calls CMSIS-NN on emulated Arm cores, with the library that the user has given.
 
-    Without one the answer raises `ToolMissing`.
+    Without one it is one runtime, whose answer raises `ToolMissing`.
     """
     code = read_code(path, calls_cmsis_nn=True)
     on = [core for core in cores if BOARDS[core].compiler == ARM] or [CMSIS_NN_CORE]
-    return tuple(_on_board(code, core) for core in on)
+    return tuple(_on_board(code, core) for core in (on if is_here() else on[:1]))
 
 
 def _on_board(code: Code, core: str) -> Runtime:

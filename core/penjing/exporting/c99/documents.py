@@ -112,6 +112,11 @@ def _calls(name: str, rounding: Rounding, calling: Program | None, source_names:
         [_named(node.node.layers, source_names) for node in nodes if is_taken(node) is wanted]
         for wanted in (True, False)
     )
+    kept = (
+        "- Own kernels, where CMSIS-NN has no function that is sure to give the same: {}.\n".format("; ".join(own))
+        if own
+        else ""
+    )
     flag = f"with `{_SINGLE}`" if rounding == "single" else f"without `{_SINGLE}`"
     return f"""
 ## With CMSIS-NN
@@ -125,8 +130,7 @@ cmake -DCMSIS_NN_DIR=/path/to/CMSIS-NN -B build && cmake --build build
 ```
 
 - CMSIS-NN: {"; ".join(by)}.
-- Own kernels: {"; ".join(own) or "no layer"}. CMSIS-NN has no function that is sure to give the same results.
-- RAM: {scratch.other} bytes more, in which CMSIS-NN works ({scratch.vectors} with vector instructions, as on a
+{kept}- RAM: {scratch.other} bytes more, in which CMSIS-NN works ({scratch.vectors} with vector instructions, as on a
   Cortex-M55; {scratch.arm_compiler} with Arm's compiler). A version that needs more computes nothing.
 - Flash: {calling.const_size} bytes of constants, plus the code of CMSIS-NN.
 """

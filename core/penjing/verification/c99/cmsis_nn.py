@@ -47,8 +47,13 @@ def archived(folder: Path, compiler: str, flags: Sequence[str], rounding: Roundi
     return "cmsis_nn.a"
 
 
-def _folder() -> Path:
+def is_here() -> bool:
+    """Whether a folder of CMSIS-NN is given."""
     given = os.environ.get(VARIABLE)
-    if not given or not (Path(given) / "Include" / _HEADER).is_file():
+    return bool(given) and (Path(str(given)) / "Include" / _HEADER).is_file()
+
+
+def _folder() -> Path:
+    if not is_here():
         raise ToolMissing("CMSIS-NN", VARIABLE, told="cmsis_nn_missing")
-    return Path(given).resolve()
+    return Path(os.environ[VARIABLE]).resolve()
