@@ -144,6 +144,18 @@ def brushed(settings: Settings, index: int) -> dict[str, tuple[int, ...]]:
     return {"keep": tuple(sorted(keep)), "cut": tuple(sorted(cut))}
 
 
+def painted(settings: Settings, rows: Sequence[int], brush: str) -> dict[str, tuple[int, ...]]:
+    """The settings after a brush went over filters: `cut`, `keep`, or `free`, which leaves them to the rule.
+
+    >>> painted(Settings(cut=(1, 2)), [2, 3], "keep")
+    {'keep': (2, 3), 'cut': (1,)}
+    """
+    over = set(rows)
+    keep, cut = set(settings.keep) - over, set(settings.cut) - over
+    keep, cut = (keep | over, cut) if brush == "keep" else (keep, cut | over) if brush == "cut" else (keep, cut)
+    return {"keep": tuple(sorted(keep)), "cut": tuple(sorted(cut))}
+
+
 def _cut(layer: Layer, prediction: Prediction, filters: int) -> NDArray[np.bool_]:
     channels = np.array(layer.output_channels, np.int64)
     if len(channels) != filters:

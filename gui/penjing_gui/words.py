@@ -4,6 +4,8 @@
 ('2.0×', '50.0 %')
 """
 
+from collections.abc import Iterable
+
 from penjing.devices.units import size_text
 from penjing.results import Accuracy
 
@@ -70,6 +72,30 @@ def ratio(before: float | None, after: float | None) -> str:
         return ""
     times = before / after
     return f"{times:.1f}×" if times < 100 else f"{times:.0f}×"
+
+
+def runs(places: Iterable[int]) -> list[tuple[int, int]]:
+    """First and last of each run of neighbours.
+
+    >>> runs([3, 1, 2, 7])
+    [(1, 3), (7, 7)]
+    """
+    found: list[tuple[int, int]] = []
+    for place in sorted(places):
+        if found and found[-1][1] == place - 1:
+            found[-1] = found[-1][0], place
+        else:
+            found.append((place, place))
+    return found
+
+
+def listed(places: Iterable[int]) -> str:
+    """Numbers as people list them.
+
+    >>> listed([3, 7, 8, 9])
+    '3, 7–9'
+    """
+    return ", ".join(str(first) if first == last else f"{first}–{last}" for first, last in runs(places))
 
 
 def plain(text: str) -> str:

@@ -1,11 +1,14 @@
 """The Network dock: the graph of all layers, coloured by any of their numbers; it selects as the table does."""
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QStringListModel, Qt, QTimer
 from PySide6.QtWidgets import QComboBox, QCompleter, QHBoxLayout, QLineEdit, QToolButton, QWidget
 
 from penjing.layer_graph import Layer, LayerGraph
 from penjing_gui.controls.identity import identify
 from penjing_gui.controls.readout import Readout
+from penjing_gui.coupling import touched
 from penjing_gui.layer_numbers import Number, numbers
 from penjing_gui.layer_view import Predictions, facts
 from penjing_gui.pages.empty import Empty
@@ -28,7 +31,6 @@ class NetworkPanel(Panel):
         self._numbers = numbers()
         self._graph: LayerGraph | None = None
         self._predictions: Predictions | None = None
-        self._channels: dict[str, frozenset[int]] = {}
         self._aimed: frozenset[int] = frozenset()
         self._found: list[str] = []
         self._turn = 0
@@ -63,7 +65,6 @@ class NetworkPanel(Panel):
         graph = self.session.graph
         if graph is not self._graph:
             self._graph = graph
-            self._channels = {} if graph is None else {one.name: _channels(one) for one in graph.layers}
             self._aimed = frozenset()
             self.plot.show_network(() if graph is None else self._nodes(graph))
             self._names.setStringList([] if graph is None else [layer.name for layer in graph.layers])
@@ -211,13 +212,13 @@ class NetworkPanel(Panel):
             selected=frozenset(session.selection), current=session.layer, coupled=frozenset(self._coupled())
         )
 
-    def _coupled(self) -> list[str]:
+    def _coupled(self) -> Sequence[str]:
         """Layers that a cut of the filters at which a hand aims goes through; else those tied to what is selected."""
         graph = self.session.graph
         if graph is None:
             return []
         if self._aimed:
-            return [name for name, channels in self._channels.items() if not self._aimed.isdisjoint(channels)]
+            return touched(graph, self._aimed)
         groups = [graph.group_of(name) for name in self.session.selection]
         return [name for group in groups if group is not None and len(group.producers) > 1 for name in group.members]
 
@@ -276,10 +277,6 @@ class NetworkPanel(Panel):
     def _jump(self, name: str) -> None:
         self.plot.jump(name)
         self._choose(name, False)
-
-
-def _channels(layer: Layer) -> frozenset[int]:
-    return frozenset(one for one in (*layer.output_channels, *layer.input_channels) if one >= 0)
 
 
 def _shape(shape: tuple[int, ...]) -> str:

@@ -1,14 +1,12 @@
 """Explore: the weights of one layer, what the plan does to them, which filters go, and what every class loses."""
 
 import itertools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
-    QHBoxLayout,
-    QLabel,
     QSplitter,
     QToolButton,
     QVBoxLayout,
@@ -20,22 +18,19 @@ from penjing.layer_graph import Layer
 from penjing_gui import words
 from penjing_gui.controls.identity import identify
 from penjing_gui.controls.readout import Readout
-from penjing_gui.layer_view import LayerView, Predictions, brushed, facts, filter_words, levels, view
+from penjing_gui.layer_view import LayerView, Predictions, facts, levels, view
 from penjing_gui.pages.empty import Page
+from penjing_gui.pages.saliency_view import SIZE, SaliencyView
 from penjing_gui.pages.strip import Strip
-from penjing_gui.plots.heatmap import Heatmap
+from penjing_gui.pages.views import Views
 from penjing_gui.plots.histogram import Cut, Histogram
 from penjing_gui.theme import SPACE
 
 if TYPE_CHECKING:
     from penjing_gui.session import Session
 
-_SIZE = "magnitude"
-"""The criterion whose scores are the weights' own sizes: its threshold stands in the histogram of the weights."""
 _FINEST = 7
 """Bits whose grid can still be told apart."""
-Picture = tuple[str, str | None]
-"""(layer, criterion); None: the weights themselves."""
 
 
 class ExplorePage(Page):
@@ -47,22 +42,16 @@ class ExplorePage(Page):
         self._gestures = itertools.count(1)
         self._gesture: str | None = None
         self._predictions: Predictions | None = None
-        self._pictures: dict[Picture, NDArray[np.float32]] = {}
-        self._asked: dict[int, Picture] = {}
         self._shown: object = None
-        self._pictured: object = None
-        self._filters: object = None
-        self._filter_scores: NDArray[np.float32] | None = None
         self.histogram = identify(Histogram(), "plot.histogram", self.tr("Weights"))
-        self.heatmap = identify(Heatmap(), "plot.saliency", self.tr("Saliency"))
+        self.saliency = SaliencyView(session)
         self.strip = Strip(session)
         self.log = identify(_toggle(self.tr("Log scale")), "plot.log", self.tr("Logarithmic counts"))
         self.before = identify(_toggle(self.tr("Before (B)")), "plot.before", self.tr("Show the network as loaded"))
-        self.title = _plain(heading=True)
-        self.facts = _plain(muted=True)
+        self.facts = identify(Readout(), "plot.facts")
         self.problems = identify(Readout(), "plot.problems")
-        self.picture_title = _plain(heading=True)
-        self.pointed = _plain(muted=True)
+        self.of_layer = Views("explore.ofLayer", self.tr("Views of the layer"))
+        self.of_filters = Views("explore.ofFilters", self.tr("Views of its filters"))
         self._lay_out()
         self._connect()
         self._opened()
@@ -70,15 +59,17 @@ class ExplorePage(Page):
     # -------------------------------------------------------------------------------------------------------- set-up
 
     def _lay_out(self) -> None:
-        top = QVBoxLayout()
-        top.addLayout(_row(self.title, None, self.log, self.before))
-        top.addWidget(self.facts)
-        top.addWidget(self.problems)
-        first = _panel(top, self.histogram)
-        middle = _row(self.picture_title, None, self.pointed)
-        second = _panel(middle, self.heatmap)
+        top = QWidget()
+        column = QVBoxLayout(top)
+        column.setContentsMargins(0, SPACE // 2, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.facts)
+        column.addWidget(self.problems)
+        column.addWidget(self.of_layer, 1)
+        self.of_layer.add(self.histogram, self.tr("Weights"), self.log, self.before)
+        self.of_filters.add(self.saliency, self.tr("Saliency"), *self.saliency.corner)
         splitter = QSplitter(Qt.Orientation.Vertical, childrenCollapsible=False)
-        for panel, share in ((first, 5), (second, 4), (self.strip, 3)):
+        for panel, share in ((top, 5), (self.of_filters, 4), (self.strip, 3)):
             splitter.addWidget(panel)
             splitter.setStretchFactor(splitter.count() - 1, share)
         splitter.setSizes([320, 240, 160])
@@ -94,10 +85,9 @@ class ExplorePage(Page):
         session.selection_changed.connect(self._update)
         session.tables_changed.connect(self._tables)
         session.device_changed.connect(self._say_problems)
-        session.saliency_received.connect(self._take_picture)
         self.histogram.threshold_dragged.connect(self._drag)
-        self.heatmap.filter_chosen.connect(self._brush)
-        self.heatmap.pointed.connect(self._point)
+        self.of_layer.changed.connect(self._update)
+        self.of_filters.changed.connect(self._update)
         self.log.toggled.connect(self.histogram.set_log)
         self.before.toggled.connect(session.show_before)
         session.before_changed.connect(self.before.setChecked)
@@ -106,9 +96,8 @@ class ExplorePage(Page):
     # ------------------------------------------------------------------------------------------------------ the plan
 
     def _opened(self) -> None:
-        self._pictures.clear()
-        self._asked.clear()
-        self._shown = self._pictured = None
+        self.saliency.forget()
+        self._shown = None
         self.say_empty(
             self.tr("No network is open."),
             self.tr("Open a model or try a sample on the Start page; its layers show here."),
@@ -137,9 +126,9 @@ class ExplorePage(Page):
         self.show_content(layer is not None)
         if layer is None:
             return
-        name = self.tr("Weights of {layer}") if layer.compressible else "{layer}"
-        self.title.setText(name.format(layer=layer.name))
-        self.facts.setText(facts(layer))
+        told = f"{layer.name}  ·  {facts(layer)}"
+        self.facts.say(told, told)
+        self.facts.setToolTip(told)
         self._say_problems()
         self._show_weights(layer)
 
@@ -151,6 +140,26 @@ class ExplorePage(Page):
             self._show_nothing(layer)
             return
         ordered, of_scores = self._ordered(layer, settings.criterion)
+        if self.of_layer.current is self.histogram:
+            self._show_values(layer, values, ordered, of_scores=of_scores)
+        assert self._predictions is not None
+        found = view(layer, session.plan, self._predictions.of(session.plan), ordered=ordered)
+        if self.of_layer.current is self.histogram:
+            largest = float(max(-values[0], values[-1])) if len(values) else 0.0
+            grid = np.zeros(0) if of_scores else levels(settings, largest=largest)
+            self._show_cut(found, grid, known=ordered is not None)
+        if self.of_filters.current is self.saliency:
+            self.saliency.show_layer(found)
+
+    def _show_values(
+        self,
+        layer: Layer,
+        values: NDArray[np.float32],
+        ordered: NDArray[np.float32] | None,
+        *,
+        of_scores: bool,
+    ) -> None:
+        settings = self._session.plan.settings(layer.name)
         shown = (layer.name, settings.criterion if of_scores else None, id(ordered))
         if shown != self._shown:
             self._shown = shown
@@ -160,12 +169,6 @@ class ExplorePage(Page):
                 self.histogram.show_values(ordered, axis=axis, count=self.tr("weights"), symmetric=False)
             else:
                 self.histogram.show_values(values, axis=self.tr("weight"), count=self.tr("weights"))
-        assert self._predictions is not None
-        found = view(layer, session.plan, self._predictions.of(session.plan), ordered=ordered)
-        largest = float(max(-values[0], values[-1])) if len(values) else 0.0
-        grid = np.zeros(0) if of_scores else levels(settings, largest=largest)
-        self._show_cut(found, grid, known=ordered is not None)
-        self._show_picture(found)
 
     def _show_cut(self, found: LayerView, grid: NDArray[np.float64], *, known: bool) -> None:
         share = 100 * found.zeroed / found.left if found.left else 0.0
@@ -194,17 +197,17 @@ class ExplorePage(Page):
         self.histogram.setAccessibleDescription(", ".join(said))
 
     def _show_nothing(self, layer: Layer) -> None:
-        self._shown = self._pictured = None
+        self._shown = None
         axis = self.tr("weight")
         self.histogram.show_values(np.zeros(0, np.float32), axis=axis, count=self.tr("weights"))
         self.histogram.show_cut(None, np.zeros(0))
-        self.heatmap.show_values(np.zeros((0, 0), np.float32), columns="", rows="")
-        self.picture_title.setText(self.tr("{layer} has no weights to cut or round.").format(layer=layer.name))
+        self.histogram.setAccessibleDescription("")
+        self.saliency.show_nothing(layer)
 
     def _ordered(self, layer: Layer, criterion: str) -> tuple[NDArray[np.float32] | None, bool]:
         """What a threshold is compared with, ascending; and whether that is something else than the weights' size."""
         try:
-            return self._session.tables.sorted_scores(layer.name, criterion), criterion != _SIZE
+            return self._session.tables.sorted_scores(layer.name, criterion), criterion != SIZE
         except KeyError:
             return None, False
 
@@ -216,44 +219,6 @@ class ExplorePage(Page):
         told = "  ".join(lines)
         self.problems.say(told, told, "alarming" if any(one.level == "error" for one in found) else "plain")
         self.problems.setToolTip("\n".join(lines))
-
-    # ---------------------------------------------------------------------------------------------------- the picture
-
-    def _show_picture(self, found: LayerView) -> None:
-        layer, settings = found.layer, found.settings
-        key: Picture = (layer.name, None if settings.criterion == _SIZE else settings.criterion)
-        block = self._pictures.get(key)
-        if block is None and key not in self._asked.values():
-            self._asked[self._session.request_saliency(*key)] = key
-        if (key, block is None) != self._pictured:
-            self._pictured = key, block is None
-            empty = np.zeros((0, 0), np.float32)
-            columns, rows = self.tr("input × kernel"), self.tr("filter")
-            self.heatmap.show_values(empty if block is None else block, columns=columns, rows=rows)
-            self._filters = None
-        title = self.tr(methods("criterion")[settings.criterion].title)
-        wait = self.tr(" · on its way…") if block is None else ""
-        self.picture_title.setText(self.tr("Saliency: {criterion}").format(criterion=title) + wait)
-        if block is not None:
-            scores = self._session.tables.filter_scores.get((layer.name, settings.filter_criterion))
-            filters = (key, found.cut.tobytes(), settings.cut, settings.keep, settings.filter_criterion)
-            if filters == self._filters and scores is self._filter_scores:
-                return  # zeros and bits move no filter
-            self._filters, self._filter_scores = filters, scores
-            said = filter_words(found, scores, keep=self.tr("keep"), cut=self.tr("cut"))
-            self.heatmap.show_filters(found.cut, said, frozenset(settings.keep))
-            gone = self.tr("{gone} of {all} filters cut").format(gone=int(found.cut.sum()), all=len(found.cut))
-            self.heatmap.setAccessibleDescription(gone)
-            self._point("")
-
-    def _take_picture(self, message: Any, block: NDArray[np.float32]) -> None:
-        key = self._asked.pop(message.request, None)
-        if key is not None:
-            self._pictures[key] = block
-            self._update()
-
-    def _point(self, said: str) -> None:
-        self.pointed.setText(said or self.tr("faded rows are cut; click a filter to cut or keep it"))
 
     # ------------------------------------------------------------------------------------------------------- gestures
 
@@ -268,23 +233,6 @@ class ExplorePage(Page):
         if over:
             self._gesture = None
 
-    def _brush(self, index: int) -> None:
-        layer = self._layer
-        if layer is not None:
-            label = self.tr("Brush filter {index} of {layer}").format(index=index, layer=layer.name)
-            changes = brushed(self._session.plan.settings(layer.name), index)
-            self._session.set_layer([layer.name], label, None, **changes)
-
-
-def _plain(*, heading: bool = False, muted: bool = False) -> QLabel:
-    label = QLabel(textFormat=Qt.TextFormat.PlainText)
-    if heading:
-        font = label.font()
-        font.setWeight(font.Weight.DemiBold)
-        label.setFont(font)
-    label.setProperty("muted", muted)
-    return label
-
 
 def _toggle(text: str) -> QToolButton:
     button = QToolButton()
@@ -292,24 +240,3 @@ def _toggle(text: str) -> QToolButton:
     button.setCheckable(True)
     button.setProperty("framed", True)
     return button
-
-
-def _row(*widgets: QWidget | None) -> QHBoxLayout:
-    row = QHBoxLayout()
-    row.setSpacing(SPACE)
-    for widget in widgets:
-        if widget is None:
-            row.addStretch()
-        else:
-            row.addWidget(widget)
-    return row
-
-
-def _panel(head: QHBoxLayout | QVBoxLayout, plot: QWidget) -> QWidget:
-    panel = QWidget()
-    layout = QVBoxLayout(panel)
-    layout.setContentsMargins(0, SPACE // 2, 0, SPACE // 2)
-    layout.setSpacing(SPACE // 2)
-    layout.addLayout(head)
-    layout.addWidget(plot, 1)
-    return panel
