@@ -111,7 +111,7 @@ def inconsistency(english: str, translated: str) -> str | None:
 def spoken() -> dict[str, list[str]]:
     """Every phrase, and where it stands."""
     found: dict[str, list[str]] = {}
-    for look in (_in_window, _in_catalogue, _in_files, _in_proofs, _in_details, _in_command_line):
+    for look in (_in_window, _in_catalogue, _in_data, _in_files, _in_proofs, _in_details, _in_command_line):
         for phrase, place in look():
             found.setdefault(phrase, []).append(place)
     return found
@@ -174,6 +174,15 @@ def _in_catalogue() -> Iterator[tuple[str, str]]:
         for text in (method.formula, method.source):
             if text and _says_something(text):
                 yield text, f"catalogue, {method.kind} {method.id}"
+
+
+def _in_data() -> Iterator[tuple[str, str]]:
+    """What metrics are called, and how data were split."""
+    from penjing.catalogue.metrics import METRICS, metric
+    from penjing.loading.splitting import RULE, RULE_GROUPS
+
+    yield from ((one.title, f"catalogue, metric {one.id}") for one in (*METRICS, metric("top2")))
+    yield from ((rule, "loading/splitting.py") for rule in (RULE, RULE_GROUPS))
 
 
 def _in_files() -> Iterator[tuple[str, str]]:

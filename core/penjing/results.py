@@ -118,6 +118,46 @@ class ExportedFile(msgspec.Struct, frozen=True, kw_only=True):
     format: str
 
 
+class InputFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What goes into one input of a network; the range is that of training examples as the network takes them."""
+
+    name: str
+    shape: tuple[int, ...]
+    """Of an example as the network takes it."""
+    stored_shape: tuple[int, ...]
+    stored_type: str
+    low: float
+    high: float
+    mean: float
+    std: float
+
+
+class DataCard(msgspec.Struct, frozen=True, kw_only=True):
+    """What a data set is."""
+
+    title: str
+    source: str
+    metric: str
+    task: str
+    """`classification`, `regression`, `reconstruction`, `anomaly` or `unlabelled`."""
+    sizes: dict[str, int]
+    """Examples by split."""
+    classes: tuple[str, ...] = ()
+    class_counts: dict[str, tuple[int, ...]] = {}
+    """By split: examples of each class."""
+    balance: float | None = None
+    """Entropy of the classes' shares beside that of equal ones: 1 where all are equally many."""
+    split_rule: str = ""
+    """How it was split, in words; empty where it came split."""
+    grouped: bool = False
+    """Whether it is known which examples belong together."""
+    inputs: tuple[InputFacts, ...] = ()
+    targets: tuple[tuple[float, float, float], ...] = ()
+    """By number to be answered: least, mean and largest of the training split."""
+    preparation: tuple[Note, ...] = ()
+    """What was done to the files: resized, filled in, left out, brought to a range."""
+
+
 class StepResult(msgspec.Struct, frozen=True, kw_only=True):
     """What one step of the pipeline did."""
 

@@ -105,6 +105,16 @@ def metric(name: str) -> Metric:
     return Metric(id=name, title="Top-{k} accuracy", kind="share", formula=formula, k=k)
 
 
+TASKS = {
+    "classification": "data.task.classification",
+    "regression": "data.task.regression",
+    "reconstruction": "data.task.reconstruction",
+    "anomaly": "data.task.anomaly",
+    "unlabelled": "data.task.unlabelled",
+}
+"""What a network may have to do with its data (`DataCard.task`), and the code of its name."""
+
+
 def metric_name(how: Metric, language: str = "en") -> str:
     """What a metric is called."""
     return phrase(how.title, language=language).replace("{k}", str(how.k))

@@ -30,7 +30,16 @@ def add_model(parser: argparse.ArgumentParser, *, data: bool = True) -> None:
     parser.add_argument("--architecture", metavar="NAME|FILE.py:FACTORY", help="for files that hold only weights")
     parser.add_argument("--allow-code", action="store_true", help="consent to run the factory of --architecture")
     if data:
-        parser.add_argument("--data", metavar="DATA", help=".npz, .csv or a folder of images; a sample has its own")
+        parser.add_argument(
+            "--data",
+            metavar="DATA",
+            help=".npz, a table or a folder of pictures or .wav files by class; a sample has its own",
+        )
+        parser.add_argument(
+            "--metric",
+            metavar="NAME",
+            help="what quality is: top1, top3, agreement, mse, mae, r2 or auc; found out without it",
+        )
 
 
 def add_network(parser: argparse.ArgumentParser) -> None:
@@ -61,7 +70,7 @@ def open_sources(arguments: argparse.Namespace) -> Opened:
         source = arguments.model
     if source is None:
         return Opened(model, None, None)
-    data = open_data(source, model=model)
+    data = open_data(source, model=model, metric=getattr(arguments, "metric", None))
     return Opened(model, data, source if source.startswith("sample:") else str(Path(source).resolve()))
 
 

@@ -15,6 +15,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from penjing import assets
+from penjing.cli.quality import with_quality
 from penjing.errors import UserError
 from penjing.results import OnProgress, Progress
 
@@ -37,7 +38,8 @@ class Terminal:
     def document(self, document: object) -> None:
         """Print one JSON document on stdout."""
         with _writing():
-            sys.stdout.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
+            content = msgspec.json.encode(with_quality(document))
+            sys.stdout.write(msgspec.json.format(content, indent=2).decode() + "\n")
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: str = "") -> None:
         """Print a table on stdout; `right` marks the columns of numbers, a character a column, `r` for right."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from penjing.assets import text
 from penjing.cli.terminal import Terminal
-from penjing.report.words import points, rung_name
+from penjing.report.words import gained, quality_title, rung_name
 from penjing.results import Accuracy, Figures, Verdict
 
 UNKNOWN = "–"
@@ -32,7 +32,9 @@ def accuracy(value: Accuracy | None, language: str) -> str:
     if value is None:
         return UNKNOWN
     split = text(f"split.{value.split}", language=language)
-    return f"{100 * value.value:.1f} % [{100 * value.low:.1f}, {100 * value.high:.1f}] n={value.n} {split}"
+    how = value.how
+    low, high = (how.show(end).removesuffix(" %") for end in (value.low, value.high))
+    return f"{how.show(value.value)} [{low}, {high}] n={value.n} {split}"
 
 
 def banded(value: float | None, unit: str, band: float | None) -> str:
@@ -66,8 +68,11 @@ def figures_table(terminal: Terminal, baseline: Figures, compressed: Figures) ->
         if name != "accuracy" and before and after:
             gain = f"{before / after:.1f}×"
         elif name == "accuracy" and before is not None and after is not None:
-            gain = points(after.value - before.value, terminal.language)
-        cells.append((terminal.text(f"figure.{name}"), show(before), show(after), gain))
+            gain = gained(before, after, terminal.language)
+        title = terminal.text(f"figure.{name}")
+        if name == "accuracy" and (known := after or before) is not None:
+            title = quality_title(known, terminal.language)
+        cells.append((title, show(before), show(after), gain))
     terminal.table(
         "", [terminal.text(f"cli.column.{key}") for key in ("figure", "before", "after", "gain")], cells, right=" rrr"
     )

@@ -185,17 +185,17 @@ def _figure_rows(
 
 
 def _accuracy_row(old: Accuracy | None, new: Accuracy | None, text: Text, language: str) -> FigureRow:
-    change = words.points(new.value - old.value, language) if old is not None and new is not None else words.UNKNOWN
+    change = words.gained(old, new, language) if old is not None and new is not None else words.UNKNOWN
     known = new or old
     assert known is not None
     return FigureRow(
-        title=_title("accuracy", language),
-        before=words.UNKNOWN if old is None else f"{words.percent(old.value)} ({words.interval(old)})",
-        after=words.UNKNOWN if new is None else f"{words.percent(new.value)} ({words.interval(new)})",
+        title=words.quality_title(known, language),
+        before=words.UNKNOWN if old is None else f"{words.quality(old)} ({words.interval(old)})",
+        after=words.UNKNOWN if new is None else f"{words.quality(new)} ({words.interval(new)})",
         change=change,
         kind=text(
             f"accuracy_{known.kind}",
-            metric=assets.text(f"metric.{known.metric}", language=language),
+            metric=words.metric_word(known, language),
             split=assets.text(f"split.{known.split}", language=language),
         ),
     )

@@ -58,6 +58,12 @@ def quality_title(accuracy: Accuracy | None, language: str) -> str:
     return metric_name(accuracy.how, language)
 
 
+def metric_word(accuracy: Accuracy, language: str) -> str:
+    """The metric in a row of words, for example `top-1`."""
+    short = {"top1": "metric.top1", "agreement": "metric.agreement"}.get(accuracy.metric)
+    return metric_name(accuracy.how, language) if short is None else text(short, language=language)
+
+
 def gained(before: Accuracy, after: Accuracy, language: str) -> str:
     """The change: percentage points of a share, the percent of an error, else the difference."""
     how = after.how

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from penjing.cli.files import write_text
+from penjing.cli.quality import with_quality
 from penjing.cli.sources import add_device, add_model, open_device, open_sources
 from penjing.cli.terminal import Terminal
 from penjing.cli.words import accuracy, banded, size
@@ -63,7 +64,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         if found:
             terminal.note("cli.sweep_kept", runs=len(found), folder=folder)
         raise
-    document = {"runs": runs}
+    document = with_quality({"runs": runs})
     write_text(folder / DOCUMENT, msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
     front = sorted((one for one in runs if one.pareto), key=lambda one: one.compressed.size_bytes)
     for old in (folder / PLANS).glob("*.json"):
