@@ -19,6 +19,7 @@ Question = (
     | type[wire.WantLogits]
     | type[wire.WantLook]
     | type[wire.WantJudgement]
+    | type[wire.WantFeatures]
 )
 
 
@@ -72,6 +73,8 @@ class Inquiries(QObject):
                 session.logits_received.emit(message)
             case wire.Look():
                 session.look_received.emit(message, self._arrays(message))
+            case wire.Features():
+                session.features_received.emit(message, exchange.map(message.file) if message.file else None)
             case wire.Failed():
                 session.noticed.emit(session.texts.failure(message.code, message.values, key="engine"))
             case _:

@@ -40,8 +40,7 @@ class Judgements(QObject):
         key = _key(plan, run)
         if key in self._known or key in self._asked.values():
             return
-        folder = str(self._session.projects.run_folder(run.id)) if run is not None and run.has_network else None
-        self._asked[self._session.request_judgement(plan, folder)] = key
+        self._asked[self._session.request_judgement(plan, run)] = key
 
     @property
     def known(self) -> Mapping[str, Judged]:

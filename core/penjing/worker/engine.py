@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, assert_never
 import torch
 
 from penjing.errors import Cancelled, UserError
+from penjing.loading.penjingnet import read_penjingnet
 from penjing.pipeline.run import run_plan
 from penjing.results import Progress
-from penjing.worker import progressive
+from penjing.worker import cache, progressive
 from penjing.worker.channel import Channel
+from penjing.worker.features import features
 from penjing.worker.gathered import first_tables, saliency_picture, wanted_tables
 from penjing.worker.inbox import Inbox
 from penjing.worker.judging import Judge
@@ -39,6 +41,8 @@ from penjing.worker.messages import (
     SnapshotWritten,
     State,
     ToEngine,
+    Tune,
+    WantFeatures,
     WantJudgement,
     WantLogits,
     WantLook,
@@ -51,14 +55,14 @@ from penjing.worker.messages import (
 from penjing.worker.opening import Open, open_source
 from penjing.worker.recovery import Recover
 from penjing.worker.sampling import logits, samples
-from penjing.worker.snapshot import write_snapshot
+from penjing.worker.snapshot import NETWORK, write_snapshot
 from penjing.worker.watched import watched, watched_modules
 
 if TYPE_CHECKING:
     from penjing.model.model import Model
 
 THREADS = 2
-"""While no job runs beside it; then one."""
+"""While no job runs beside it, then one; unless the person prefers another number."""
 
 Answers = Iterator[Message]
 
@@ -75,13 +79,16 @@ class Engine:
         self._recover: Recover | None = None
         self._learning: Learning | None = None
         self._job_runs = False
+        self._threads = THREADS
         self._measured: tuple[int, Model] | None = None
         """Generation and network of the plan that was measured last."""
+        self._trained: tuple[str, Model] | None = None
+        """Folder and network of the run that was asked for last."""
         self._state: State | None = None
 
     def run(self, started: float) -> None:
         """Serve until the process ends; `started` is when it began, monotonic."""
-        self._use_threads(THREADS)
+        self._use_threads()
         self._channel.send(Ready(pid=os.getpid(), seconds=time.monotonic() - started))
         # The shapes of the first network would load this, for a second or more; here a person may still be choosing.
         importlib.import_module("torch._dynamo")
@@ -138,7 +145,9 @@ class Engine:
             case WantSamples():
                 self._work(lambda opened: samples(opened, folder, message))
             case WantLogits():
-                self._work(lambda opened: logits(opened, message, self._measured))
+                self._work(lambda opened: logits(opened, message, self._student(message.run)))
+            case WantFeatures():
+                self._work(lambda opened: features(opened, folder, message, self._student(message.run)))
             case WantLook():
                 self._work(lambda opened: look(opened, folder, message, self._measured))
             case Snapshot():
@@ -151,7 +160,11 @@ class Engine:
                 self._judging.append(Judge(message, self._require_open(), self._stop_if_asked))
             case JobRuns():
                 self._job_runs = message.running
-                self._use_threads(1 if message.running else THREADS)
+                self._use_threads()
+            case Tune():
+                self._threads = message.threads
+                self._use_threads()
+                cache.limit(message.cache_bytes)
             case CancelOpen() | Shutdown():
                 pass  # the hearing thread has dealt with them
             case _:
@@ -174,7 +187,7 @@ class Engine:
 
         tables = first_tables(opened.evidence, self._channel.exchange, request=message.request, on_layer=on_layer)
         self._open, self._measured, self._learning, self._recover = opened, None, None, None
-        self._judging = []
+        self._judging, self._trained = [], None
         # What is open stays: looking through it for garbage again and again stops everything for a tenth of a second.
         gc.collect()
         gc.freeze()
@@ -302,6 +315,14 @@ class Engine:
             self._say(State(state="working"))
         self._channel.send(answer(opened))
 
+    def _student(self, run: str | None) -> "tuple[int | None, Model] | None":
+        """Generation and network of the plan that was measured last, or the network of a trained run."""
+        if run is None:
+            return self._measured
+        if self._trained is None or self._trained[0] != run:
+            self._trained = run, read_penjingnet(Path(run) / NETWORK)
+        return None, self._trained[1]
+
     def _require_open(self) -> Open:
         if self._open is None:
             raise UserError("worker.nothing_open")
@@ -312,8 +333,8 @@ class Engine:
             self._state = state
             self._channel.send(state)
 
-    def _use_threads(self, count: int) -> None:
-        torch.set_num_threads(min(count, os.cpu_count() or 1))
+    def _use_threads(self) -> None:
+        torch.set_num_threads(1 if self._job_runs else min(self._threads, os.cpu_count() or 1))
 
 
 def _snapshot(opened: Open, wanted: Snapshot) -> SnapshotWritten:

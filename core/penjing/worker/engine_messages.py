@@ -7,7 +7,7 @@ import msgspec
 from penjing.errors import Note
 from penjing.estimation.predicted import Predictions
 from penjing.layer_graph import LayerGraph
-from penjing.plan import Plan
+from penjing.plan import Distillation, Plan
 from penjing.planning.recovery import Recovered
 from penjing.results import Accuracy
 from penjing.worker.change import Change, Count
@@ -86,6 +86,8 @@ class WantLogits(Message, frozen=True, kw_only=True):
     request: int
     indices: tuple[int, ...]
     split: SplitName = "val"
+    run: str | None = None
+    """The folder that a `train` job wrote: its network in place of the plan."""
 
 
 class WantLook(Message, frozen=True, kw_only=True):
@@ -95,6 +97,20 @@ class WantLook(Message, frozen=True, kw_only=True):
     index: int
     method: str
     """An id of the catalogue's `input_saliency`."""
+    split: SplitName = "val"
+
+
+class WantFeatures(Message, frozen=True, kw_only=True):
+    """What teacher and student make of an example in the layers that a training under `options` compares → `Features`.
+
+    The student is the plan that was measured last, without training, or the trained network of `run`.
+    """
+
+    request: int
+    index: int
+    options: Distillation
+    run: str | None = None
+    """The folder that a `train` job wrote."""
     split: SplitName = "val"
 
 
@@ -140,6 +156,15 @@ class JobRuns(Message, frozen=True, kw_only=True):
     """Whether a job runs beside the engine, which then keeps to one thread instead of two."""
 
     running: bool
+
+
+class Tune(Message, frozen=True, kw_only=True):
+    """How much the engine may take, as the person prefers it; said to every engine first."""
+
+    threads: int
+    """While no job runs beside it; then one."""
+    cache_bytes: int
+    """The most that is kept of what was found out."""
 
 
 class Shutdown(Message, frozen=True, kw_only=True):
@@ -306,6 +331,36 @@ class Look(Message, frozen=True, kw_only=True):
     after: NetworkLook | None = None
     """Of the network that the plan of `generation` gives without training; None: no plan has been measured yet."""
     generation: int | None = None
+    refused: str | None = None
+    """Instead of all this: the code of a message, with `values`."""
+    values: dict[str, Value] = msgspec.field(default_factory=dict)
+
+
+class FeaturePair(msgspec.Struct, frozen=True, kw_only=True):
+    """Two layers that are compared, in one example."""
+
+    teacher: str
+    student: str
+    """Names of the layers."""
+    channels: tuple[int, int]
+    """How many each has; features are told of the first few."""
+    distance: float | None
+    """½ ‖Q_s/‖Q_s‖ - Q_t/‖Q_t‖‖, 0 to 1/√2; None for layers without positions."""
+    teacher_attention: Array | None
+    """float32 by position, of length 1; so is that of the student."""
+    student_attention: Array | None
+    teacher_features: Array
+    """float32 [channels, positions…]; so are those of the student."""
+    student_features: Array
+
+
+class Features(Message, frozen=True, kw_only=True):
+    """Pairs of layers in one example; none: no plan has been measured yet, or why they cannot be told."""
+
+    request: int
+    index: int
+    pairs: tuple[FeaturePair, ...] = ()
+    file: str = ""
     refused: str | None = None
     """Instead of all this: the code of a message, with `values`."""
     values: dict[str, Value] = msgspec.field(default_factory=dict)

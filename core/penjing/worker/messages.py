@@ -23,6 +23,8 @@ from penjing.worker.engine_messages import (
     CancelOpen,
     DataSummary,
     Failed,
+    FeaturePair,
+    Features,
     JobRuns,
     Judged,
     Learn,
@@ -45,6 +47,8 @@ from penjing.worker.engine_messages import (
     Spread,
     State,
     Tables,
+    Tune,
+    WantFeatures,
     WantJudgement,
     WantLogits,
     WantLook,
@@ -81,6 +85,8 @@ __all__ = [
     "Crashed",
     "DataSummary",
     "Failed",
+    "FeaturePair",
+    "Features",
     "Flip",
     "FromEngine",
     "FromJob",
@@ -125,7 +131,9 @@ __all__ = [
     "ToEngine",
     "ToJob",
     "Trained",
+    "Tune",
     "Value",
+    "WantFeatures",
     "WantJudgement",
     "WantLogits",
     "WantLook",
@@ -152,8 +160,10 @@ ToEngine = (
     | Learn
     | WantRecovery
     | WantJudgement
+    | WantFeatures
     | Snapshot
     | JobRuns
+    | Tune
     | Shutdown
 )  # fmt: skip
 
@@ -171,6 +181,7 @@ FromEngine = (
     | Learned
     | Recovery
     | Judged
+    | Features
     | SnapshotWritten
     | Measured
     | Failed

@@ -39,7 +39,7 @@ def samples(opened: Open, folder: Path, wanted: WantSamples) -> Samples:
     )
 
 
-def logits(opened: Open, wanted: WantLogits, measured: tuple[int, Model] | None) -> Logits:
+def logits(opened: Open, wanted: WantLogits, measured: tuple[int | None, Model] | None) -> Logits:
     """What the network as loaded says before softmax, and what `measured`, a plan's generation and network, says.
 
     Raises:

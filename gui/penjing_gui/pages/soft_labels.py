@@ -128,9 +128,10 @@ class SoftLabels(QWidget):
 
     def _ask(self, *indices: int) -> None:
         session = self._session
-        # The engine knows the plan that it measured; an applied run was trained elsewhere.
-        self._plan_counts = session.accuracy_is_current and session.run is None
-        self._request = session.request_logits(indices or (self.sample.value(),))
+        # The engine knows the plan that it measured; an applied run that was trained brings its own network.
+        trained = session.run is not None and session.run.has_network
+        self._plan_counts = trained or session.accuracy_is_current
+        self._request = session.request_logits(indices or (self.sample.value(),), run=session.run)
 
     def _find_doubtful(self) -> None:
         """Ask for all that follow, and go to the first that is not clear."""

@@ -4,13 +4,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from penjing.catalogue.methods import methods
 from penjing_gui import words
 from penjing_gui.controls.identity import identify
 from penjing_gui.jobs import Job
 from penjing_gui.pages.empty import Page, heading
+from penjing_gui.pages.feature_pictures import FeaturePictures
 from penjing_gui.pages.pipeline_editor import PipelineEditor
 from penjing_gui.pages.soft_labels import SoftLabels
 from penjing_gui.pages.training_form import TrainingForm
@@ -38,6 +48,8 @@ class TrainPage(Page):
         self.steps = PipelineEditor(session)
         self.form = TrainingForm(session)
         self.soft_labels = SoftLabels(session)
+        self.features = FeaturePictures(session)
+        self.example = identify(QTabWidget(), "train.example", self.tr("One example"))
         self.start = identify(QPushButton(self.tr("Start training")), "train.start")
         self.start.setProperty("primary", True)
         self.go_on = identify(QPushButton(self.tr("Go on")), "train.goOn")
@@ -107,7 +119,13 @@ class TrainPage(Page):
         curves.setSpacing(SPACE)
         curves.addWidget(self.accuracy, 4)
         curves.addWidget(self.loss, 3)
-        curves.addWidget(self.soft_labels, 4)
+        self.example.setDocumentMode(True)
+        self.example.addTab(self.soft_labels, self.tr("Soft labels"))
+        self.example.addTab(self.features, self.tr("Attention and features"))
+        # Both are of the same example.
+        self.soft_labels.sample.valueChanged.connect(self.features.sample.setValue)
+        self.features.sample.valueChanged.connect(self.soft_labels.sample.setValue)
+        curves.addWidget(self.example, 5)
         curves.addWidget(self.status)
         controls = QHBoxLayout()
         controls.addWidget(self.progress, 1)

@@ -6,15 +6,26 @@ import msgspec
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QComboBox, QListWidget, QPushButton, QSlider, QSpinBox, QToolButton
+from PySide6.QtWidgets import (
+    QApplication,
+    QComboBox,
+    QLabel,
+    QListWidget,
+    QPushButton,
+    QSlider,
+    QSpinBox,
+    QTabWidget,
+    QToolButton,
+)
 from pytestqt.qtbot import QtBot
 
 from penjing.plan import DEFAULT_PIPELINE
 from penjing_gui.main_window import MainWindow
 from penjing_gui.pages.soft_labels import softened
 from penjing_gui.pages.train import TrainPage
+from penjing_gui.plots.pairs import PairPlot, box, tiles
 from tests.gui.conftest import Recorder
-from tests.support.hands import choose, click, drag_slider, find, press, type_over
+from tests.support.hands import choose, choose_tab, click, drag_slider, find, press, type_over
 
 
 @pytest.fixture
@@ -127,3 +138,55 @@ def test_that_a_training_is_held_goes_on_and_keeps_its_best(
         click(find(window, "train.cancel", QPushButton))
     assert session.runs == (run,)
     heard.no_errors()
+
+
+def test_that_teacher_and_student_are_shown_beside_each_other_and_a_trained_run_in_its_place(
+    qtbot: QtBot, window: MainWindow, record: Callable[..., Recorder], patience: int
+) -> None:
+    session = window.session
+    heard = record(session)
+    with qtbot.waitSignal(session.opened, timeout=patience):
+        click(find(window, "start.sample.digits"))
+    qtbot.waitUntil(lambda: session.accuracy_is_current, timeout=patience)
+    press(window, Qt.Key.Key_3, Qt.KeyboardModifier.ControlModifier)
+    choose_tab(find(window, "train.example", QTabWidget), "Attention and features")
+    said, plot = find(window, "train.featureSaid", QLabel), find(window, "plot.features", PairPlot)
+    qtbot.waitUntil(lambda: said.text().startswith("attention apart by"), timeout=patience)
+    assert [name for name, _ in plot._shown] == [
+        "teacher looks", "student looks", "teacher's features", "student's features",
+    ]  # fmt: skip
+    untaught, teacher = said.text(), plot._shown[0][1]
+    pair = find(window, "train.featurePair", QComboBox)
+    pair.setFocus()
+    press(pair, Qt.Key.Key_Home)
+    assert pair.currentIndex() == 0 and plot._shown[0][1].shape != teacher.shape
+    press(pair, Qt.Key.Key_End)
+    type_over(find(window, "train.featureSample", QSpinBox), "7")
+    assert find(window, "train.sample", QSpinBox).value() == 7
+    qtbot.waitUntil(lambda: said.text() != untaught, timeout=patience)
+    untaught = said.text()
+
+    type_over(find(window, "train.epochs", QSpinBox), "1")
+    with qtbot.waitSignal(session.runs_changed, timeout=patience):
+        click(find(window, "train.start", QPushButton))
+    apply = find(window, "train.apply", QPushButton)
+    qtbot.waitUntil(apply.isEnabled, timeout=patience)
+    with qtbot.waitSignal(session.features_received, timeout=patience) as told:
+        click(apply)
+    assert told.args is not None
+    features, _ = told.args
+    distance = features.pairs[-1].distance
+    qtbot.waitUntil(lambda: said.text().startswith(f"attention apart by {distance:.3f}"), timeout=patience)
+    assert said.text() != untaught
+    heard.no_errors()
+
+
+def test_that_pictures_keep_their_shape_and_channels_become_tiles() -> None:
+    features = np.arange(3 * 2 * 4, dtype=np.float32).reshape(3, 2, 4)
+    found = tiles(features)
+    assert found.shape == (2 * 2 + 1, 2 * 4 + 1)
+    np.testing.assert_array_equal(found[3:, :4], features[2])
+    assert np.isnan(found[2]).all() and np.isnan(found[:, 4]).all() and np.isnan(found[3:, 5:]).all()
+    assert tiles(features[0]).shape == (2, 4) and tiles(features[0, 0]).shape == (1, 4)
+    assert (box((14, 28), 2.0).width(), box((14, 28), 2.0).height()) == (1, 0.5)
+    assert box((1, 100), 0.0).height() == 1
