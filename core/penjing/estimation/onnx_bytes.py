@@ -261,6 +261,7 @@ class _Writer:
         bias = part("Unsqueeze.second", [part("Concat", biases, _number("axis")), f"{name}/front"])
         turned = part("Transpose", [layer.inputs[0]], _numbers("perm", 3))
         said = _number("hidden_size") + (_number("linear_before_reset") if rest else 0)
+        said += _word("direction", "reverse") if layer.attributes.get("reverse") else 0
         cell = f"{layer.type}.0"
         # Its second result's name is as long as the first one's.
         part(cell, [turned, own, before, bias], said + _field(_length(f"{name}/{cell}")))
@@ -298,7 +299,7 @@ class _Writer:
             found.append(self._decoded(f"{name}.weight", codes, weight.scales, zeros=zeros))
         if layer.bias:
             integer = weight.scales > 0 and all(self._state.bits(feed) < FLOAT_BITS for feed in layer.inputs)
-            integer = integer and (name in self._codes or name in self._inner)
+            integer = integer and layer.in_integers and (name in self._codes or name in self._inner)
             if integer:
                 codes = self._constant(f"{name}.bias/q", (layer.bias,), 4 * layer.bias)
                 found.append(self._decoded(f"{name}.bias", codes, weight.scales))

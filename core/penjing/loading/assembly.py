@@ -16,7 +16,7 @@ from penjing.loading.grids import fitting, merged, with_grids
 from penjing.loading.names import SafeNames
 from penjing.loading.reasons import reason
 from penjing.model.model import Model, Quantizer
-from penjing.model.operators.reading import PREVIOUS, Activation, Draft, Reading, SourceNode
+from penjing.model.operators.reading import EARLIER, PREVIOUS, Activation, Draft, Reading, SourceNode
 from penjing.model.operators.table import Operator, operators
 from penjing.model.spec import NetworkSpec, NodeSpec
 
@@ -72,13 +72,14 @@ class Assembly:
 
     def put(self, drafts: Sequence[Draft], node: SourceNode, *, wanted: str, first: str, own: str = "") -> Activation:
         """Layers that are already drafted, each fed by the one before; names as for `read`."""
+        earlier = first
         for index, draft in enumerate(drafts):
-            inputs = tuple(first if name == PREVIOUS else name for name in draft.inputs)
+            inputs = tuple({PREVIOUS: first, EARLIER: earlier}.get(name, name) for name in draft.inputs)
             last = index == len(drafts) - 1
             label = _owner(draft.weight) or wanted
             source = own or label
             part = label if last else f"{label}_{draft.kind}"
-            first = self._add(dataclasses.replace(draft, inputs=inputs), part, source, node)
+            earlier, first = first, self._add(dataclasses.replace(draft, inputs=inputs), part, source, node)
         return Activation(first, self._shapes[first])
 
     def rounded(self, value: Activation, grid: Quantizer, node: SourceNode) -> Activation:

@@ -5,11 +5,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from penjing.errors import Note, UserError
 from penjing.loading import limits
 from penjing.loading.assembly import Assembly, known
+from penjing.loading.aten_moving import MOVING, PARTS, Moved, Stacked, batch_first, moved, settled
+from penjing.loading.aten_recurrent import CELLS, recurrent, sequence
 from penjing.loading.reasons import reason
 from penjing.model.model import Model
 from penjing.model.operators.reading import Activation, AtenNode, Constant, Value
@@ -68,7 +71,10 @@ def to_model(program: Program) -> Model:
             raise _node(call, arguments).unsupported("it changes a tensor that shares its memory with another")
         result = _result(call, arguments, assembly)
         budget.spend(result.array.size if isinstance(result, Constant) else 0)
-        values[call.results[0]] = result
+        if isinstance(result, tuple) and len(call.results) > 1:
+            values.update(zip(call.results, result, strict=False))
+        else:
+            values[call.results[0]] = result
         if isinstance(target, Ref):
             if in_place:
                 values[target.name] = result
@@ -77,6 +83,8 @@ def to_model(program: Program) -> Model:
     outputs = []
     for source_name, name in program.outputs:
         value = values.get(name)
+        if isinstance(value, Moved):
+            value = settled(value, AtenNode(op="output", name=name, arguments={}), assembly, wanted=name)
         if not isinstance(value, Activation):
             raise UserError("load.constant_output", output=source_name)
         outputs.append((source_name, value.name))
@@ -111,7 +119,7 @@ def _check_known(program: Program, values: Mapping[str, Any]) -> None:
         refs = list(_refs(tuple(call.arguments.values())))
         if op in _FOLDED and refs and set(refs) <= folded:
             folded.update(call.results)
-        elif op in ("sym_size", "getitem") or call.op in _INTEGERS or known(AtenNode, op):
+        elif op in ("sym_size", "getitem", "zeros", *CELLS, *MOVING) or call.op in _INTEGERS or known(AtenNode, op):
             continue
         else:
             unknown.setdefault(op, call.name)
@@ -122,22 +130,78 @@ def _check_known(program: Program, values: Mapping[str, Any]) -> None:
 
 def _result(call: Call, arguments: Mapping[str, Any], assembly: Assembly) -> Any:
     op, node = _base(call.op), _node(call, arguments)
-    tensors = [entry for entry in _flat(tuple(arguments.values())) if isinstance(entry, Activation | Constant)]
+    whole = arguments.get("self")
+    if op == "zeros":
+        return Constant(np.zeros(limits.check_shape(node.integers("size"), where=call.name), np.float32))
     if op == "sym_size":
-        return node.activation().shape[int(node.get("dim", 0))]
+        shape = whole.shape if isinstance(whole, Moved) else node.activation().shape
+        return shape[int(node.get("dim", 0))]
     if op == "getitem":
+        if isinstance(whole, tuple):
+            return whole[int(node.get("index", 0))]
         if arguments.get("index") != 0:
             raise node.unsupported("a result other than the first")
-        return arguments.get("self")
+        return whole
+    if isinstance(whole, Stacked):
+        return whole.taken(node)
     numbers = list(arguments.values())
     if op in _INTEGERS and len(numbers) == 2 and all(type(number) is int for number in numbers):
         return _INTEGERS[op](*numbers)
+    if op in MOVING and (isinstance(whole, Moved) or (op in PARTS and isinstance(whole, Activation))):
+        return moved(node)
+    if op in CELLS:
+        return _recurrent(node, assembly, call.wanted)
+    if op == "linear" and isinstance(arguments.get("input"), Moved):
+        beside = _beside_order(node, assembly, call.wanted)
+        if beside is not None:
+            return beside
+    arguments = {key: _settled(entry, node, assembly, call.wanted) for key, entry in arguments.items()}
+    node = _node(call, arguments)
+    tensors = [entry for entry in _flat(tuple(arguments.values())) if isinstance(entry, Activation | Constant)]
     if tensors and all(isinstance(entry, Constant) for entry in tensors):
         return _folded(op, node, arguments)
     first = next((entry.name for entry in tensors if isinstance(entry, Activation)), None)
     if first is None:
         raise node.unsupported("it depends on nothing")
-    return assembly.read(node, lambda row: row.read_aten(node), wanted=call.wanted, first=first)
+    try:
+        return assembly.read(node, lambda row: row.read_aten(node), wanted=call.wanted, first=first)
+    except UserError as error:
+        if op not in MOVING or not isinstance(whole, Activation) or error.code != "load.unsupported_form":
+            raise
+    return moved(node)
+
+
+def _settled(entry: Any, node: AtenNode, assembly: Assembly, wanted: str) -> Any:
+    """An argument, every moved value in it a layer's."""
+    if isinstance(entry, Moved):
+        return settled(entry, node, assembly, wanted=f"{wanted}.order")
+    return tuple(_settled(part, node, assembly, wanted) for part in entry) if isinstance(entry, tuple) else entry
+
+
+def _beside_order(node: AtenNode, assembly: Assembly, wanted: str) -> Any:
+    """A linear layer does not mind in which order the axes before the last stand: the order goes on behind it."""
+    found = batch_first(node.arguments["input"])
+    if found is None:
+        return None
+    value, axis = found
+    given = {**node.arguments, "input": settled(value, node, assembly, wanted=f"{wanted}.order")}
+    ready = AtenNode(op=node.op, name=node.name, arguments=given)
+    first = given["input"].name
+    result = assembly.read(ready, lambda row: row.read_aten(ready), wanted=wanted, first=first)
+    count = torch.Size(result.shape).numel()
+    places = torch.arange(count).reshape(result.shape).movedim(0, axis)
+    return Moved(result, places.reshape(*node.arguments["input"].shape[:-1], -1))
+
+
+def _recurrent(node: AtenNode, assembly: Assembly, wanted: str) -> Any:
+    """Layers with the batch first, whatever order the call has."""
+    time_first, value = not node.get("batch_first", False), node.arguments["input"]
+    if not isinstance(value, Activation | Moved):
+        raise node.unsupported("it depends on nothing")
+    value = sequence(value) if time_first else value
+    given = {**node.arguments, "input": _settled(value, node, assembly, wanted), "batch_first": True}
+    all_, *states = recurrent(AtenNode(op=node.op, name=node.name, arguments=given), assembly, wanted=wanted)
+    return (sequence(all_) if time_first else all_, *states)
 
 
 def _folded(op: str, node: AtenNode, arguments: Mapping[str, Any]) -> Constant:

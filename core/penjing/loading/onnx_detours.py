@@ -56,9 +56,38 @@ class Detours:
         return self._order_waits(node, inputs, attributes) or self._rows_wait(node, inputs, attributes)
 
     def node(self, node: onnx.NodeProto, inputs: Sequence[Value | None]) -> onnx.NodeProto:
-        """A recurrent node that reads another's result time first: between the two, the batch is put first."""
+        """The node, reading something simpler.
+
+        Before a recurrent node that reads another's result time first, the batch is put first; a Gather of one place
+        of joined values reads the part that has the place.
+        """
         value = inputs[0] if inputs else None
-        return self._time_waits(node, value) if node.op_type.lower() in GATES and isinstance(value, Pending) else node
+        if not isinstance(value, Pending):
+            return node
+        if node.op_type == "Gather":
+            return self._of_one_part(node, value, inputs[1])
+        return self._time_waits(node, value) if node.op_type.lower() in GATES else node
+
+    def _of_one_part(self, node: onnx.NodeProto, value: Pending, place: Value | None) -> onnx.NodeProto:
+        joined = self.waiting.joined(value)
+        if joined is None or not isinstance(place, Constant) or place.array.size != 1:
+            return node
+        axis, parts = joined
+        if next((entry.i for entry in node.attribute if entry.name == "axis"), 0) % value.array.ndim != axis:
+            return node
+        index = int(place.array.reshape(-1)[0]) % value.array.shape[axis]
+        for name in parts:
+            part = self.values.get(name)
+            if not isinstance(part, Pending):
+                return node
+            if index < part.array.shape[axis]:
+                again = onnx.NodeProto()
+                again.CopyFrom(node)
+                again.input[0], again.input[1] = name, f"{node.output[0]}{_INNER}place"
+                self.values[again.input[1]] = Constant(np.full(place.array.shape, index, np.int64))
+                return again
+            index -= part.array.shape[axis]
+        return node
 
     def _order_waits(
         self, node: onnx.NodeProto, inputs: Sequence[Value | None], attributes: Mapping[str, Any]

@@ -21,7 +21,7 @@ from penjing.loading.onnx_tensors import array_of, attribute_of, bits_of
 from penjing.loading.rearranging import rearranged
 from penjing.loading.recurrences import recurrence
 from penjing.model.model import Model
-from penjing.model.operators.reading import Activation, Codes, Constant, Draft, OnnxNode, Pending, Reading, Value
+from penjing.model.operators.reading import Activation, Codes, Constant, OnnxNode, Pending, Reading, Value
 from penjing.model.operators.table import Operator
 
 OLDEST_OPSET = 7
@@ -274,7 +274,7 @@ class _Reader:
             if piece is None:
                 return None
             drafts = rearranged(piece, value, alone=alone)
-            drafts = _one(recurrence(piece, value)) if drafts is None else drafts
+            drafts = recurrence(piece, value) if drafts is None else drafts
             whole = None if drafts is not None else settled(piece, value, alone=alone)
             drafts = drafts if whole is None else (whole,)
             if drafts is None:
@@ -357,10 +357,6 @@ def _origin(node: onnx.NodeProto, inputs: Sequence[Value | None]) -> str:
         return str(node.output[0])
     source = inputs[0] if inputs else None
     return source.origin if node.op_type in _SAME and isinstance(source, Constant) else ""
-
-
-def _one(draft: Draft | None) -> tuple[Draft, ...] | None:
-    return None if draft is None else (draft,)
 
 
 def _read_by(source: OnnxNode, row: Operator) -> Reading:

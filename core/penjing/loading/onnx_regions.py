@@ -103,6 +103,14 @@ class Waiting:
         order = next((tuple(entry.ints) for entry in node.attribute if entry.name == "perm"), ())
         return (order, self._values.get(node.input[0])) if node.op_type == "Transpose" else ((), None)
 
+    def joined(self, value: Pending) -> tuple[int, tuple[str, ...]] | None:
+        """The axis and the parts of a value that several were joined to; None of others."""
+        node = self._made_by[value.name]
+        if node.op_type != "Concat":
+            return None
+        axis = next((entry.i for entry in node.attribute if entry.name == "axis"), 0)
+        return axis % value.array.ndim, tuple(node.input)
+
     def piece(self, value: Pending) -> Piece | None:
         """Everything that waits and that a value is made of; None where its leaves are of different batches."""
         nodes: dict[int, onnx.NodeProto] = {}

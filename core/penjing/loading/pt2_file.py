@@ -94,7 +94,7 @@ def _call(node: Mapping[str, Any]) -> Call:
         arguments[name if name and name not in arguments else str(place)] = _argument(entry["arg"])
     if op == "getitem":
         arguments = dict(zip(("self", "index"), arguments.values(), strict=True))
-    results = tuple(_result(entry) for entry in node["outputs"])
+    results = tuple(name for entry in node["outputs"] for name in _results(entry))
     return Call(
         op=op,
         name=str(node.get("name") or results[0]),
@@ -130,6 +130,8 @@ def _symbolic(entry: Mapping[str, Any]) -> Any:
     return Ref(str(entry["as_name"])) if "as_name" in entry else entry["as_int"]
 
 
-def _result(entry: Mapping[str, Any]) -> str:
+def _results(entry: Mapping[str, Any]) -> tuple[str, ...]:
     ((kind, value),) = entry.items()
-    return str(value["name"] if kind == "as_tensor" else value["as_name"])
+    if kind == "as_tensors":
+        return tuple(str(part["name"]) for part in value)
+    return (str(value["name"] if kind == "as_tensor" else value["as_name"]),)

@@ -48,7 +48,7 @@ def rearranged(piece: Piece, value: Pending, *, alone: bool) -> tuple[Draft, ...
     for seen in (places, more):
         if seen is not None and (seen != seen[:1] + size * np.arange(len(seen))[:, None]).any():
             return None
-    return _layers(feed, places[0], shape[1:])
+    return layers_for(feed, places[0], shape[1:])
 
 
 def _places(piece: Piece, given: Sequence[int], wanted: Sequence[int]) -> NDArray[np.int64] | None:
@@ -62,7 +62,8 @@ def _places(piece: Piece, given: Sequence[int], wanted: Sequence[int]) -> NDArra
     return torch.round(result).to(torch.int64).numpy().reshape(wanted[0], -1)
 
 
-def _layers(feed: Activation, places: NDArray[np.int64], shape: Sequence[int]) -> tuple[Draft, ...] | None:
+def layers_for(feed: Activation, places: NDArray[np.int64], shape: Sequence[int]) -> tuple[Draft, ...] | None:
+    """Layers that bring the value at `places[k]` of every example to place k; None where none do."""
     axes, size = _axes(places), _product(feed.shape[1:])
     if axes is None:
         return None

@@ -7,7 +7,7 @@ GATES = {"gru": 3, "lstm": 4, "rnn": 1}
 
 
 class Recurrent(nn.Module):
-    """A recurrent layer over time, forward, from a state of zeros.
+    """A recurrent layer over time, from a state of zeros.
 
     Args:
         cell: gru, lstm or rnn (tanh).
@@ -16,16 +16,26 @@ class Recurrent(nn.Module):
         state_bias: [hidden] for a GRU, added to what its candidate sees of the state before r multiplies it
             (ONNX: linear_before_reset = 1; torch and Keras do so); else None.
         last: Only the last state is the result.
+        reverse: From the last step to the first; what it makes of a step still stands at that step's place.
     """
 
-    def __init__(self, cell: str, weight: Tensor, bias: Tensor, state_bias: Tensor | None, *, last: bool) -> None:
+    def __init__(
+        self,
+        cell: str,
+        weight: Tensor,
+        bias: Tensor,
+        state_bias: Tensor | None,
+        *,
+        last: bool,
+        reverse: bool = False,
+    ) -> None:
         super().__init__()
         hidden, rest = divmod(len(bias), GATES[cell])
         if rest or weight.dim() != 2 or len(weight) != len(bias) or weight.shape[1] <= hidden:
             raise ValueError(f"a weight of shape {list(weight.shape)} and {len(bias)} biases for {cell}")
         if (state_bias is not None) != (cell == "gru") or (state_bias is not None and len(state_bias) != hidden):
             raise ValueError(f"the bias of the state of {cell}")
-        self.cell, self.last, self.hidden = cell, last, hidden
+        self.cell, self.last, self.reverse, self.hidden = cell, last, reverse, hidden
         self.weight = nn.Parameter(weight.detach(), requires_grad=False)
         self.bias = nn.Parameter(bias.detach(), requires_grad=False)
         self.state_bias = None if state_bias is None else nn.Parameter(state_bias.detach(), requires_grad=False)
@@ -37,11 +47,15 @@ class Recurrent(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         """[n, time, features] → [n, time, hidden], or [n, hidden] with `last`."""
-        states = self.states(values)
-        return states[:, -1] if self.last else states[:, 1:]
+        states = self.states(self.in_order(values))
+        return states[:, -1] if self.last else self.in_order(states[:, 1:])
+
+    def in_order(self, steps: Tensor) -> Tensor:
+        """Steps [n, time, …] in the order in which the layer meets them, or back."""
+        return steps.flip(1) if self.reverse else steps
 
     def states(self, values: Tensor) -> Tensor:
-        """The state before the first step and after every one: [n, time + 1, hidden]."""
+        """The state before the first step and after every one, in the order it meets them: [n, time + 1, hidden]."""
         own, before = self.weight[:, : self.features], self.weight[:, self.features :].t()
         seen = values @ own.t() + self.bias
         state = values.new_zeros((values.shape[0], self.hidden))

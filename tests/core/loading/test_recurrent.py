@@ -7,11 +7,12 @@ import onnx
 import pytest
 import torch
 from numpy.typing import NDArray
-from onnx import helper
+from onnx import helper, numpy_helper
 from torch import nn
 
 from penjing.compression.prune import prune
 from penjing.compression.quantize import quantize
+from penjing.exporting.onnx_float import float_proto
 from penjing.exporting.onnx_qdq import qdq_proto
 from penjing.inspection.graph import layer_graph
 from penjing.loading.open import open_model
@@ -71,9 +72,62 @@ def test_that_a_recurrent_node_is_a_layer_with_a_weight(op: str, layers: int, tm
     assert_parity(outputs(model, x), runtime(proto.SerializeToString(), x))
 
 
-@pytest.mark.parametrize(
-    ("op", "attributes"), [("LSTM", {"direction": "reverse"}), ("GRU", {"linear_before_reset": 0})]
-)
+def both_ways(op: str, *, ends: bool) -> onnx.ModelProto:
+    """A layer both ways as torch writes it: its whole sequence, or the last state of each way side by side."""
+    rows, more = 4 * GATES[op], {"linear_before_reset": 1} if op == "GRU" else {}
+    nodes = [
+        helper.make_node("Transpose", ["x"], ["t"], perm=[1, 0, 2]),
+        helper.make_node(op, ["t", "w", "r", "b"], ["s", "h"], direction="bidirectional", hidden_size=4, **more),
+    ]
+    tensors = {"w": values(2, rows, 3), "r": values(2, rows, 4), "b": values(2, 2 * rows), "fc.weight": values(8, 2)}
+    if ends:
+        tensors |= {"zero": np.array(0), "one": np.array(1)}
+        nodes += [helper.make_node("Gather", ["h", place], [f"h{place}"], axis=0) for place in ("zero", "one")]
+        nodes.append(helper.make_node("Concat", ["hzero", "hone"], ["m"], axis=1))
+    else:
+        tensors["shape"] = np.array([0, 0, -1])
+        nodes += [
+            helper.make_node("Transpose", ["s"], ["u"], perm=[0, 2, 1, 3]),
+            helper.make_node("Reshape", ["u", "shape"], ["v"]),
+            helper.make_node("Transpose", ["v"], ["m"], perm=[1, 0, 2]),
+        ]
+    return graph(
+        [*nodes, helper.make_node("MatMul", ["m", "fc.weight"], ["y"], name="fc")], ["n", 5, 3], tensors=tensors
+    )
+
+
+@pytest.mark.parametrize("op", GATES)
+@pytest.mark.parametrize("ends", [False, True])
+def test_that_a_layer_both_ways_is_one_layer_each_way(op: str, ends: bool, tmp_path: Path) -> None:
+    proto = both_ways(op, ends=ends)
+    model, x = load(proto, tmp_path), values(6, 5, 3)
+    found = layer_graph(model).layers
+    assert [layer.type for layer in found] == [op, op, "Concat", "Linear"]
+    assert [layer.attributes.get("reverse", False) for layer in found[:2]] == [False, True]
+    assert not model.warnings
+    assert_parity(outputs(model, x), runtime(proto.SerializeToString(), x))
+    assert_parity(runtime(float_proto(model).SerializeToString(), x), outputs(model, x))
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_that_one_layers_last_state_of_several_joined_ones_is_that_layer_alone(place: int, tmp_path: Path) -> None:
+    """Exporters join the states of all layers; what reads one of them needs no other."""
+    proto = written("LSTM", layers=2)
+    del proto.graph.node[-3:]
+    proto.graph.node.extend(
+        [
+            helper.make_node("Concat", ["h0", "h1"], ["states"], axis=0),
+            helper.make_node("Gather", ["states", "place"], ["g"], axis=0),
+            helper.make_node("MatMul", ["g", "fc.weight"], ["y"], name="fc"),
+        ]
+    )
+    proto.graph.initializer.append(numpy_helper.from_array(np.array(place), "place"))
+    model, x = load(proto, tmp_path), values(3, 5, 3)
+    assert [layer.type for layer in layer_graph(model).layers] == ["LSTM"] * (place + 1) + ["Linear"]
+    assert_parity(outputs(model, x), runtime(proto.SerializeToString(), x))
+
+
+@pytest.mark.parametrize(("op", "attributes"), [("GRU", {"linear_before_reset": 0}), ("LSTM", {"input_forget": 1})])
 def test_that_another_form_is_kept_whole(op: str, attributes: dict[str, object], tmp_path: Path) -> None:
     proto = written(op, **attributes)
     model, x = load(proto, tmp_path), values(4, 5, 3)

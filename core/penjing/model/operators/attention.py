@@ -9,7 +9,17 @@ from torch import Tensor, nn
 from penjing.layer_graph import WeightKind
 from penjing.model.modules import Embedding, MatMul
 from penjing.model.operators.onnx_writer import OnnxWriter
-from penjing.model.operators.reading import Activation, Array, AtenNode, Constant, Draft, OnnxNode, Reading, tensor
+from penjing.model.operators.reading import (
+    PREVIOUS,
+    Activation,
+    Array,
+    AtenNode,
+    Constant,
+    Draft,
+    OnnxNode,
+    Reading,
+    tensor,
+)
 from penjing.model.operators.table import Attributes, Operator, Shape, parameter, register
 
 
@@ -20,15 +30,39 @@ class MatMulRow(Operator):
     kind = "matmul"
     modules = (MatMul,)
     reads = ("MatMul",)
-    reads_aten = ("matmul", "bmm")
+    reads_aten = ("matmul", "bmm", "scaled_dot_product_attention")
 
     def read(self, node: OnnxNode) -> Reading:
         """Both sides with the batch first; a stored side is a fully connected layer."""
         return self._product(node, node.value(0), node.value(1))
 
     def read_aten(self, node: AtenNode) -> Reading:
-        """The same."""
+        """The same, and attention as a whole: softmax(q kᵀ / √d + mask) v (Vaswani 2017)."""
+        if node.op == "scaled_dot_product_attention":
+            return self._attention(node)
         return self._product(node, node.get("self"), node.get("mat2" if node.op == "bmm" else "other"))
+
+    def _attention(self, node: AtenNode) -> Reading:
+        query, key, value = (node.activation(name) for name in ("query", "key", "value"))
+        mask, width, rank = node.constant("attn_mask"), query.shape[-1], len(query.shape)
+        if len(key.shape) != rank or len(value.shape) != rank or rank < 3:
+            raise node.unsupported("queries, keys and values of different ranks")
+        if node.get("is_causal", False) or (mask is not None and not np.isfinite(mask).all()):
+            raise node.unsupported("a mask that shuts places out")
+        scale = node.get("scale", width**-0.5)
+        turned = (*range(rank - 2), rank - 1, rank - 2)
+        drafts = [
+            Draft(kind="transpose", inputs=(key.name,), attributes={"order": turned}),
+            Draft(kind=self.kind, inputs=(query.name, PREVIOUS)),
+            Draft(kind="multiply_constant", inputs=(PREVIOUS,), tensors={"value": tensor(np.array(float(scale)))}),
+        ]
+        if mask is not None:
+            drafts.append(Draft(kind="add_constant", inputs=(PREVIOUS,), tensors={"value": tensor(mask)}))
+        drafts += [
+            Draft(kind="softmax", inputs=(PREVIOUS,), attributes={"dim": rank - 1}),
+            Draft(kind=self.kind, inputs=(PREVIOUS, value.name)),
+        ]
+        return tuple(drafts)
 
     def _product(self, node: OnnxNode | AtenNode, left: object, right: object) -> Reading:
         if not isinstance(left, Activation) or not isinstance(right, Activation):

@@ -17,6 +17,8 @@ Array = NDArray[Any]
 
 PREVIOUS = ""
 """As an input of a draft: the result of the draft before it."""
+EARLIER = "<"
+"""As an input of a draft: the result of the draft before that one."""
 
 
 @dataclass(frozen=True)

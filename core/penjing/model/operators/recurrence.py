@@ -1,6 +1,7 @@
 """Recurrent layers: LSTM (Hochreiter 1997), GRU (Cho 2014) and the plain one (Elman 1990)."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,16 +26,17 @@ class RecurrentRow(Operator):
     modules = (Recurrent,)
 
     def build(self, attributes: Attributes, tensors: Mapping[str, Tensor]) -> nn.Module:
-        """Attributes: cell, last."""
+        """Attributes: cell, last, reverse."""
         weight, bias = (tensors[key].to(torch.float32) for key in ("weight", "bias"))
         state_bias = tensors.get("state_bias")
         state_bias = None if state_bias is None else state_bias.to(torch.float32)
-        return Recurrent(str(attributes["cell"]), weight, bias, state_bias, last=bool(attributes["last"]))
+        last, reverse = bool(attributes["last"]), bool(attributes.get("reverse"))
+        return Recurrent(str(attributes["cell"]), weight, bias, state_bias, last=last, reverse=reverse)
 
     def attributes(self, module: nn.Module) -> Attributes:
-        """The kind of cell, and whether only the last state counts."""
+        """The kind of cell, whether only the last state counts, and whether it goes back in time."""
         assert isinstance(module, Recurrent)
-        return {"cell": module.cell, "last": module.last}
+        return {"cell": module.cell, "last": module.last} | ({"reverse": True} if module.reverse else {})
 
     def title(self, module: nn.Module) -> str:
         """As everybody calls it."""
@@ -69,6 +71,7 @@ class RecurrentRow(Operator):
     def columns(self, module: nn.Module, values: Tensor) -> Tensor:
         """At every step, the input beside the state before it."""
         assert isinstance(module, Recurrent)
+        values = module.in_order(values)
         seen = torch.cat([values, module.states(values)[:, :-1]], dim=2)
         return seen.reshape(1, -1, seen.shape[2])
 
@@ -91,7 +94,8 @@ class RecurrentRow(Operator):
             biases += [writer.constant("none", np.zeros(GATES[cell] * hidden, np.float32))]
         bias = writer.part("Unsqueeze.second", writer.part("Concat", *biases, axis=0), front)
         turned = writer.part("Transpose", writer.inputs[0], perm=(1, 0, 2))
-        more = {"linear_before_reset": 1} if cell == "gru" else {}
+        more: dict[str, Any] = {"linear_before_reset": 1} if cell == "gru" else {}
+        more |= {"direction": "reverse"} if attributes.get("reverse") else {}
         node = writer.several(cell.upper(), turned, own, before, bias, count=2, hidden_size=hidden, **more)
         if last:
             writer.result("Squeeze", node[1], front)
