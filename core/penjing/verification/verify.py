@@ -9,6 +9,7 @@ import numpy as np
 from penjing.catalogue.metrics import metric
 from penjing.devices.profiles import Device
 from penjing.estimation.scoring import Scorer
+from penjing.exporting.c99.cmsis_nn import FORMAT as CMSIS_NN
 from penjing.loading.dataset import Dataset
 from penjing.model.model import Model
 from penjing.results import ExportedFile, OnProgress, Progress, Rung, Verdict, unheard
@@ -17,7 +18,7 @@ from penjing.verification.comparison import Comparison
 from penjing.verification.divergence import Divergence, first_divergence
 from penjing.verification.linked import ladder, linked_rungs, unknown_core_rung
 from penjing.verification.rungs import Seen, Texts, accuracy_rung, bytes_rung, parity_rung
-from penjing.verification.runtimes import C99, CMSIS_NN, FORMATS, OpenFile, as_shaped, opener, reference, rows
+from penjing.verification.runtimes import C99, FORMATS, OpenFile, as_shaped, opener, reference, rows
 from penjing.verification.trial import Trial, excused
 from penjing.verification.truth import Batch, Truth, truth_of_model
 
