@@ -179,7 +179,9 @@ def _suffer(kills: int) -> None:
     from penjing.plan import Distillation
 
     application, _kept, session = _window()
-    chance, lost, deaths, gone_on = random.Random(3), [], [], 0
+    chance, gone_on = random.Random(3), 0
+    lost: list[str] = []
+    deaths: list[float] = []
 
     def wait(reached: Callable[[], bool], seconds: float = 90) -> bool:
         deadline = time.monotonic() + seconds
