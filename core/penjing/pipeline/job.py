@@ -247,6 +247,8 @@ def _with(figures: Figures, accuracy: Accuracy | None) -> Figures:
 
 
 def _report(folder: Path, job: Job, plan: Plan, finished: Finished, result: RunResult) -> None:
+    # What was trained before comes again only by training.
+    training = job.training or job.finished is not None
     write_report(
         folder / "report.html",
         result=result,
@@ -257,7 +259,7 @@ def _report(folder: Path, job: Job, plan: Plan, finished: Finished, result: RunR
         device=job.device,
         model_source=job.model_source,
         data_source=job.data_source,
-        training=job.training,
+        training=training,
         language=job.language,
     )
     write_script(
@@ -266,7 +268,7 @@ def _report(folder: Path, job: Job, plan: Plan, finished: Finished, result: RunR
         data_source=job.data_source,
         device=job.device,
         formats=tuple(file.format for file in result.files),
-        training=job.training,
+        training=training,
         rounding=job.rounding,
         kernels=job.kernels,
     )

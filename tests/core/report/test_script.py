@@ -1,7 +1,10 @@
 """The script that repeats a run: its values are literals, its paths relative, its imports real."""
 
 import ast
+import html
 import runpy
+import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -9,12 +12,14 @@ import msgspec
 import numpy as np
 import pytest
 
+from penjing.cli.main import main
 from penjing.devices.profiles import device
 from penjing.estimation.measured import classes_of
 from penjing.exporting.export import export_model
 from penjing.loading.data import open_data
 from penjing.loading.open import open_model
 from penjing.pipeline.job import Job, compress_job
+from penjing.pipeline.run import run_plan
 from penjing.plan import Plan
 from penjing.report.script import write_script
 from tests.core.exporting.networks import batch, one_dimensional
@@ -50,8 +55,9 @@ def test_that_names_are_literals_and_paths_relative(tmp_path: Path, name: str) -
     assert str(tmp_path) not in path.read_text()
 
 
-def test_that_the_script_of_an_export_makes_the_same_network_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("trained_before", [False, True])
+def test_that_the_script_and_the_command_of_an_export_make_the_same_network_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], trained_before: bool
 ) -> None:
     original = one_dimensional()
     export_model(original, tmp_path, format="onnx", name="net")
@@ -60,14 +66,22 @@ def test_that_the_script_of_an_export_makes_the_same_network_again(
     labels = {f"y_{name}": classes_of(original(values)) for name in ("train", "val", "test")}
     np.savez(tmp_path / "data.npz", **parts, **labels)
     model = open_model(tmp_path / "net.onnx")
-    plan = msgspec.structs.replace(Plan(), pipeline=("prune", "quantize"))
+    data = open_data(tmp_path / "data.npz", model=model)
+    plan = Plan().with_defaults(weight_bits=8, activation_bits=8, filters=0.25)
+    if trained_before:  # as the window does: one job trains, another exports what it left
+        options = msgspec.structs.replace(plan.distillation, epochs=2, lr=0.01)
+        plan = msgspec.structs.replace(plan, pipeline=("prune", "quantize", "distill"), distillation=options)
+    else:
+        plan = msgspec.structs.replace(plan, pipeline=("prune", "quantize"))
     job = Job(
         model=model,
-        plan=plan.with_defaults(weight_bits=8, activation_bits=8, filters=0.25),
-        data=open_data(tmp_path / "data.npz", model=model),
+        plan=plan,
+        data=data,
         model_source=str(tmp_path / "net.onnx"),
         data_source=str(tmp_path / "data.npz"),
         formats=("penjingnet",),
+        training=False,
+        finished=run_plan(model, plan, data) if trained_before else None,
     )
     compress_job(job, tmp_path / "out")
     monkeypatch.setattr(sys, "argv", ["reproduce.py"])
@@ -77,4 +91,16 @@ def test_that_the_script_of_an_export_makes_the_same_network_again(
     assert "passed" in capsys.readouterr().out
     first, second = (tmp_path / name / "model.penjingnet" for name in ("out", "out-again"))
     assert first.read_bytes() == second.read_bytes()
-    compress_job(job, tmp_path / "out")  # nothing was left in the export that would keep it from being replaced
+
+    # The command names files by their names alone: they lie beside the plan.
+    page = (tmp_path / "out" / "report.html").read_text()
+    lines = html.unescape(page).splitlines()
+    (command,) = (line for line in lines if "penjing compress" in line or "penjing export" in line)
+    words = shlex.split(command[command.index("penjing ") :])
+    shutil.copy(tmp_path / "out" / "plan.json", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    words[words.index("-o") + 1] = "once-more"
+    assert main(words[1:]) == 0
+    assert (tmp_path / "once-more" / "model.penjingnet").read_bytes() == first.read_bytes()
+    if not trained_before:
+        compress_job(job, tmp_path / "out")  # nothing was left in the export that would keep it from being replaced
