@@ -23,6 +23,7 @@ from penjing.compression.channels import places_left
 from penjing.compression.least_squares import meeting, refit
 from penjing.inspection.execution import affordable
 from penjing.inspection.few_samples import few_samples
+from penjing.inspection.mixed_samples import mixed
 from penjing.layer_graph import LayerGraph
 from penjing.model.model import Model
 from penjing.model.operators.table import operator_of, parameter
@@ -57,6 +58,7 @@ def repair(
     data: "Dataset",
     *,
     layers: Container[str] | None = None,
+    mixing: bool = True,
     on_progress: OnProgress = unheard,
 ) -> Model:
     """A network of the same shape whose layers do, on what they read now, what they did before the prune step.
@@ -69,9 +71,12 @@ def repair(
         unpruned: The network before.
         data: At most 256 of its training inputs are looked at, no label.
         layers: The layers, batch norms among them, that may change; None: all.
+        mixing: Whether as many mixtures of them are looked at, too, for twice the time.
         on_progress: Hears of every layer.
     """
-    values = few_samples(data, min(affordable(unpruned.model, SAMPLES), affordable(model, SAMPLES))).inputs
+    most = min(affordable(one, 2 * SAMPLES) for one in (unpruned.model, model))
+    values = few_samples(data, max(most // 2, 1)).inputs
+    values = mixed(values) if mixing else values
     was = {entry.name: one for entry, one in zip(model.inputs, values, strict=True)}
     now = dict(was)
     after = {name: (module, feeds) for name, module, feeds in model.layers()}

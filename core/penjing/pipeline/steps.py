@@ -157,7 +157,8 @@ def _repair(context: Context, state: State, options: Step) -> State:
     for part in range(1, PARTS + 1) if ripens else (PARTS,):
         if ripens:
             found = with_masks(found, dict(masks(found, part / PARTS)))
-        found = repair(found, unpruned, data, layers=layers, on_progress=context.on_progress)
+        last = part == PARTS
+        found = repair(found, unpruned, data, layers=layers, mixing=last, on_progress=context.on_progress)
     distance = judge(context.teacher, context.data)
     before, after = distance(bare), distance(found)
     better = before is None or after is None or after <= before

@@ -13,6 +13,7 @@ from penjing.compression.prune import prune, with_masks
 from penjing.compression.repair import DAMPING, Unpruned, repair
 from penjing.inspection.few_samples import few_samples
 from penjing.inspection.graph import layer_graph
+from penjing.inspection.mixed_samples import mixed
 from penjing.model.model import Model
 from penjing.plan import Plan
 from tests.support.few_data import few_data
@@ -52,14 +53,16 @@ def test_that_masked_rows_solve_the_normal_equations() -> None:
         assert bool((rows[0, row, ~left] == 0).all())
 
 
-def test_that_one_weight_gone_moves_the_others_as_the_optimal_brain_surgeon_does() -> None:
+@pytest.mark.parametrize("mixing", [False, True])
+def test_that_one_weight_gone_moves_the_others_as_the_optimal_brain_surgeon_does(mixing: bool) -> None:
     # δw = -w_q / [H⁻¹]_qq · H⁻¹e_q (METHODS.md §1), H the damped second moment of what the layer reads.
     model = network((6,), [("fc", nn.Linear(6, 3, bias=False), "")])
     data = few_data((6,), 100)
     mask = torch.ones(3, 6, dtype=torch.bool)
     mask[1, 4] = False
-    found = repair(with_masks(model, {"fc": mask}), _unpruned(model), data).weight("fc").double()
-    x = few_samples(data, 256).values.double()
+    found = repair(with_masks(model, {"fc": mask}), _unpruned(model), data, mixing=mixing).weight("fc").double()
+    inputs = few_samples(data, 256).inputs
+    x = (mixed(inputs) if mixing else inputs)[0].double()
     second = x.T @ x / len(x)
     inverse = torch.linalg.inv(second + DAMPING * second.diagonal().mean() * torch.eye(6, dtype=torch.float64))
     weight = model.weight("fc").double()
