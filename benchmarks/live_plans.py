@@ -1,6 +1,7 @@
 """Random plans to try estimates on, and networks as subjects: all seeded."""
 
 import dataclasses
+import functools
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from penjing.plan import Override, Plan
 QUICK = ("watch", "digits")
 
 
+@functools.lru_cache(maxsize=1)
 def networks(quick: bool) -> dict[str, tuple[Model, Dataset, LayerGraph]]:
     """The trained networks with their data and graphs; the two samples alone if it is to be quick."""
     found = subjects(QUICK if quick else None)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from penjing.catalogue.metrics import metric
 from penjing.estimation.calibration import FEWEST, Scales, learned, trusted
-from penjing.estimation.predicted import LEAST_LOSS, UNTRIED, Answer, Composer, Predictions
+from penjing.estimation.predicted import LEAST_LOSS, UNTRIED, Answer, Composer, Predictions, whole_share
 from penjing.estimation.sensitivity import Aspect, Point, Sensitivity, strength
 from penjing.layer_graph import LayerGraph
 
@@ -25,7 +25,7 @@ def fitted(graph: LayerGraph, known: Sensitivity) -> Predictions:
         _answer(layer, aspect, heard, known)
         for layer, own in known.curves.items()
         for aspect, points in own.items()
-        if (heard := tuple(point for point in points if math.isfinite(point.reading.divergence)))
+        if (heard := _heard(graph, layer, aspect, points))
     )
     joints = [joint for joint in known.joints if math.isfinite(joint.reading.divergence)]
     baseline = known.baseline.margins
@@ -48,6 +48,17 @@ def fitted(graph: LayerGraph, known: Sensitivity) -> Predictions:
         tried=len(joints),
         sensitivity=_sensitivity(known),
     )
+
+
+def _heard(graph: LayerGraph, layer: str, aspect: Aspect, points: tuple[Point, ...]) -> tuple[Point, ...]:
+    """The probes that say something, at the levels that they really had: of few filters only whole ones go."""
+    found = tuple(point for point in points if math.isfinite(point.reading.divergence))
+    group = graph.group_of(layer) if aspect == "filters" else None
+    if group is None:
+        return found
+    size = len(group.channels)
+    at = {share: point for point in found if (share := whole_share(point.level, size)) > 0}
+    return tuple(Point(level=share, reading=point.reading) for share, point in sorted(at.items()))
 
 
 def _answer(layer: str, aspect: Aspect, points: tuple[Point, ...], known: Sensitivity) -> Answer:

@@ -254,9 +254,15 @@ def changes(graph: LayerGraph, plan: Plan, kept: Kept | None = None) -> Iterator
                 yield layer.name, "activation_bits", settings.activation_bits
     if prunes and any(plan.settings(layer.name).cuts_filters for layer in graph.compressible):
         for decision in decisions(graph, plan):
-            share = max(decision.settings.filters, len(decision.settings.cut) / max(len(decision.channels), 1))
+            size = len(decision.channels)
+            share = max(whole_share(decision.settings.filters, size), len(decision.cut) / max(size, 1))
             if share > 0:
                 yield decision.group.producers[0], "filters", share
+
+
+def whole_share(share: float, channels: int) -> float:
+    """The share of channels that really goes: whole ones, and the last one stays."""
+    return min(math.floor(share * channels), channels - 1) / channels if channels else 0.0
 
 
 def _curve(answer: Answer, samples: int) -> _Curve:
