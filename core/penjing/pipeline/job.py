@@ -249,6 +249,16 @@ def _with(figures: Figures, accuracy: Accuracy | None) -> Figures:
 def _report(folder: Path, job: Job, plan: Plan, finished: Finished, result: RunResult) -> None:
     # What was trained before comes again only by training.
     training = job.training or job.finished is not None
+    write_script(
+        folder,
+        model_source=job.model_source,
+        data_source=job.data_source,
+        device=job.device,
+        formats=tuple(file.format for file in result.files),
+        training=training,
+        rounding=job.rounding,
+        kernels=job.kernels,
+    )
     write_report(
         folder / "report.html",
         result=result,
@@ -260,15 +270,7 @@ def _report(folder: Path, job: Job, plan: Plan, finished: Finished, result: RunR
         model_source=job.model_source,
         data_source=job.data_source,
         training=training,
-        language=job.language,
-    )
-    write_script(
-        folder,
-        model_source=job.model_source,
-        data_source=job.data_source,
-        device=job.device,
-        formats=tuple(file.format for file in result.files),
-        training=training,
         rounding=job.rounding,
         kernels=job.kernels,
+        language=job.language,
     )

@@ -5,7 +5,7 @@ Names come from files and are data: the template escapes everything.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import jinja2
 import numpy as np
@@ -19,12 +19,14 @@ from penjing.estimation.savings import finished_parts
 from penjing.estimation.state import FLOAT_BITS, NetworkState, WeightState
 from penjing.inspection.distribution import histogram, sorted_values
 from penjing.layer_graph import LayerGraph
+from penjing.model.c_kernels.parts import Kernels, Rounding
 from penjing.model.model import Model
 from penjing.plan import Plan
 from penjing.report import words
-from penjing.report.command import command_line
+from penjing.report.command import Again, command_line, named
 from penjing.report.devices import device_rows, saving_rows
-from penjing.results import Accuracy, Figures, RunResult, StepResult
+from penjing.report.script import script_text
+from penjing.results import Accuracy, ExportedFile, Figures, RunResult, StepResult
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 MOST_HISTOGRAMS = 60
@@ -84,6 +86,8 @@ def write_report(
     model_source: str = "",
     data_source: str | None = None,
     training: bool = True,
+    rounding: Rounding = "single",
+    kernels: Kernels = "generated",
     language: str = "en",
 ) -> None:
     """Write the page.
@@ -99,12 +103,21 @@ def write_report(
         model_source: The network as the user named it.
         data_source: The data as the user named it.
         training: Whether the training steps ran (`compress`) or not (`export`).
+        rounding: How exported C rounds.
+        kernels: What exported C calls.
         language: `en` or `zh_CN`.
     """
 
     def text(code: str, **values: object) -> str:
         return assets.text(f"report.{code}", language=language, **values)
 
+    again = Again(
+        device=device,
+        formats=tuple(dict.fromkeys(file.format for file in result.files)),
+        training=training,
+        rounding=rounding,
+        kernels=kernels,
+    )
     known = devices() if device is None or device in devices() else (device, *devices())
     compared = compare_parts(before, finished_parts(before, after, state_of(model, after), plan), known)
     page = _environment().from_string(TEMPLATE.read_text(encoding="utf-8"))
@@ -128,16 +141,31 @@ def write_report(
         rung_name=lambda name: words.rung_name(name, language),
         step_titles=words.step_titles(plan, language),
         teaching=words.teaching_words(plan, language),
-        command=command_line(
-            model_source=model_source,
-            data_source=data_source,
-            device=device,
-            formats=tuple(dict.fromkeys(file.format for file in result.files)),
-            training=training,
+        command=command_line(model_source=model_source, data_source=data_source, **again),
+        script=script_text(
+            model_source=named(model_source),
+            data_source=None if data_source is None else named(data_source),
+            **again,
         ),
+        plan_text=plan.to_json(),
+        files=tuple(_file_rows(result.files)),
         bar_width=BAR_WIDTH,
     )
     path.write_text(content, encoding="utf-8")
+
+
+def _file_rows(files: tuple[ExportedFile, ...]) -> Iterator[ExportedFile]:
+    """The files, those of a folder of samples as one row."""
+    seen: set[str] = set()
+    for file in files:
+        folder = PurePosixPath(file.path).parent
+        if folder.name != "samples":
+            yield file
+        elif folder.as_posix() not in seen:
+            seen.add(folder.as_posix())
+            inside = [one for one in files if PurePosixPath(one.path).parent == folder]
+            total = sum(one.bytes for one in inside)
+            yield ExportedFile(path=f"{folder.as_posix()}/* ({len(inside)})", bytes=total, format=file.format)
 
 
 def _environment() -> jinja2.Environment:

@@ -70,19 +70,41 @@ def write_script(
     rounding: Rounding = "single",
     kernels: Kernels = "generated",
 ) -> Path:
-    """Write the script; sources become paths relative to it, and every value a literal that cannot be code."""
+    """Write the script; sources become paths relative to it."""
     path = folder / FILE
-    values = {
-        "model": ascii(_relative(model_source, folder)),
-        "data": ascii(None if data_source is None else _relative(data_source, folder)),
-        "device": ascii(None if device is None else device.name),
-        "formats": ascii(tuple(name for name in formats if name in methods("format"))),
-        "training": ascii(training),
-        "rounding": ascii(rounding),
-        "kernels": ascii(kernels),
-    }
-    path.write_text(_SCRIPT.format(**values), encoding="utf-8")
+    text = script_text(
+        model_source=_relative(model_source, folder),
+        data_source=None if data_source is None else _relative(data_source, folder),
+        device=device,
+        formats=formats,
+        training=training,
+        rounding=rounding,
+        kernels=kernels,
+    )
+    path.write_text(text, encoding="utf-8")
     return path
+
+
+def script_text(
+    *,
+    model_source: str,
+    data_source: str | None,
+    device: Device | None,
+    formats: tuple[str, ...],
+    training: bool,
+    rounding: Rounding = "single",
+    kernels: Kernels = "generated",
+) -> str:
+    """The script, its sources as they are given; every value is a literal that cannot be code."""
+    return _SCRIPT.format(
+        model=ascii(model_source),
+        data=ascii(data_source),
+        device=ascii(None if device is None else device.name),
+        formats=ascii(tuple(name for name in formats if name in methods("format"))),
+        training=ascii(training),
+        rounding=ascii(rounding),
+        kernels=ascii(kernels),
+    )
 
 
 def _relative(source: str, folder: Path) -> str:

@@ -14,9 +14,9 @@ from penjing.estimation.finished import state_of
 from penjing.exporting.export import export_model
 from penjing.inspection.graph import layer_graph
 from penjing.model.model import Model
-from penjing.plan import Plan
-from penjing.report.html import _layer_rows, write_report
-from penjing.results import Accuracy, RunResult, StepResult
+from penjing.plan import Plan, read_plan
+from penjing.report.html import _file_rows, _layer_rows, write_report
+from penjing.results import Accuracy, ExportedFile, RunResult, StepResult
 from penjing.verification.verify import verify_files
 from tests.core.exporting.networks import residual
 
@@ -124,6 +124,26 @@ def test_that_it_tells_figures_with_kind_and_interval(tmp_path: Path) -> None:
     assert (
         "penjing compress net.onnx --plan plan.json --data data.npz --device nrf52840 --format onnx-int8 -o out" in text
     )
+
+
+def test_that_the_page_alone_holds_the_script_and_the_plan_that_repeat_the_run(tmp_path: Path) -> None:
+    page = Page(write(tmp_path))
+    script, plan = (text for text in page.texts if "compress_job" in text or '"schema_version"' in text)
+    assert "MODEL = 'net.onnx'" in script and "DATA = 'data.npz'" in script
+    compile(script, "reproduce.py", "exec")
+    assert read_plan(plan.encode()).hash[:12] in page.text
+
+
+def test_that_many_samples_are_one_row_of_the_files() -> None:
+    def file(path: str, size: int) -> ExportedFile:
+        return ExportedFile(path=path, bytes=size, format="c99")
+
+    files = (file("c/model.c", 9), file("c/samples/a.bin", 3), file("c/samples/b.bin", 4), file("net.onnx", 5))
+    assert [(row.path, row.bytes) for row in _file_rows(files)] == [
+        ("c/model.c", 9),
+        ("c/samples/* (2)", 7),
+        ("net.onnx", 5),
+    ]
 
 
 def test_that_it_does_not_speak_of_test_data_where_there_was_none(tmp_path: Path) -> None:
