@@ -33,6 +33,10 @@ class Autosave(QObject):
         self._timer.setInterval(INTERVAL)
         self._timer.timeout.connect(self.now)
 
+    def wait(self, seconds: float) -> None:
+        """Keep unsaved work this long after a change."""
+        self._timer.setInterval(round(1000 * seconds))
+
     def soon(self) -> None:
         """Write within a few seconds."""
         if self.workspace is not None and not self._timer.isActive():

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, QSocketNotifier, QTimer, Signal
 
 from penjing.worker.client import PATIENCE, Kind, Worker
 from penjing.worker.exchange import Exchange
-from penjing.worker.messages import Cancel, FromWorker, Ready, RunJob, State, ToEngine, ToJob
+from penjing.worker.messages import Cancel, FromWorker, Ready, RunJob, State, ToEngine, ToJob, Tune
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,6 +82,7 @@ class Engine(QObject):
         self.state = "stopped"
         self._link: Link | None = None
         self._deaths: list[float] = []
+        self._tuning: Tune | None = None
 
     @property
     def pid(self) -> int | None:
@@ -101,12 +102,20 @@ class Engine(QObject):
         link.received.connect(self._hear)
         link.ended.connect(self._died)
         self._link = link
+        if self._tuning is not None:
+            link.send(self._tuning)
         self._say("starting")
 
     def send(self, message: ToEngine) -> None:
         """Say something; lost while no process runs."""
         if self._link is not None:
             self._link.send(message)
+
+    def tune(self, tuning: Tune) -> None:
+        """Say how much it may take; every engine that is started later is told, too."""
+        if tuning != self._tuning:
+            self._tuning = tuning
+            self.send(tuning)
 
     def restart(self) -> None:
         """End it and start anew, for example because it is deep in a file that nobody waits for any more."""

@@ -36,6 +36,7 @@ from penjing_gui.settings import SettingsFile
 from penjing_gui.status_bar import StatusBar
 from penjing_gui.toolbar import ToolBar
 from penjing_gui.training_record import TrainingRecord
+from penjing_gui.tuning import Tuning
 from penjing_gui.workbench import Workbench
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class MainWindow(QMainWindow):
         self.journal = Journal(session, self)
         self.record = TrainingRecord(session, self)
         self._remembering = Remembering(session, settings)
+        self._tuning = Tuning(session, settings)
         self._closing = self._painted = self._refurnishing = False
         self._tab: str | None = None
         """The tab beside which docks are shown; None on the Start page."""

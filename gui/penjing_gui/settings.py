@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from PySide6.QtCore import QIODevice, QObject, QSaveFile, Signal
@@ -13,6 +13,11 @@ MOST_RECENT = 8
 _LARGEST = 1 << 20
 
 ThemeChoice = Literal["system", "light", "dark"]
+MapChoice = Literal["cividis", "viridis", "grey"]
+THREADS = 1, 16
+CACHE_MIB = 16, 8192
+AUTOSAVE_SECONDS = 0.5, 60.0
+"""The least and the most that may be chosen."""
 
 
 class Recent(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +37,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     theme: ThemeChoice = "system"
     language: str = "system"
     """`system`, or one of `penjing.assets.LANGUAGES`."""
+    colormap: MapChoice = "cividis"
+    """Of heatmaps and everything else whose colours say how much."""
+    threads: Annotated[int, msgspec.Meta(ge=THREADS[0], le=THREADS[1])] = 2
+    """Of the engine while no job runs beside it."""
+    cache_mib: Annotated[int, msgspec.Meta(ge=CACHE_MIB[0], le=CACHE_MIB[1])] = 256
+    """What can be worked out again is kept up to this size."""
+    autosave_seconds: Annotated[float, msgspec.Meta(ge=AUTOSAVE_SECONDS[0], le=AUTOSAVE_SECONDS[1])] = 1.5
+    """From a change until unsaved work is kept: with the time that writing takes, a crash costs less than 2 s."""
     recents: tuple[Recent, ...] = ()
     coach_dismissed: bool = False
     geometry: str = ""
@@ -44,6 +57,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     export_folder: str = ""
 
 
+PREFERENCES = ("language", "theme", "colormap", "threads", "cache_mib", "autosave_seconds")
+"""What the dialog shows and resets; the rest is remembered, not preferred."""
 Migration = Callable[[dict[str, Any]], dict[str, Any]]
 _MIGRATIONS: Mapping[int, Migration] = {}
 """From each old version to the next."""
@@ -68,6 +83,11 @@ class SettingsFile(QObject):
         self.value = value
         self._save()
         self.changed.emit(value)
+
+    def reset(self) -> None:
+        """Preferences as they are at first; what is remembered stays."""
+        first = Settings()
+        self.update(**{name: getattr(first, name) for name in PREFERENCES})
 
     def remember(self, recent: Recent) -> None:
         """Put something at the head of what was opened."""

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPen, QPixmap, QPolygonF
 
+from penjing_gui.plots.scale import color_map
 from penjing_gui.theme import Colors
 
 Values = NDArray[np.float32]
@@ -67,9 +67,9 @@ def _as_picture(example: Values) -> NDArray[np.ubyte]:
 
 
 def _as_heat(values: NDArray[np.float64]) -> NDArray[np.ubyte]:
-    """Lowest frequencies at the bottom, in cividis."""
+    """Lowest frequencies at the bottom."""
     low, high = _span(values)
-    colours = pg.colormap.get("cividis").map((values[::-1] - low) / (high - low), mode="byte")
+    colours = color_map().map((values[::-1] - low) / (high - low), mode="byte")
     return np.ascontiguousarray(colours[..., :3])
 
 

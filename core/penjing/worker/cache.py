@@ -17,7 +17,8 @@ from platformdirs import user_cache_path
 Found = TypeVar("Found")
 
 MOST_BYTES = 256 << 20
-"""Above it the files that were used longest ago go."""
+"""Above it the files that were used longest ago go, unless `limit` says otherwise."""
+_most = MOST_BYTES
 
 
 def cache_folder() -> Path:
@@ -34,6 +35,29 @@ def key_of(*facts: bytes | str) -> str:
         state.update(len(content).to_bytes(8, "little"))
         state.update(content)
     return state.hexdigest()
+
+
+def limit(most: int) -> None:
+    """Keep at most so many bytes from now on, in this process; what is too much goes at once."""
+    global _most
+    _most = most
+    with contextlib.suppress(OSError):
+        _sweep(cache_folder())
+
+
+def used() -> int:
+    """The bytes that are kept."""
+    try:
+        return sum(path.stat().st_size for path in cache_folder().iterdir())
+    except OSError:
+        return 0
+
+
+def empty() -> None:
+    """Keep nothing of what is kept; what is found out from now on is kept again."""
+    with contextlib.suppress(OSError):
+        for path in cache_folder().iterdir():
+            path.unlink(missing_ok=True)
 
 
 def recall(key: str, kind: type[Found]) -> Found | None:
@@ -68,5 +92,5 @@ def _sweep(folder: Path) -> None:
     total = 0
     for _, size, path in files:
         total += size
-        if total > MOST_BYTES:
+        if total > _most:
             path.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from penjing_gui.controls.identity import identify
 from penjing_gui.controls.readout import Readout
 from penjing_gui.pages.panel import Panel
 from penjing_gui.pages.sample_cards import LINES, PICTURE, SampleCards
+from penjing_gui.plots.scale import SCALE
 from penjing_gui.theme import SPACE
 from penjing_gui.thumbnails import thumbnail
 
@@ -118,6 +119,7 @@ class SamplesPanel(Panel):
         session.logits_received.connect(self._take_logits)
         self.kinds.idToggled.connect(self._choose_kind)
         self.spectrogram.toggled.connect(self._redraw)
+        SCALE.changed.connect(self._redraw)
         self.list.currentItemChanged.connect(self._choose)
         self.list.itemActivated.connect(lambda item: self.opened_closer.emit(item.data(_FLIP).sample))
 
@@ -211,7 +213,7 @@ class SamplesPanel(Panel):
             item = self.list.item(row)
             flip, example = item.data(_FLIP), self._examples.get(item.data(_FLIP).sample)
             margin = margins.get(flip.sample)
-            known = (example is not None, margin, look, inks.dark)
+            known = (example is not None, margin, look, inks.dark, SCALE.name)
             if item.data(_KNOWN) == known:
                 continue
             item.setData(_KNOWN, known)

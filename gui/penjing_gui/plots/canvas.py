@@ -5,6 +5,7 @@ from PySide6.QtCore import QEvent, QSize
 from PySide6.QtGui import QColor, QContextMenuEvent, QFont, QPainter
 from PySide6.QtWidgets import QGraphicsItem, QWidget
 
+from penjing_gui.plots.scale import SCALE
 from penjing_gui.theme import Colors, colors
 
 SYMBOLS = ("o", "s", "t1", "d", "+", "x")
@@ -48,6 +49,7 @@ class Canvas(pg.PlotWidget):  # type: ignore[misc]
     def begin(self) -> None:
         """What a subclass calls when all its items are there."""
         self._begun = True
+        SCALE.changed.connect(self.restyle)
         self._style_axes()
         self.restyle()
 

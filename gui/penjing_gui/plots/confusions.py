@@ -11,6 +11,7 @@ from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtWidgets import QWidget
 
 from penjing_gui.plots.canvas import Canvas, words
+from penjing_gui.plots.scale import color_map
 
 MOST_COLUMNS = 3
 _GAP = 0.12
@@ -37,7 +38,6 @@ class Confusions(Canvas):
         self._classes: Sequence[str] = ()
         self._tip = "{name}: {truth} → {chosen}: {count}"
         self._items: list[pg.GraphicsObject] = []
-        self._map = pg.colormap.get("cividis")
         self.invertY(True)
         self.setAspectLocked(True)
         for side in ("left", "bottom"):
@@ -61,7 +61,7 @@ class Confusions(Canvas):
         for number, one in enumerate(self._shown):
             corner = self._corner(number, size)
             image = pg.ImageItem(axisOrder="row-major")
-            image.setColorMap(self._map)
+            image.setColorMap(color_map())
             # Roots: what is seldom confused is to be seen beside what is right.
             image.setImage(np.sqrt(shares(one.counts)), levels=(0.0, 1.0), autoLevels=False)
             image.setRect(QRectF(corner.x(), corner.y(), size, size))

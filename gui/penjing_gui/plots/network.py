@@ -34,7 +34,7 @@ from PySide6.QtWidgets import (
 )
 
 from penjing_gui.graph_layout import Box, Line, arrange
-from penjing_gui.plots.scale import ink_on, shade
+from penjing_gui.plots.scale import SCALE, ink_on, shade
 from penjing_gui.theme import Colors, colors
 
 Kind = Literal["weights", "plain", "kept", "port"]
@@ -92,6 +92,7 @@ class NetworkPlot(QGraphicsView):
         self._looks = _Looks(colors(self.palette()), self.font())
         self._view_wanted = False
         self._begun = True
+        SCALE.changed.connect(self.restyle)
         self.restyle()
 
     # -------------------------------------------------------------------------------------------------------- values

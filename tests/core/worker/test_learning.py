@@ -1,5 +1,6 @@
 """The engine learns in the background how layers answer: what is asked comes first, and nothing is learned twice."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from penjing.estimation.predicted import Predictor
 from penjing.plan import Plan
 from penjing.results import Accuracy
 from penjing.worker import learning as module
-from penjing.worker.cache import keep, key_of, recall
+from penjing.worker.cache import MOST_BYTES, cache_folder, empty, keep, key_of, limit, recall, used
 from penjing.worker.engine import Engine
 from penjing.worker.inbox import Inbox
 from penjing.worker.learning import Learning
@@ -133,6 +134,22 @@ def test_that_values_come_back_and_what_cannot_be_read_is_nothing() -> None:
     keep(key, 7)
     assert recall(key, int) == 7
     assert recall(key, Plan) is None
+
+
+def test_that_the_cache_holds_what_was_used_last_up_to_its_limit() -> None:
+    keys = [key_of(name) for name in "abc"]
+    try:
+        for number, key in enumerate(keys):
+            keep(key, b"x" * 100_000)
+            os.utime(cache_folder() / f"{key}.msgpack", (number, number))
+        assert 300_000 < used() < 300_100
+        assert recall(keys[0], bytes) is not None  # which is a use
+        limit(250_000)
+        assert [recall(key, bytes) is not None for key in keys] == [True, False, True]
+        empty()
+        assert used() == 0
+    finally:
+        limit(MOST_BYTES)
 
 
 def test_that_learning_tells_the_window_enough_to_predict(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
