@@ -18,6 +18,7 @@ Question = (
     | type[wire.WantSamples]
     | type[wire.WantLogits]
     | type[wire.WantLook]
+    | type[wire.WantRanges]
     | type[wire.WantJudgement]
     | type[wire.WantFeatures]
 )
@@ -67,6 +68,8 @@ class Inquiries(QObject):
                 session.take_scores(message)
             case wire.Saliency():
                 session.saliency_received.emit(message, exchange.map(message.file)(message.block))
+            case wire.Ranges():
+                session.ranges_received.emit(message)
             case wire.Samples():
                 session.samples_received.emit(message, exchange.map(message.file)(message.values))
             case wire.Logits():

@@ -247,6 +247,10 @@ class Session(SessionState):
         """Ask for a layer's picture; `saliency_received` brings it with this number."""
         return self._inquiries.ask(wire.WantSaliency, layer=layer, criterion=criterion)
 
+    def request_ranges(self, layer: str, bits: int) -> int:
+        """Ask what a layer's result is on examples; `ranges_received` brings it with this number."""
+        return self._inquiries.ask(wire.WantRanges, layer=layer, bits=bits)
+
     def request_samples(self, indices: Sequence[int], split: wire.SplitName = "val") -> int:
         """Ask for examples; `samples_received` brings them with this number."""
         return self._inquiries.ask(wire.WantSamples, indices=tuple(indices), split=split)

@@ -25,6 +25,8 @@ class SessionSignals(QObject):
     """The `RunResult` of an export that is done."""
     saliency_received = Signal(object, object)
     """`messages.Saliency` and its values, float32 [out, in · kernel]."""
+    ranges_received = Signal(object)
+    """`messages.Ranges`."""
     samples_received = Signal(object, object)
     """`messages.Samples` and their values."""
     logits_received = Signal(object)

@@ -46,6 +46,7 @@ from penjing.worker.messages import (
     WantJudgement,
     WantLogits,
     WantLook,
+    WantRanges,
     WantRecovery,
     WantSaliency,
     WantSamples,
@@ -53,6 +54,7 @@ from penjing.worker.messages import (
     plain,
 )
 from penjing.worker.opening import Open, open_source
+from penjing.worker.ranges import ranges
 from penjing.worker.recovery import Recover
 from penjing.worker.sampling import logits, samples
 from penjing.worker.snapshot import NETWORK, write_snapshot
@@ -148,6 +150,8 @@ class Engine:
                 self._work(lambda opened: logits(opened, message, self._student(message.run)))
             case WantFeatures():
                 self._work(lambda opened: features(opened, folder, message, self._student(message.run)))
+            case WantRanges():
+                self._work(lambda opened: ranges(opened, message))
             case WantLook():
                 self._work(lambda opened: look(opened, folder, message, self._measured))
             case Snapshot():

@@ -114,6 +114,15 @@ class WantFeatures(Message, frozen=True, kw_only=True):
     split: SplitName = "val"
 
 
+class WantRanges(Message, frozen=True, kw_only=True):
+    """What the result of a layer is on training examples, and which range each calibrator chooses → `Ranges`."""
+
+    request: int
+    layer: str
+    bits: int
+    """Of the codes that cover the range."""
+
+
 class Learn(Message, frozen=True, kw_only=True):
     """Learn how each layer answers to compression under the steps and methods of `plan` → `Learned`.
 
@@ -364,6 +373,31 @@ class Features(Message, frozen=True, kw_only=True):
     refused: str | None = None
     """Instead of all this: the code of a message, with `values`."""
     values: dict[str, Value] = msgspec.field(default_factory=dict)
+
+
+class Ranges(Message, frozen=True, kw_only=True):
+    """The values of one tensor of the network as loaded, batch norm folded, on examples that calibration looks at."""
+
+    request: int
+    layer: str
+    tensor: str
+    """The layer, or the ReLU that is fused into it: what its activation bits are about."""
+    bits: int
+    samples: int
+    values: int
+    """How many values stand for all; the extremes are of all."""
+    low: float
+    high: float
+    quantiles: dict[float, float]
+    """By share."""
+    counts: tuple[int, ...]
+    """Of equal bins from `first` to `last`."""
+    first: float
+    last: float
+    covered: dict[str, tuple[float, float]]
+    """By calibrator, the range that codes cover."""
+    outside: dict[str, float]
+    """By calibrator, the share of values that it clips."""
 
 
 class Learned(Message, frozen=True, kw_only=True):

@@ -37,6 +37,7 @@ from penjing.worker.engine_messages import (
     Opened,
     OpenProgress,
     OpenSource,
+    Ranges,
     Recovery,
     Saliency,
     SampleFacts,
@@ -52,6 +53,7 @@ from penjing.worker.engine_messages import (
     WantJudgement,
     WantLogits,
     WantLook,
+    WantRanges,
     WantRecovery,
     WantSaliency,
     WantSamples,
@@ -113,6 +115,7 @@ __all__ = [
     "OpenSource",
     "Opened",
     "Pause",
+    "Ranges",
     "Ready",
     "Recovery",
     "Resume",
@@ -137,6 +140,7 @@ __all__ = [
     "WantJudgement",
     "WantLogits",
     "WantLook",
+    "WantRanges",
     "WantRecovery",
     "WantSaliency",
     "WantSamples",
@@ -157,6 +161,7 @@ ToEngine = (
     | WantSamples
     | WantLogits
     | WantLook
+    | WantRanges
     | Learn
     | WantRecovery
     | WantJudgement
@@ -178,6 +183,7 @@ FromEngine = (
     | Samples
     | Logits
     | Look
+    | Ranges
     | Learned
     | Recovery
     | Judged

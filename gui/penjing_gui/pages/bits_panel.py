@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from penjing_gui.session import Session
 
+_MOST_BITS = 8
+"""More are as good as none lost, and would press the rest of the curve flat."""
 _LOUDEST = 200.0
 """dB where nothing is lost at all, for an infinite ratio has no place on an axis."""
 
@@ -62,7 +64,7 @@ class BitsPanel(Panel):
         self._say(0)
 
     def _values(self, errors: "Mapping[int, float]") -> dict[int, float]:
-        known = {bits: error for bits, error in errors.items() if bits in WEIGHT_BITS}
+        known = {bits: error for bits, error in errors.items() if bits in WEIGHT_BITS and bits <= _MOST_BITS}
         if self.measure.currentData() != "sqnr":
             return {bits: 100 * math.sqrt(error) for bits, error in known.items()}
         return {bits: -10 * math.log10(error) if error > 0 else _LOUDEST for bits, error in known.items()}

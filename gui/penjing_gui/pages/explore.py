@@ -21,6 +21,7 @@ from penjing_gui.controls.readout import Readout
 from penjing_gui.layer_view import LayerView, Predictions, facts, levels, view
 from penjing_gui.pages.bits_panel import BitsPanel
 from penjing_gui.pages.empty import Page
+from penjing_gui.pages.ranges_panel import RangesPanel
 from penjing_gui.pages.saliency_view import SIZE, SaliencyView
 from penjing_gui.pages.strip import Strip
 from penjing_gui.pages.views import Views
@@ -46,7 +47,7 @@ class ExplorePage(Page):
         self._shown: object = None
         self.histogram = identify(Histogram(), "plot.histogram", self.tr("Weights"))
         self.saliency = SaliencyView(session)
-        self.bits = BitsPanel(session)
+        self.ranges, self.bits = RangesPanel(session), BitsPanel(session)
         self.strip = Strip(session)
         self.log = identify(_toggle(self.tr("Log scale")), "plot.log", self.tr("Logarithmic counts"))
         self.before = identify(_toggle(self.tr("Before (B)")), "plot.before", self.tr("Show the network as loaded"))
@@ -69,6 +70,7 @@ class ExplorePage(Page):
         column.addWidget(self.problems)
         column.addWidget(self.of_layer, 1)
         self.of_layer.add(self.histogram, self.tr("Weights"), self.log, self.before)
+        self.of_layer.add(self.ranges, self.ranges.title())
         self.of_layer.add(self.bits, self.bits.title(), self.bits.measure)
         self.of_filters.add(self.saliency, self.tr("Saliency"), *self.saliency.corner)
         splitter = QSplitter(Qt.Orientation.Vertical, childrenCollapsible=False)

@@ -86,6 +86,8 @@ class BitCurve(Canvas):
         text = "" if said not in self._curve else f"{self._curve[said]:.3g} {self._unit}"
         words(self._label, text, found.text, font=self.font())
         if said in self._curve:
+            rises = self._curve[self._widths[-1]] > self._curve[self._widths[0]]
+            self._label.setAnchor((1 if rises else 0, 1.1))
             self._label.setPos(self._widths.index(said), self._curve[said])
 
     def place_of(self, bits: int) -> tuple[float, float]:
