@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QButtonGroup, QLabel, QRadioButton, QVBoxLayout, QWidget
 
 from penjing_gui import theme
@@ -14,6 +14,9 @@ MOST_ANSWERS = 6
 
 class Quiz(QWidget):
     """One question."""
+
+    answered = Signal()
+    """Right."""
 
     def __init__(self, prefix: str = "learn", parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -49,6 +52,7 @@ class Quiz(QWidget):
 
     def _judge(self, chosen: int) -> None:
         if chosen == self._right:
+            self.answered.emit()
             self._say(self.tr("Right. {because}").format(because=self._because), "good")
         else:
             self._say(self.tr("Not quite; try another answer."), "warning")

@@ -39,7 +39,7 @@ class FeaturePictures(QWidget):
         self.said.setProperty("muted", True)
         self.said.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.said.setToolTip(
-            self.tr("½ ‖Q_s/‖Q_s‖ - Q_t/‖Q_t‖‖ with Q = Σ A² over the channels: what the attention loss lessens")
+            self.tr("½ ‖Q_s/‖Q_s‖ - Q_t/‖Q_t‖‖, Q = Σ A² over the channels: what the attention loss makes less")
         )
         self._lay_out()
         for changed in (session.accuracy_changed, session.plan_changed, session.runs_changed):

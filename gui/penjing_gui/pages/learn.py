@@ -1,8 +1,9 @@
 """Learn: a lesson for every method, a guided course through them, and lessons that people share as files."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import (
     QFrame,
@@ -21,6 +22,7 @@ from penjing.errors import UserError
 from penjing.project.lesson import SUFFIX, open_lesson
 from penjing_gui.controls.identity import identify
 from penjing_gui.dialogs.files import choose_file
+from penjing_gui.learn import progress
 from penjing_gui.learn.lesson_view import LessonView
 from penjing_gui.learn.lessons import FIRST, course, lesson, outline
 from penjing_gui.learn.own_view import OwnView
@@ -33,6 +35,7 @@ _ROW = 26
 _WIDTH = 220
 _KEY = Qt.ItemDataRole.UserRole
 _STEP = Qt.ItemDataRole.UserRole + 1
+_TITLE = Qt.ItemDataRole.UserRole + 2
 
 
 class LearnPage(QWidget):
@@ -47,6 +50,7 @@ class LearnPage(QWidget):
         super().__init__(parent)
         self._session = session
         self.course = course(session.texts.language)
+        self._progress = progress.load()
         self.list = identify(QListWidget(), "learn.list", self.tr("Lessons"))
         self.list.setFixedWidth(_WIDTH)
         self.list.setFrameShape(QListWidget.Shape.NoFrame)
@@ -66,6 +70,7 @@ class LearnPage(QWidget):
         self._fill()
         self.list.currentItemChanged.connect(self._show)
         self.view.page_wanted.connect(self.page_wanted)
+        self.view.quiz.answered.connect(self._answered)
         self.open_own.clicked.connect(self._ask_own)
         self.write_own.clicked.connect(self._write_own)
         self.back.clicked.connect(lambda: self._move(-1))
@@ -74,7 +79,7 @@ class LearnPage(QWidget):
         session.opened.connect(self._enable)
         session.closed.connect(self._enable)
         self._enable()
-        self._choose(FIRST)
+        self._choose(self._progress.lesson or FIRST, self._progress.step)
 
     def _lay_out(self) -> None:
         left = QVBoxLayout()
@@ -107,9 +112,8 @@ class LearnPage(QWidget):
 
     def _fill(self) -> None:
         language = self._session.texts.language
-        minutes = sum(step.minutes for step in self.course)
         self._item(lesson(FIRST, language).title, key=FIRST)
-        self._heading(self.tr("Course, {minutes} minutes").format(minutes=minutes))
+        self._course_heading = self._heading("")
         for number, step in enumerate(self.course):
             title = lesson(step.lesson, language).title
             self._item(f"{number + 1}. {title}", key=step.lesson, step=number)
@@ -118,16 +122,18 @@ class LearnPage(QWidget):
             self._heading(titles[kind])
             for key in keys:
                 self._item(lesson(key, language).title, key=key)
+        self._mark()
 
     def _item(self, title: str, *, key: str, step: int | None = None) -> None:
         item = QListWidgetItem(title)
         item.setToolTip(title)
+        item.setData(_TITLE, title)
         item.setData(_KEY, key)
         item.setData(_STEP, step)
         item.setSizeHint(QSize(0, _ROW))
         self.list.addItem(item)
 
-    def _heading(self, title: str) -> None:
+    def _heading(self, title: str) -> QListWidgetItem:
         item = QListWidgetItem(title)
         item.setFlags(Qt.ItemFlag.NoItemFlags)
         font = item.font()
@@ -135,6 +141,7 @@ class LearnPage(QWidget):
         item.setFont(font)
         item.setSizeHint(QSize(0, _ROW + SPACE))
         self.list.addItem(item)
+        return item
 
     def _titles(self) -> dict[Kind, str]:
         return {
@@ -154,11 +161,34 @@ class LearnPage(QWidget):
             "format": self.tr("Files that can be written"),
         }
 
-    def _choose(self, key: str) -> None:
+    def _choose(self, key: str, step: int | None) -> None:
+        rows = [row for row in range(self.list.count()) if self.list.item(row).data(_KEY) == key]
+        same = [row for row in rows if self.list.item(row).data(_STEP) == step]
+        self.list.setCurrentRow((same or rows or [0])[0])
+
+    def _answered(self) -> None:
+        """A question was answered right: that counts in the course and outside it."""
+        item: QListWidgetItem | None = self.list.currentItem()
+        key = "" if item is None else item.data(_KEY)
+        if key and key not in self._progress.right:
+            self._remember(right=(*self._progress.right, key))
+            self._mark()
+
+    def _mark(self) -> None:
+        """Tick what was answered right."""
+        right = self._progress.right
         for row in range(self.list.count()):
-            if self.list.item(row).data(_KEY) == key:
-                self.list.setCurrentRow(row)
-                return
+            item = self.list.item(row)
+            if (key := item.data(_KEY)) is not None:
+                item.setText(f"{item.data(_TITLE)}  ✓" if key in right else item.data(_TITLE))
+        minutes = sum(step.minutes for step in self.course)
+        done = sum(step.lesson in right for step in self.course)
+        text = self.tr("Course, {minutes} minutes: {done} of {count}")
+        self._course_heading.setText(text.format(minutes=minutes, done=done, count=len(self.course)))
+
+    def _remember(self, **changes: Any) -> None:
+        self._progress = msgspec.structs.replace(self._progress, **changes)
+        progress.keep(self._progress)
 
     def _show(self) -> None:
         item: QListWidgetItem | None = self.list.currentItem()
@@ -168,6 +198,8 @@ class LearnPage(QWidget):
         self.stack.setCurrentWidget(self.view)
         self.view.show_lesson(lesson(item.data(_KEY), self._session.texts.language))
         number = item.data(_STEP)
+        if (item.data(_KEY), number) != (self._progress.lesson, self._progress.step):
+            self._remember(lesson=item.data(_KEY), step=number)
         self.bar.setVisible(number is not None)
         if number is not None:
             step = self.course[number]

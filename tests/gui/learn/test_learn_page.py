@@ -20,6 +20,7 @@ from pytestqt.qtbot import QtBot
 from penjing.plan import Plan
 from penjing.project.lesson import OwnLesson, OwnQuestion
 from penjing_gui.dialogs.lesson import LessonDialog
+from penjing_gui.learn.lessons import lesson
 from penjing_gui.main_window import MainWindow
 from penjing_gui.pages.learn import LearnPage
 from tests.gui.conftest import Recorder
@@ -84,6 +85,34 @@ def test_that_the_course_leads_from_step_to_step_and_opens_its_samples(
         click(sample)
     assert window.session.source == "sample:watch"
     assert not page.sample.isEnabled()
+
+
+def test_that_what_was_learnt_is_remembered_by_the_next_window(
+    qtbot: QtBot, window: MainWindow, patience: int, penjing_home: Path
+) -> None:
+    page = _open(qtbot, window, patience)
+    _choose(window, "2. Weight magnitude")
+    asked = lesson("criterion.magnitude", "en").question
+    answers = [find(window, f"learn.answer.{number}", QRadioButton) for number in range(len(asked.answers))]
+    wrong = next(number for number in range(len(answers)) if number != asked.right)
+    heading = page.list.findItems("Course,", Qt.MatchFlag.MatchStartsWith)[0]
+    for number, done in ((wrong, 0), (asked.right, 1)):
+        page.view.ensureWidgetVisible(answers[number])
+        QCoreApplication.processEvents()
+        click(answers[number], QPoint(8, answers[number].height() // 2))
+        assert heading.text().endswith(f"minutes: {done} of 12")
+    # Ticked in the course and in its own place.
+    assert len(page.list.findItems("Weight magnitude  ✓", Qt.MatchFlag.MatchEndsWith)) == 2
+
+    again = LearnPage(window.session)
+    qtbot.addWidget(again)
+    assert again.list.currentItem().text() == "2. Weight magnitude  ✓"
+    assert again.place.text().startswith("Step 2 of 12")
+    assert again.list.findItems("Course,", Qt.MatchFlag.MatchStartsWith)[0].text().endswith("1 of 12")
+    (penjing_home / "lessons.json").write_text('{"right": 3}')
+    fresh = LearnPage(window.session)
+    qtbot.addWidget(fresh)
+    assert fresh.list.currentRow() == 0 and fresh.list.findItems("✓", Qt.MatchFlag.MatchContains) == []
 
 
 def test_that_a_teacher_writes_a_lesson_and_a_student_opens_it(
