@@ -8,8 +8,8 @@ from penjing.loading.dataset import SPLITS, Dataset, Split
 from penjing.model.model import Model
 from penjing.results import DataCard, InputFacts, Note
 
-MOST_LOOKED_AT = 4096
-"""Training examples from all over the split by which ranges are told."""
+MOST_LOOKED_AT, MOST_VALUES = 4096, 1 << 25
+"""Training examples from all over the split by which ranges are told, and the values that they may have."""
 _PART = 256
 
 
@@ -62,7 +62,8 @@ def _balance(counts: dict[str, tuple[int, ...]]) -> float | None:
 
 def _inputs(data: Dataset, model: Model) -> tuple[InputFacts, ...]:
     count = len(data.train)
-    chosen = np.unique(np.linspace(0, count - 1, min(count, MOST_LOOKED_AT)).astype(np.int64)) if count else np.zeros(0)
+    most = max(1, min(count, MOST_LOOKED_AT, MOST_VALUES // max(sum(math.prod(one.shape) for one in model.inputs), 1)))
+    chosen = np.unique(np.linspace(0, count - 1, most).astype(np.int64)) if count else np.zeros(0)
     sums = np.zeros((len(model.inputs), 2))
     ranges = np.tile([np.inf, -np.inf], (len(model.inputs), 1))
     for part in np.array_split(chosen.astype(np.int64), max(1, -(-len(chosen) // _PART))):

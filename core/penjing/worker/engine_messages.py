@@ -9,7 +9,7 @@ from penjing.estimation.predicted import Predictions
 from penjing.layer_graph import LayerGraph
 from penjing.plan import Distillation, Plan
 from penjing.planning.recovery import Recovered
-from penjing.results import Accuracy
+from penjing.results import Accuracy, DataCard
 from penjing.worker.change import Change, Count
 from penjing.worker.message import Array, Message, SplitName, Value
 
@@ -28,6 +28,8 @@ class OpenSource(Message, frozen=True, kw_only=True):
     """A file, or `sample:NAME`."""
     data: str | None = None
     """A file or folder, or `sample:NAME`; None: a sample's own data, else none."""
+    metric: str | None = None
+    """Id of what quality is measured by; None: what the data's card says, else what is found out."""
     architecture: str | None = None
     allow_code: bool = False
     most_bytes: int | None = None
@@ -78,6 +80,8 @@ class WantSamples(Message, frozen=True, kw_only=True):
     request: int
     indices: tuple[int, ...]
     split: SplitName = "val"
+    label: int | None = None
+    """Of this class alone: `indices` count its examples, and those that are not there are left out."""
 
 
 class WantLogits(Message, frozen=True, kw_only=True):
@@ -211,6 +215,8 @@ class DataSummary(msgspec.Struct, frozen=True, kw_only=True):
     split_rule: str
     example_shape: tuple[int, ...]
     """As the network takes it, without the batch."""
+    card: DataCard | None = None
+    """All that is told of it."""
 
 
 class SampleFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -298,6 +304,14 @@ class Samples(Message, frozen=True, kw_only=True):
     labels: tuple[int, ...] | None
     chosen: tuple[int, ...]
     """The classes that the network as loaded chooses."""
+    targets: tuple[tuple[float, ...], ...] = ()
+    """Where numbers are answered: the first that are right …"""
+    answers: tuple[tuple[float, ...], ...] = ()
+    """… and what the network as loaded answers."""
+    scores: tuple[float, ...] = ()
+    """Where no classes are told: the error, or how abnormal it looks."""
+    others: tuple[tuple[float, ...], ...] = ()
+    """By example the first numbers that go into the other inputs."""
 
 
 class Logits(Message, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from penjing.inspection.criteria.evidence import Evidence
 from penjing.inspection.graph import layer_graph
 from penjing.layer_graph import LayerGraph
 from penjing.loading.data import open_data
+from penjing.loading.data_card import card_facts
 from penjing.loading.dataset import SPLITS, Dataset, SplitName
 from penjing.loading.open import SAMPLE_PREFIX, open_model
 from penjing.loading.samples import sample
@@ -75,7 +76,7 @@ def open_source(message: OpenSource, on_stage: Callable[[OpenProgress], None]) -
     data = None
     if data_source is not None:
         with memory_limit(message.most_bytes, where=Path(data_source).name):
-            data = open_data(data_source, model=model)
+            data = open_data(data_source, model=model, metric=message.metric)
     stage("graph", 2)
     graph = layer_graph(model)
     facts = _sample_facts(message.source.removeprefix(SAMPLE_PREFIX)) if is_sample else None
@@ -112,6 +113,7 @@ def _summary(data: Dataset, source: str, model: Model) -> DataSummary:
         has_labels=data.has_labels,
         split_rule=data.split_rule,
         example_shape=model.inputs[0].shape[1:],
+        card=card_facts(data, model),
     )
 
 

@@ -2,19 +2,26 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from penjing.compression.simulation import simulate
 from penjing.distillation.network import Network
 from penjing.errors import UserError
 from penjing.estimation.measured import classes_of
+from penjing.estimation.scoring import Scorer
 from penjing.loading.dataset import Dataset, Split, SplitName
 from penjing.model.model import Model
 from penjing.worker.exchange import Outgoing
 from penjing.worker.messages import Logits, Samples, WantLogits, WantSamples
 from penjing.worker.opening import Open
+
+MOST_SHOWN = 4
+"""Numbers of one example that are shown."""
 
 
 def samples(opened: Open, folder: Path, wanted: WantSamples) -> Samples:
@@ -23,20 +30,65 @@ def samples(opened: Open, folder: Path, wanted: WantSamples) -> Samples:
     Raises:
         UserError: `worker.no_data`, `worker.no_such_sample`.
     """
-    data, split, indices = chosen_examples(opened, wanted.split, wanted.indices)
-    values = data.batch(split, indices)
-    chosen = classes_of(simulate(opened.model)(values)) if len(indices) else indices
+    places = wanted.indices if wanted.label is None else of_class(opened, wanted)
+    data, split, indices = chosen_examples(opened, wanted.split, places)
+    values, *others = data.inputs(split, indices)
+    chosen, numbers = indices, Numbers()
+    if len(indices):
+        result = simulate(opened.model)(values, *others)
+        answers = (result if isinstance(result, Tensor) else result[0]).flatten(1)
+        chosen = classes_of(answers)
+        numbers = numbers_of(data, wanted.split, indices, answers)
     outgoing = Outgoing(folder)
     place = outgoing.add(values.numpy())
+    more = torch.cat([one.flatten(1)[:, :MOST_SHOWN] for one in others], dim=1).tolist() if others else []
     return Samples(
         request=wanted.request,
         split=wanted.split,
-        indices=wanted.indices,
+        indices=tuple(places),
         file=outgoing.write(),
         values=place,
         labels=_labels(split, indices),
         chosen=tuple(chosen.tolist()),
+        targets=numbers.targets,
+        answers=numbers.answers,
+        scores=numbers.scores,
+        others=tuple(tuple(row) for row in more),
     )
+
+
+class Numbers(NamedTuple):
+    """What a network answers where it tells no classes."""
+
+    targets: tuple[tuple[float, ...], ...] = ()
+    answers: tuple[tuple[float, ...], ...] = ()
+    scores: tuple[float, ...] = ()
+
+
+def numbers_of(data: Dataset, split_name: SplitName, indices: NDArray[np.int64], answers: Tensor) -> Numbers:
+    """Targets and answers, at most `MOST_SHOWN` of each example, and each one's score by the metric."""
+    scorer = Scorer(data, split_name)
+    if scorer.metric.is_share:
+        return Numbers()
+    scores = tuple(scorer.scores(answers, indices).tolist())
+    if data.reconstructs or scorer.split.targets is None:
+        return Numbers(scores=scores)
+    rows = data.wanted(scorer.split, indices)[:, :MOST_SHOWN].tolist(), answers[:, :MOST_SHOWN].tolist()
+    targets, said = (tuple(tuple(row) for row in part) for part in rows)
+    return Numbers(targets=targets, answers=said, scores=scores)
+
+
+def of_class(opened: Open, wanted: WantSamples) -> tuple[int, ...]:
+    """The places in the split of the examples of a class that are asked for, as far as there are so many.
+
+    Raises:
+        UserError: `worker.no_data`.
+    """
+    if opened.data is None:
+        raise UserError("worker.no_data")
+    labels = opened.data.split(wanted.split).y
+    own = np.zeros(0, np.int64) if labels is None else np.flatnonzero(labels == wanted.label)
+    return tuple(int(own[place]) for place in wanted.indices if 0 <= place < len(own))
 
 
 def logits(opened: Open, wanted: WantLogits, measured: tuple[int | None, Model] | None) -> Logits:
@@ -46,7 +98,7 @@ def logits(opened: Open, wanted: WantLogits, measured: tuple[int | None, Model] 
         UserError: As `samples`; `distillation.inputs`.
     """
     data, split, indices = chosen_examples(opened, wanted.split, wanted.indices)
-    values = data.batch(split, indices)
+    values = data.inputs(split, indices)
 
     def of(model: Model) -> tuple[tuple[float, ...], ...]:
         return tuple(tuple(row) for row in Network(model).watch(values)[0].tolist())
