@@ -209,6 +209,9 @@ def _in_proofs() -> Iterator[tuple[str, str]]:
                     for text in _literals([argument.value]):
                         yield from ((text, place), (f"parity {text}", place))
     yield from ((word, "verification/trial.py") for word in ("parity", "source", "bytes"))
+    from penjing.report.words import HEADS
+
+    yield from ((text, "report/words.py") for text in HEADS.values())
 
 
 def _in_details() -> Iterator[tuple[str, str]]:

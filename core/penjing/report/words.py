@@ -16,7 +16,7 @@ from penjing.results import Accuracy
 
 UNKNOWN = "–"
 LONGEST_NAME = 120
-_HEADS: Mapping[str, str] = {"c99-cmsis-nn": "C99 with CMSIS-NN"}
+HEADS: Mapping[str, str] = {"c99-cmsis-nn": "C99 with CMSIS-NN"}
 """What checks begin with that is no format of its own."""
 
 
@@ -166,7 +166,7 @@ def rung_name(name: str, language: str) -> str:
     if head in methods("format"):
         said = method_title("format", head, language)
     else:
-        said = phrase(_HEADS.get(head, head), language=language)
+        said = phrase(HEADS.get(head, head), language=language)
     return f"{said}: {phrase(tail, language=language)}" if colon else said
 
 
