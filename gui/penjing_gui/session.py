@@ -13,6 +13,7 @@ from PySide6.QtGui import QUndoStack
 
 from penjing.devices.profiles import device
 from penjing.errors import UserError
+from penjing.estimation.tables import Wanted
 from penjing.model.c_kernels.parts import Kernels, Rounding
 from penjing.plan import Distillation, Plan
 from penjing.planning.fit import Budgets
@@ -187,6 +188,12 @@ class Session(SessionState):
         if self._source is not None:
             self.open_source(self._source, data, project=self.projects.current())
 
+    def measure_by(self, metric: str) -> None:
+        """Measure quality by another metric; the plan, the runs and the device stay."""
+        if self._source is not None and self._data_source is not None:
+            self._opening.metric = (self._data_source, metric)
+            self.open_data(self._data_source)
+
     def pause_job(self) -> None:
         """Hold the job at its next batch."""
         self.jobs.pause()
@@ -247,13 +254,19 @@ class Session(SessionState):
         """Ask for a layer's picture; `saliency_received` brings it with this number."""
         return self._inquiries.ask(wire.WantSaliency, layer=layer, criterion=criterion)
 
+    def request_scores(self, wanted: Wanted) -> None:
+        """Ask for scores, each but once; `tables_changed` says that they are here."""
+        self._inquiries.ask_scores(wanted)
+
     def request_ranges(self, layer: str, bits: int) -> int:
         """Ask what a layer's result is on examples; `ranges_received` brings it with this number."""
         return self._inquiries.ask(wire.WantRanges, layer=layer, bits=bits)
 
-    def request_samples(self, indices: Sequence[int], split: wire.SplitName = "val") -> int:
-        """Ask for examples; `samples_received` brings them with this number."""
-        return self._inquiries.ask(wire.WantSamples, indices=tuple(indices), split=split)
+    def request_samples(
+        self, indices: Sequence[int], split: wire.SplitName = "val", *, label: int | None = None
+    ) -> int:
+        """Ask for examples, perhaps of one class; `samples_received` brings them with this number."""
+        return self._inquiries.ask(wire.WantSamples, indices=tuple(indices), split=split, label=label)
 
     def request_logits(self, indices: Sequence[int], split: wire.SplitName = "val", *, run: Run | None = None) -> int:
         """Ask what the network as loaded and the plan, or a run, say of examples; `logits_received` brings it."""

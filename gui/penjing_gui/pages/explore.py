@@ -20,6 +20,7 @@ from penjing_gui.controls.identity import identify
 from penjing_gui.controls.readout import Readout
 from penjing_gui.layer_view import LayerView, Predictions, facts, levels, view
 from penjing_gui.pages.bits_panel import BitsPanel
+from penjing_gui.pages.criteria_panel import CriteriaPanel
 from penjing_gui.pages.empty import Page
 from penjing_gui.pages.ranges_panel import RangesPanel
 from penjing_gui.pages.saliency_view import SIZE, SaliencyView
@@ -46,7 +47,7 @@ class ExplorePage(Page):
         self._predictions: Predictions | None = None
         self._shown: object = None
         self.histogram = identify(Histogram(), "plot.histogram", self.tr("Weights"))
-        self.saliency = SaliencyView(session)
+        self.saliency, self.criteria = SaliencyView(session), CriteriaPanel(session)
         self.ranges, self.bits = RangesPanel(session), BitsPanel(session)
         self.strip = Strip(session)
         self.log = identify(_toggle(self.tr("Log scale")), "plot.log", self.tr("Logarithmic counts"))
@@ -73,6 +74,7 @@ class ExplorePage(Page):
         self.of_layer.add(self.ranges, self.ranges.title())
         self.of_layer.add(self.bits, self.bits.title(), self.bits.measure)
         self.of_filters.add(self.saliency, self.tr("Saliency"), *self.saliency.corner)
+        self.of_filters.add(self.criteria, self.criteria.title(), self.criteria.what)
         splitter = QSplitter(Qt.Orientation.Vertical, childrenCollapsible=False)
         for panel, share in ((top, 5), (self.of_filters, 4), (self.strip, 3)):
             splitter.addWidget(panel)
@@ -155,6 +157,8 @@ class ExplorePage(Page):
             self._show_cut(found, grid, known=ordered is not None)
         if self.of_filters.current is self.saliency:
             self.saliency.show_layer(found)
+        else:
+            self.criteria.show_layer(found)
 
     def _show_values(
         self,
@@ -208,6 +212,7 @@ class ExplorePage(Page):
         self.histogram.show_cut(None, np.zeros(0))
         self.histogram.setAccessibleDescription("")
         self.saliency.show_nothing(layer)
+        self.criteria.show_nothing()
 
     def _ordered(self, layer: Layer, criterion: str) -> tuple[NDArray[np.float32] | None, bool]:
         """What a threshold is compared with, ascending; and whether that is something else than the weights' size."""

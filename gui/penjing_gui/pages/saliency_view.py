@@ -163,6 +163,7 @@ class SaliencyView(QWidget):
 
     def _point(self, said: str) -> None:
         rows = self.heatmap.aim
+        said = said or (self.heatmap.words_of(rows[0]) if rows else "")
         text = said if len(rows) < 2 else self.tr("filters {rows}").format(rows=words.listed(rows))
         text = " · ".join(part for part in (text, self._through(rows)) if part) if rows else self._by_hand()
         self.pointed.say(text, text)
