@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import jinja2
+import msgspec
 import numpy as np
 
 from penjing import assets
@@ -147,11 +148,22 @@ def write_report(
             data_source=None if data_source is None else named(data_source),
             **again,
         ),
-        plan_text=plan.to_json(),
+        plan_text=short_plan(plan),
         files=tuple(_file_rows(result.files)),
         bar_width=BAR_WIDTH,
     )
     path.write_text(content, encoding="utf-8")
+
+
+def short_plan(plan: Plan) -> str:
+    """The plan's JSON without what a missing key means anyway: the same plan when it is read."""
+    usual, told = Plan().as_json(), plan.as_json()
+    for name, value in list(told.items()):
+        known = usual[name]
+        if isinstance(value, dict) and isinstance(known, dict) and name != "layers":
+            told[name] = {key: one for key, one in value.items() if key not in known or known[key] != one}
+    kept = {name: value for name, value in told.items() if name == "schema_version" or value not in ({}, usual[name])}
+    return msgspec.json.format(msgspec.json.encode(kept), indent=2).decode()
 
 
 def _file_rows(files: tuple[ExportedFile, ...]) -> Iterator[ExportedFile]:

@@ -14,8 +14,8 @@ from penjing.estimation.finished import state_of
 from penjing.exporting.export import export_model
 from penjing.inspection.graph import layer_graph
 from penjing.model.model import Model
-from penjing.plan import Plan, read_plan
-from penjing.report.html import _file_rows, _layer_rows, write_report
+from penjing.plan import Distillation, Plan, read_plan
+from penjing.report.html import _file_rows, _layer_rows, short_plan, write_report
 from penjing.results import Accuracy, ExportedFile, RunResult, StepResult
 from penjing.verification.verify import verify_files
 from tests.core.exporting.networks import residual
@@ -131,7 +131,21 @@ def test_that_the_page_alone_holds_the_script_and_the_plan_that_repeat_the_run(t
     script, plan = (text for text in page.texts if "compress_job" in text or '"schema_version"' in text)
     assert "MODEL = 'net.onnx'" in script and "DATA = 'data.npz'" in script
     compile(script, "reproduce.py", "exec")
-    assert read_plan(plan.encode()).hash[:12] in page.text
+    assert read_plan(plan.encode()).hash[:12] in page.text and len(plan) < 500
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        Plan(),
+        Plan().with_defaults(weight_bits=3, nm=(2, 4)).with_layer("conv2", sparsity=0.0, keep=(1, 2)),
+        msgspec.structs.replace(
+            Plan(), pipeline=("prune", "qat"), distillation=Distillation(epochs=9, pairs=(("a", "b"),))
+        ),
+    ],
+)
+def test_that_a_plan_without_what_is_usual_is_the_same_plan(plan: Plan) -> None:
+    assert read_plan(short_plan(plan).encode()).hash == plan.hash
 
 
 def test_that_many_samples_are_one_row_of_the_files() -> None:
