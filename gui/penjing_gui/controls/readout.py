@@ -5,45 +5,36 @@ from typing import Literal
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent
-from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from penjing_gui import theme
+from penjing_gui.controls.kept_text import KeptText
 
 Tone = Literal["plain", "muted", "alarming"]
 
 
-class Readout(QLabel):
+class Readout(KeptText):
     """One line in digits of equal widths; what is too long ends in an ellipsis.
 
-    A `QLabel` asks for a new layout with every text, and the whole window is laid out and painted for one digit. This
-    one keeps its place: as wide as its layout makes it, or with `grows` as wide as its widest text so far.
+    It keeps its place: as wide as its layout makes it, or with `grows` as wide as its widest text so far.
     """
 
     def __init__(self, text: str = "", parent: QWidget | None = None, *, grows: bool = False) -> None:
         super().__init__(parent)
-        self._text, self._grows, self._widest = "", grows, 0
+        self._grows, self._widest = grows, 0
         self._tone: Tone = "plain"
         font = self.font()
         font.setFeature(QFont.Tag("tnum"), 1)
         self.setFont(font)
-        self.setTextFormat(Qt.TextFormat.PlainText)
         width = QSizePolicy.Policy.Minimum if grows else QSizePolicy.Policy.Ignored
         self.setSizePolicy(width, QSizePolicy.Policy.Fixed)
         self.setText(text)
 
-    def text(self) -> str:
-        """What is shown."""
-        return self._text
-
-    def setText(self, text: str) -> None:
-        """Show a text; the same one costs nothing."""
-        if text == self._text:
-            return
-        self._text = text
-        self.update()
+    def fit(self) -> None:
+        """One that `grows` never becomes narrower again."""
         if self._grows:
             # Rounded down, a text would not fit into its own width.
-            width = math.ceil(QFontMetricsF(self.font()).horizontalAdvance(text))
+            width = math.ceil(QFontMetricsF(self.font()).horizontalAdvance(self._text))
             if width > self._widest:
                 self._widest = width
                 self.updateGeometry()

@@ -2,9 +2,10 @@
 
 from PySide6.QtCore import QRect, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from penjing_gui import theme
+from penjing_gui.controls.kept_text import KeptText
 
 _WRAPPED = Qt.TextFlag.TextWordWrap | Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
 _WIDTH = 240
@@ -12,7 +13,7 @@ _WIDTH = 240
 _ENDLESS = 1 << 20
 
 
-class Remark(QLabel):
+class Remark(KeptText):
     """Plain text, wrapped at words, in the colour of its `tone` (`theme.set_tone`).
 
     As `Readout`, but of many lines: a number that changes within the same lines paints this widget alone.
@@ -20,24 +21,10 @@ class Remark(QLabel):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._text = ""
         self._height = 0
-        self.setTextFormat(Qt.TextFormat.PlainText)
         policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
-
-    def text(self) -> str:
-        """What is shown."""
-        return self._text
-
-    def setText(self, text: str) -> None:
-        """Show a text; the same one costs nothing."""
-        if text == self._text:
-            return
-        self._text = text
-        self.update()
-        self._fit()
 
     def hasHeightForWidth(self) -> bool:
         """As every text that is wrapped."""
@@ -62,7 +49,7 @@ class Remark(QLabel):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Another width may need other lines."""
         super().resizeEvent(event)
-        self._fit()
+        self.fit()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """The text alone."""
@@ -73,7 +60,8 @@ class Remark(QLabel):
         painter.drawText(self.contentsRect(), _WRAPPED.value, self._text)
         painter.end()
 
-    def _fit(self) -> None:
+    def fit(self) -> None:
+        """Another number of lines needs another height."""
         high = self.heightForWidth(self.width())
         if high != self._height:
             self._height = high

@@ -22,6 +22,11 @@ class Empty(QWidget):
             layout.addWidget(label)
         layout.addStretch()
 
+    def say(self, text: str, hint: str) -> None:
+        """What is missing, and what to do."""
+        self.text.setText(text)
+        self.hint.setText(hint)
+
 
 class Page(QStackedWidget):
     """A tab: its content once there is something to show, else what to do for it."""
@@ -39,8 +44,7 @@ class Page(QStackedWidget):
 
     def say_empty(self, text: str, hint: str) -> None:
         """The words of the empty state."""
-        self.empty.text.setText(text)
-        self.empty.hint.setText(hint)
+        self.empty.say(text, hint)
 
 
 def heading(text: str) -> QLabel:

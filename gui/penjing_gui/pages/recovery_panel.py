@@ -4,14 +4,24 @@ import functools
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QHeaderView, QPushButton, QTableWidget, QTableWidgetItem
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHBoxLayout,
+    QHeaderView,
+    QPushButton,
+    QStackedWidget,
+    QTableWidget,
+    QTableWidgetItem,
+)
 
+from penjing.catalogue.metrics import metric
 from penjing.errors import UserError
 from penjing.estimation.exact import figures
 from penjing.planning.recovery import Recovered, ranked
 from penjing_gui import words
 from penjing_gui.controls.identity import identify
 from penjing_gui.controls.readout import Readout
+from penjing_gui.pages.empty import Empty
 from penjing_gui.pages.panel import Panel
 from penjing_gui.theme import SPACE
 
@@ -54,7 +64,11 @@ class RecoveryPanel(Panel):
         head.addWidget(self.said, 1)
         head.addWidget(self.look)
         self.column.addLayout(head)
-        self.column.addWidget(self.table, 1)
+        self.empty = Empty("", "")
+        self._stack = QStackedWidget()
+        for widget in (self.empty, self.table):
+            self._stack.addWidget(widget)
+        self.column.addWidget(self._stack, 1)
         self.look.clicked.connect(self._ask)
         session.foresight.recovery_received.connect(self._take)
         for changed in (session.opened, session.closed, session.plan_changed, session.device_changed):
@@ -77,6 +91,25 @@ class RecoveryPanel(Panel):
         text = self._words(told)
         self.said.say(text, text)
         self._fill()
+        self.empty.say(*self._next(told))
+        self._stack.setCurrentWidget(self.table if self.rows else self.empty)
+
+    def _next(self, found: "Recovery | None") -> tuple[str, str]:
+        """What stands in place of the table: what is missing, and what to do."""
+        session = self.session
+        if session.data is None:
+            return self.tr("Remedies are measured on data."), self.tr("Drop a data file on the window.")
+        if self._plan is None:
+            how = self.tr(
+                "“Look for remedies” finds the layer that hurts most, tries what helps it, and measures each."
+            )
+            return self.tr("Nothing was looked for yet."), how
+        if found is None or found.done < found.total:
+            return self.tr("What helps shows here as soon as it is measured."), ""
+        if found.layer is None:
+            return self.tr("The plan changes no layer."), self.tr("Cut or round something with the sliders first.")
+        hint = self.tr("Train the plan, or take more bits and fewer cuts.")
+        return self.tr("Nothing that was tried gives accuracy back."), hint
 
     def _words(self, found: "Recovery | None") -> str:
         session = self.session
@@ -96,6 +129,12 @@ class RecoveryPanel(Panel):
         return said
 
     def _fill(self) -> None:
+        data = self.session.data
+        how = metric("top1") if data is None else metric(data.metric)
+        back_in = self.tr("Accuracy back, points") if how.is_share else self.tr("{metric} back, % of the spread")
+        back_in = self.tr("AUC back, points") if how.kind == "rank" else back_in.replace("{metric}", how.short)
+        if (head := self.table.horizontalHeaderItem(1)) is not None:
+            head.setText(back_in)
         self.table.setRowCount(len(self.rows))
         for row, (one, more) in enumerate(self.rows):
             back = f"{100 * one.gained:+.1f} ± {100 * one.half:.1f}"

@@ -73,3 +73,17 @@ def test_that_remedies_of_another_plan_are_not_shown(panel: RecoveryPanel) -> No
         wire.Recovery(request=request.request, layer="conv2", done=3, total=4, found=(late,))
     )
     assert panel.rows == []
+
+
+def test_that_an_empty_panel_says_what_to_do_at_every_step(panel: RecoveryPanel) -> None:
+    assert panel.empty.isVisible() and "Look for remedies" in panel.empty.hint.text()
+    QTest.mouseClick(panel.look, Qt.MouseButton.LeftButton)
+    assert panel.empty.isVisible() and "as soon as it is measured" in panel.empty.text.text()
+    tell(panel, ("keep", 0.30))
+    assert panel.table.isVisible() and not panel.empty.isVisible()
+    panel.session.set_layer(["conv2"], "", weight_bits=3)  # another plan: what was found is forgotten
+    assert panel.empty.isVisible()
+    QTest.mouseClick(panel.look, Qt.MouseButton.LeftButton)
+    number = asked(panel).request
+    panel.session.engine.received.emit(wire.Recovery(request=number, layer="conv2", done=3, total=3))
+    assert "Nothing that was tried" in panel.empty.text.text() and panel.empty.hint.text()
