@@ -14,6 +14,7 @@ from penjing.estimation.state import FILTERED, FLOAT_BITS, NetworkState, as_floa
 from penjing.estimation.tensors import inner_tensors
 from penjing.layer_graph import Layer, LayerGraph
 
+MAX_NAME_BYTES = 200
 _STORED = (2, 4, 8, 16)
 """Widths in which codes are stored."""
 
@@ -161,6 +162,14 @@ def _row(layer: Layer) -> _Operator:
     return row
 
 
+def can_stand_in_onnx(name: str) -> bool:
+    """Whether a file's own name may be kept in ONNX: printable, valid UTF-8, of sensible length."""
+    try:
+        return 0 < len(name.encode()) <= MAX_NAME_BYTES and name.isprintable()
+    except UnicodeEncodeError:
+        return False
+
+
 class _Writer:
     """Adds up the bytes of one network."""
 
@@ -169,11 +178,15 @@ class _Writer:
         self._inner = inner_tensors(graph) if is_quantized(state) else frozenset()
         tensors = [*(entry.name for entry in graph.inputs), *(layer.name for layer in graph.layers)]
         self._codes = {name for name in tensors if state.bits(name) < FLOAT_BITS and name not in self._inner}
-        self._public = {entry.name: entry.source_name for entry in graph.inputs}
-        self._public |= {output.layer: output.source_name for output in graph.outputs}
+        ends = [(entry.name, entry.source_name) for entry in graph.inputs]
+        ends += [(output.layer, output.source_name) for output in graph.outputs]
+        self._public = {name: source if can_stand_in_onnx(source) else name for name, source in ends}
         titles = Counter(layer.source_name for layer in graph.layers)
         self._titles = {
-            layer.name: layer.source_name if titles[layer.source_name] == 1 else layer.name for layer in graph.layers
+            layer.name: layer.source_name
+            if titles[layer.source_name] == 1 and can_stand_in_onnx(layer.source_name)
+            else layer.name
+            for layer in graph.layers
         }
         self._nodes = self._constants = 0
 
@@ -186,8 +199,8 @@ class _Writer:
             self._layer(layer)
             if layer.name in self._codes:
                 self._through_codes(layer.name, f"{layer.name}/real", layer.name)
-        ends = sum(_end(entry.source_name, entry.shape) for entry in self._graph.inputs)
-        ends += sum(_end(output.source_name, output.shape) for output in self._graph.outputs)
+        ends = sum(_end(self._public[entry.name], entry.shape) for entry in self._graph.inputs)
+        ends += sum(_end(self._public[output.layer], output.shape) for output in self._graph.outputs)
         network = self._nodes + self._constants + ends + _field(len("network"))
         return _field(network) + _field(len("penjing")) + 2 + _field(4)
 

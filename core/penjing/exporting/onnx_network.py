@@ -6,6 +6,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from penjing.devices.profiles import Device
+from penjing.estimation.onnx_bytes import can_stand_in_onnx
 from penjing.model.onnx_proto import node_proto
 from penjing.model.operators.onnx_writer import OnnxGraph, OnnxNode, OnnxWriter, StoreTensor
 from penjing.model.operators.table import Shape, operators
@@ -14,21 +15,12 @@ from penjing.model.spec import NetworkSpec, NodeSpec
 USUAL_OPSET = 18
 OLDEST_OPSET = 14
 """Every row of the operator table writes nodes that mean the same from this version on."""
-MAX_NAME_BYTES = 200
 
 
 def opset_for(device: Device | None, *, needs: int = USUAL_OPSET) -> int:
     """The version to write: no newer than what the device reads, and never older than the rows can write."""
     newest = needs if device is None or device.opset is None else min(needs, device.opset)
     return max(OLDEST_OPSET, newest)
-
-
-def can_stand_in_onnx(name: str) -> bool:
-    """Whether a file's own name may be kept: printable, valid UTF-8, of sensible length."""
-    try:
-        return 0 < len(name.encode()) <= MAX_NAME_BYTES and name.isprintable()
-    except UnicodeEncodeError:
-        return False
 
 
 def node_titles(spec: NetworkSpec) -> dict[str, str]:

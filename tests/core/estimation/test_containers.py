@@ -1,5 +1,6 @@
 """Predicted bytes of files against the files that are really written."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,10 @@ from penjing.estimation.finished import state_of
 from penjing.estimation.state import NetworkState
 from penjing.exporting.export import export_model
 from penjing.inspection.graph import layer_graph
+from penjing.loading.build import build
 from penjing.loading.dataset import Dataset, Split
 from penjing.model.model import Model
+from penjing.model.spec import spec_of
 from penjing.plan import Plan
 from tests.support import tiny_networks
 from tests.support.networks import NETWORKS
@@ -86,3 +89,11 @@ def test_that_a_real_network_has_the_predicted_bytes_in_every_format(tmp_path: P
 
 def test_that_a_format_that_is_not_predicted_is_unknown_and_not_zero() -> None:
     assert file_bytes(layer_graph(NETWORKS["plain"](0)), NetworkState(), "c99") is None
+
+
+def test_that_names_that_cannot_stand_in_a_file_are_not_counted_in_its_bytes(tmp_path: Path) -> None:
+    spec = spec_of(NETWORKS["plain"](0))
+    first, *others = spec.nodes
+    nodes = (dataclasses.replace(first, source_name="n" * 10_240), *others)
+    model = build(dataclasses.replace(spec, nodes=nodes))
+    check(model, PLANS["8 bits"], tmp_path, ("onnx", "onnx-int8"))
