@@ -1,5 +1,6 @@
 """Device profiles: look-up, validation, and whether their throughput gives back the results it was fitted to."""
 
+import re
 from pathlib import Path
 
 import msgspec
@@ -204,3 +205,8 @@ def test_that_a_huge_profile_is_not_read(tmp_path: Path) -> None:
 def test_that_every_profile_survives_json() -> None:
     for found in devices():
         assert msgspec.json.decode(msgspec.json.encode(found), type=Device) == found
+
+
+def test_that_titles_are_names_alone_which_need_no_translation() -> None:
+    spoken = [known.title for known in devices() if re.search(r"\b[a-z]{3,}\b", known.title)]
+    assert spoken == []
