@@ -58,10 +58,18 @@ _NODES: Mapping[str, tuple[str, int]] = {
     "pad": ("pad", 610),
     "add_constant": ("add", 514),
     "mean": ("mean", 535),
-    "embedding": ("embedding", 3300),
+    "embedding": ("index", 3300),
+    "conv_transpose": ("conv_transpose2d", 1800),
 }
 """By kind of layer: the name of its node, and the bytes of the node without any names."""
 _OTHER_NODE = 510
+_CELLS: Mapping[str, tuple[int, int]] = {"lstm": (19, 14290), "gru": (17, 13550), "rnn": (8, 7080)}
+"""By cell, the nodes that order a recurrent layer's gates as torch's function has them, and call it: how many, which
+all say the layer's name twice, and their bytes without it."""
+_STEP, _TURN = 1020, 925
+"""The nodes that take one step of a sequence, and that turn it round."""
+_MORE_INPUTS, _MORE_OUTPUTS = 440, 185
+"""What every input and output beside the first adds elsewhere."""
 _BATCH_SIZE = 620
 """The node that says how large the batch is, which every reshape reads."""
 _GROUPS = 120
@@ -147,6 +155,7 @@ def _model(graph: LayerGraph, tensors: list[_Tensor]) -> int:
     for entry in graph.inputs:
         total += 2 * len('{"as_tensor": {"name": ""}}, ') + 20 + len('"": , ') + _meta(entry.shape, batch=True)
         total += 3 * len(entry.name)
+    total += _MORE_INPUTS * (len(graph.inputs) - 1) + _MORE_OUTPUTS * (len(graph.outputs) - 1)
     total += _BATCH_SIZE if any(layer.kind == "reshape" for layer in graph.layers) else 0
     for index, layer in enumerate(graph.layers):
         total += len('{"fqn": "", "signature": null}, ') + len(layer.name)
@@ -157,9 +166,18 @@ def _model(graph: LayerGraph, tensors: list[_Tensor]) -> int:
         name = names[layer.name] = f"{operator}_{index % 10}"
         total += size + 2 + 2 * len(layer.name) + 2 * len(name) + sum(len(names[feed]) for feed in layer.inputs)
         total += sum(len(tensor.argument) for tensor in _tensors(layer) if tensor.width == 4)
+        total += _recurrent(layer) if layer.kind == "recurrent" else 0
         total += _GROUPS if layer.weight_kind in ("depthwise", "grouped") else 0
         total += len('"": , ') + len(name) + _meta(layer.output_shape, batch=True)
     return total
+
+
+def _recurrent(layer: Layer) -> int:
+    nodes, size = _CELLS[str(layer.attributes["cell"])]
+    last, turns = bool(layer.attributes["last"]), 0
+    if layer.attributes.get("reverse"):
+        turns = 1 if last else 2  # one step alone need not be turned back
+    return size + _STEP * last + _TURN * turns + 2 * len(layer.name) * (nodes + last + turns)
 
 
 def _meta(shape: tuple[int, ...], *, batch: bool = False) -> int:

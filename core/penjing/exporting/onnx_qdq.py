@@ -7,6 +7,7 @@ network without quantized activations becomes a float network whose weights alon
 """
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,8 @@ STORAGES = (
 """Ascending; codes go into the first that holds them and that the device's runtime reads."""
 BIAS_BITS = 31
 """Of a bias without its sign."""
+TYPED_OPSET = 21
+"""Since when a QuantizeLinear says the type of its codes."""
 NEWEST_OPSET = max(storage.opset for storage in STORAGES)
 
 
@@ -107,6 +110,8 @@ class _Writer:
             value=self._value,
             made=self._made,
         )
+        if self._opset >= TYPED_OPSET:
+            self._graph.nodes[:] = _with_orders_that_stay(self._graph.nodes)
         return model_proto(spec, self._graph, opset=self._opset)
 
     def _value(self, name: str) -> str:
@@ -205,6 +210,30 @@ class _Writer:
             OnnxNode(op_type=op_type, name=f"{output}/{op_type}", inputs=inputs, output=output, attributes=attributes)
         )
         return output
+
+
+def _with_orders_that_stay(nodes: Sequence[OnnxNode]) -> list[OnnxNode]:
+    """The nodes, every Transpose between a DequantizeLinear and something computed in float said as an Einsum.
+
+    onnxruntime (1.32) takes such a DequantizeLinear behind the Transpose, and from opset 21 on gives what it puts there
+    a zero point of another type than its codes: it then refuses the file.
+    """
+    real = {node.output for node in nodes if node.op_type == "DequantizeLinear"}
+    rounded = {name for node in nodes if node.op_type == "QuantizeLinear" for name in node.inputs[:1]}
+    result = []
+    for node in nodes:
+        order = node.attributes.get("perm")
+        waits = node.op_type == "Transpose" and node.inputs[0] in real and node.output not in rounded
+        if waits and isinstance(order, tuple | list):
+            node = dataclasses.replace(node, op_type="Einsum", attributes={"equation": _equation(order)})
+        result.append(node)
+    return result
+
+
+def _equation(order: Sequence[int]) -> str:
+    """`[1, 0, 2]` → `abc->bac`."""
+    letters = "abcdefgh"[: len(order)]
+    return f"{letters}->{''.join(letters[axis] for axis in order)}"
 
 
 def _is_lossless(node: NodeSpec) -> bool:

@@ -12,7 +12,7 @@ from penjing.errors import Note, UserError
 from penjing.loading import limits
 from penjing.loading.assembly import Assembly, known
 from penjing.loading.aten_moving import MOVING, PARTS, Moved, Stacked, batch_first, moved, settled
-from penjing.loading.aten_recurrent import CELLS, recurrent, sequence
+from penjing.loading.aten_recurrent import CELLS, backwards, recurrent, sequence
 from penjing.loading.reasons import reason
 from penjing.model.model import Model
 from penjing.model.operators.reading import Activation, AtenNode, Constant, Value
@@ -64,6 +64,8 @@ def to_model(program: Program) -> Model:
     _check_known(program, values)
     viewed: set[str] = set()
     for call in program.calls:
+        if not call.results or call.op in _ASSERTIONS:
+            continue
         arguments = {key: _resolved(entry, values, call) for key, entry in call.arguments.items()}
         in_place = call.op.endswith("_") and not call.op.startswith("__")
         target = call.arguments.get("self", call.arguments.get("input"))
@@ -90,6 +92,9 @@ def to_model(program: Program) -> Model:
         outputs.append((source_name, value.name))
     return assembly.finish(outputs)
 
+
+_ASSERTIONS = ("_assert_tensor_metadata", "_assert_scalar", "sym_constrain_range_for_size")
+"""What says something of a tensor and computes nothing."""
 
 _VIEWS = {"alias", "detach", "expand", "flatten", "permute", "reshape", "select", "slice", "squeeze", "t"} | {
     "transpose",
@@ -119,7 +124,11 @@ def _check_known(program: Program, values: Mapping[str, Any]) -> None:
         refs = list(_refs(tuple(call.arguments.values())))
         if op in _FOLDED and refs and set(refs) <= folded:
             folded.update(call.results)
-        elif op in ("sym_size", "getitem", "zeros", *CELLS, *MOVING) or call.op in _INTEGERS or known(AtenNode, op):
+        elif (
+            op in ("sym_size", *_ASSERTIONS, "getitem", "zeros", *CELLS, *MOVING)
+            or call.op in _INTEGERS
+            or known(AtenNode, op)
+        ):
             continue
         else:
             unknown.setdefault(op, call.name)
@@ -199,9 +208,19 @@ def _recurrent(node: AtenNode, assembly: Assembly, wanted: str) -> Any:
     if not isinstance(value, Activation | Moved):
         raise node.unsupported("it depends on nothing")
     value = sequence(value) if time_first else value
+    back = isinstance(value, Moved) and _goes_back(value)
+    value = backwards(value) if back else value
     given = {**node.arguments, "input": _settled(value, node, assembly, wanted), "batch_first": True}
-    all_, *states = recurrent(AtenNode(op=node.op, name=node.name, arguments=given), assembly, wanted=wanted)
+    ready = AtenNode(op=node.op, name=node.name, arguments=given)
+    all_, *states = recurrent(ready, assembly, wanted=wanted, back=back)
+    all_ = backwards(all_) if back else all_
     return (sequence(all_) if time_first else all_, *states)
+
+
+def _goes_back(value: Moved) -> bool:
+    """Whether a sequence [n, time, …] begins with the last step."""
+    steps = value.places[0].reshape(value.shape[1], -1) if len(value.shape) > 1 else value.places
+    return len(steps) > 1 and bool((steps[1:] < steps[:-1]).all())
 
 
 def _folded(op: str, node: AtenNode, arguments: Mapping[str, Any]) -> Constant:

@@ -25,6 +25,7 @@ MOVING = PARTS | {
     "clone",
     "contiguous",
     "flatten",
+    "flip",
     "narrow",
     "permute",
     "reshape",

@@ -17,8 +17,10 @@ _ORDER: Mapping[str, Sequence[int]] = {"lstm": (0, 3, 1, 2), "gru": (1, 0, 2), "
 """Torch's gates in the order in which layers here have them, which is ONNX's."""
 
 
-def recurrent(node: AtenNode, assembly: Assembly, *, wanted: str) -> tuple[Any, ...]:
-    """The whole sequence, then the last states of every layer and way; what carries an LSTM's memory is not told.
+def recurrent(node: AtenNode, assembly: Assembly, *, wanted: str, back: bool = False) -> tuple[Any, ...]:
+    """The whole sequence, the last states of every layer and way, and nothing for what carries an LSTM's memory.
+
+    What is made of a step stands at its place, also where the layers go `back` in time.
 
     Raises:
         UserError: `load.unsupported_form` for time first, states that are no zeros, weights that are not stored.
@@ -33,7 +35,7 @@ def recurrent(node: AtenNode, assembly: Assembly, *, wanted: str) -> tuple[Any, 
     if time_first or len(value.shape) != 3:
         raise node.unsupported("no sequence with the batch first and time second")
     params, biased = list(node.get("params", ())), bool(node.get("has_biases", True))
-    ways = (False, True) if node.get("bidirectional", False) else (False,)
+    ways = (back, not back) if node.get("bidirectional", False) else (back,)
     each = len(ways) * (4 if biased else 2)
     if len(params) != each * int(node.get("num_layers", 1)) or not all(isinstance(one, Constant) for one in params):
         raise node.unsupported("weights that are projected or not stored")
@@ -64,12 +66,23 @@ def recurrent(node: AtenNode, assembly: Assembly, *, wanted: str) -> tuple[Any, 
     return value, Stacked(tuple(last)), None
 
 
-def sequence(value: Moved | Activation) -> Moved | Activation:
+def sequence(value: Moved | Activation) -> Moved:
     """A sequence with time and batch swapped."""
-    if isinstance(value, Activation):
-        size = torch.Size(value.shape)
-        value = Moved(value, torch.arange(size.numel()).reshape(size))
+    value = _places(value)
     return Moved(value.source, value.places.transpose(0, 1))
+
+
+def backwards(value: Moved | Activation) -> Moved:
+    """A sequence [n, time, …] from its last step to the first."""
+    value = _places(value)
+    return Moved(value.source, value.places.flip(1))
+
+
+def _places(value: Moved | Activation) -> Moved:
+    if isinstance(value, Moved):
+        return value
+    size = torch.Size(value.shape)
+    return Moved(value, torch.arange(size.numel()).reshape(size))
 
 
 def _tensors(cell: str, params: Sequence[np.ndarray[Any, Any]]) -> dict[str, Tensor]:

@@ -18,7 +18,7 @@ from penjing.loading.onnx_qdq import NODES, ON_CODES, Roundings, clipped, unmade
 from penjing.loading.onnx_qoperators import spelled_out
 from penjing.loading.onnx_regions import Waiting, settled
 from penjing.loading.onnx_tensors import array_of, attribute_of, bits_of
-from penjing.loading.rearranging import rearranged
+from penjing.loading.rearranging import plainly, rearranged
 from penjing.loading.recurrences import recurrence
 from penjing.model.model import Model
 from penjing.model.operators.reading import Activation, Codes, Constant, OnnxNode, Pending, Reading, Value
@@ -74,7 +74,7 @@ class _Reader:
             if entry.name not in self.values:
                 self.values[entry.name] = self._input(entry)
         for node in graph.node:
-            self._node(node)
+            self._node(plainly(node))
         outputs = []
         for entry in graph.output:
             value = self.values.get(entry.name)

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
+import onnx
 import torch
 from numpy.typing import NDArray
 
@@ -21,6 +22,18 @@ MOVING = frozenset(
 )
 MOST_VALUES = 1 << 22
 """Numbers up to here are exact in float32."""
+
+
+def plainly(node: onnx.NodeProto) -> onnx.NodeProto:
+    """The node; one Einsum that only puts the axes of one tensor into another order as the Transpose that it is."""
+    equation = next((entry.s.decode("utf-8", "replace") for entry in node.attribute if entry.name == "equation"), "")
+    before, arrow, after = equation.replace(" ", "").partition("->")
+    if node.op_type != "Einsum" or len(node.input) != 1 or not arrow or not before.isalpha():
+        return node
+    if len(set(before)) != len(before) or sorted(before) != sorted(after):
+        return node
+    order = [before.index(letter) for letter in after]
+    return onnx.helper.make_node("Transpose", node.input, node.output, name=node.name, perm=order)
 
 
 class Axis(NamedTuple):

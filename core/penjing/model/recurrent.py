@@ -1,9 +1,13 @@
 """Recurrent layers with one weight: what a gate sees of the input and of the state before stand side by side."""
 
 import torch
-from torch import Tensor, nn
+from torch import _VF, Tensor, nn
 
 GATES = {"gru": 3, "lstm": 4, "rnn": 1}
+
+
+_TORCHS = {"gru": (1, 0, 2), "lstm": (0, 2, 3, 1), "rnn": (0,)}
+"""By cell, ONNX's gates in torch's order."""
 
 
 class Recurrent(nn.Module):
@@ -47,8 +51,27 @@ class Recurrent(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         """[n, time, features] → [n, time, hidden], or [n, hidden] with `last`."""
-        states = self.states(self.in_order(values))
-        return states[:, -1] if self.last else self.in_order(states[:, 1:])
+        values = self.in_order(values)
+        weight, bias = self._torchs(self.weight), self._torchs(self.bias)
+        other = torch.zeros(len(bias)) if self.state_bias is None else self._beside(self.state_bias)
+        params = (weight[:, : self.features], weight[:, self.features :], bias, other)
+        start = torch.zeros(1, values.shape[0], self.hidden)
+        given = (params, True, 1, 0.0, False, False, True)
+        if self.cell == "lstm":
+            states = _VF.lstm(values, (start, start), *given)[0]
+        else:
+            states = (_VF.gru if self.cell == "gru" else _VF.rnn_tanh)(values, start, *given)[0]
+        return states[:, -1] if self.last else self.in_order(states)
+
+    def _torchs(self, values: Tensor) -> Tensor:
+        """Gates in the order of torch's functions, one after another: i f g o, or r z n."""
+        size = self.hidden
+        parts = [values[place * size : (place + 1) * size] for place in _TORCHS[self.cell]]
+        return torch.cat(parts) if len(parts) > 1 else values
+
+    def _beside(self, state_bias: Tensor) -> Tensor:
+        """The bias of what a GRU sees of its state: of the candidate alone."""
+        return torch.cat([torch.zeros(2 * self.hidden), state_bias])
 
     def in_order(self, steps: Tensor) -> Tensor:
         """Steps [n, time, …] in the order in which the layer meets them, or back."""

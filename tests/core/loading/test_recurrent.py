@@ -12,8 +12,12 @@ from torch import nn
 
 from penjing.compression.prune import prune
 from penjing.compression.quantize import quantize
+from penjing.compression.simulation import simulate
+from penjing.estimation.exact import figures
+from penjing.exporting.export import export_model
 from penjing.exporting.onnx_float import float_proto
 from penjing.exporting.onnx_qdq import qdq_proto
+from penjing.exporting.pt2 import exported_program
 from penjing.inspection.graph import layer_graph
 from penjing.loading.open import open_model
 from penjing.model.model import Model
@@ -163,3 +167,35 @@ def test_that_its_weights_are_pruned_and_quantized_and_exported_so(tmp_path: Pat
     assert int((weight == 0).sum()) >= weight.numel() // 2
     assert all(len(row.unique()) <= 15 for row in weight)
     assert_parity(runtime(qdq_proto(smaller).SerializeToString(), x), outputs(smaller, x))
+
+
+@pytest.mark.parametrize("op", GATES)
+@pytest.mark.parametrize("ends", [False, True])
+def test_that_pytorchs_format_carries_it_as_one_call_each_way_and_is_read_back(
+    op: str, ends: bool, tmp_path: Path
+) -> None:
+    model, x = load(both_ways(op, ends=ends), tmp_path), values(3, 5, 3)
+    (archive, *_) = export_model(model, tmp_path, format="pt2", name="again")
+    graph_, read = layer_graph(model), open_model(tmp_path / archive.path)
+    called = [str(node.target) for node in exported_program(model).graph.nodes]
+    cell = {"LSTM": "aten.lstm.input", "GRU": "aten.gru.input", "RNN": "aten.rnn_tanh.input"}[op]
+    assert called.count(cell) == 2
+    assert abs(figures(graph_, format="pt2").file_bytes - archive.bytes) <= 0.02 * archive.bytes
+    assert [layer.type for layer in layer_graph(read).compressible] == [op, op, "Linear"]
+    assert_parity(outputs(read, x), outputs(model, x))
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_that_a_file_of_few_bits_opens_in_the_runtime_and_again_here(bits: int, tmp_path: Path) -> None:
+    """The runtime refuses a Transpose between codes and a recurrent node where weights have 4 bits."""
+    model, x = load(written("LSTM"), tmp_path), values(3, 5, 3)
+    plan = Plan().with_defaults(weight_bits=bits, activation_bits=8)
+    made = quantize(model, plan, None)
+    content = qdq_proto(made).SerializeToString()
+    wanted = simulate(made)(torch.from_numpy(x)).numpy()
+    step = float(made.activation_quantizers[made.outputs[0].layer].scale)
+    assert np.abs(runtime(content, x) - wanted).max() < 1.01 * step
+    (tmp_path / "few.onnx").write_bytes(content)
+    read = open_model(tmp_path / "few.onnx")
+    assert [layer.type for layer in layer_graph(read).compressible] == ["LSTM", "Linear"]
+    assert np.abs(simulate(read)(torch.from_numpy(x)).numpy() - wanted).max() < 1.01 * step

@@ -157,7 +157,7 @@ class EmbeddingRow(Operator):
     kind = "embedding"
     modules = (Embedding,)
     reads = ("Gather",)
-    reads_aten = ("embedding",)
+    reads_aten = ("embedding", "index")
 
     def read(self, node: OnnxNode) -> Reading:
         """A Gather from a stored table by numbers that come from the input."""
@@ -169,8 +169,13 @@ class EmbeddingRow(Operator):
         return self._rows(node, table.array, places, node.origin(0))
 
     def read_aten(self, node: AtenNode) -> Reading:
-        """The same."""
-        return self._rows(node, node.needed("weight"), node.activation("indices"), node.origin("weight"))
+        """The same, and a stored table that is indexed."""
+        if node.op == "embedding":
+            return self._rows(node, node.needed("weight"), node.activation("indices"), node.origin("weight"))
+        places = node.get("indices", ())
+        if len(places) != 1 or not isinstance(places[0], Activation):
+            raise node.unsupported("places that are stored, or along several axes")
+        return self._rows(node, node.needed("self"), places[0], node.origin("self"))
 
     def _rows(self, node: OnnxNode | AtenNode, table: Array, places: Activation, origin: str) -> Reading:
         if table.ndim != 2 or table.dtype.kind != "f":
