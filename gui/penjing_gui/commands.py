@@ -4,12 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
 from PySide6.QtCore import QObject
-from PySide6.QtGui import QGuiApplication
 
-from penjing.errors import UserError
-from penjing.plan import Plan, read_plan
+from penjing.plan import Plan
+from penjing_gui import copied_settings
 from penjing_gui.dialogs import files
 from penjing_gui.drops import Drop, kind_of
 from penjing_gui.notices import Notice
@@ -101,20 +99,11 @@ class Commands(QObject):
 
     def copy_settings(self) -> None:
         """The settings of the layer that plots show, as JSON."""
-        layer = self._session.layer
-        if layer is not None:
-            content = msgspec.json.encode(self._session.plan.settings(layer))
-            QGuiApplication.clipboard().setText(content.decode())
+        copied_settings.copy_settings(self._session)
 
     def paste_settings(self) -> None:
         """Give the selected layers the settings that were copied."""
-        text = QGuiApplication.clipboard().text()
-        try:
-            plan = read_plan(f'{{"defaults": {text or "null"}}}', where=self.tr("the clipboard"))
-        except UserError as error:
-            self._session.noticed.emit(self._session.texts.error(error, key="paste"))
-            return
-        self._session.set_selected(self.tr("Paste settings"), **msgspec.structs.asdict(plan.defaults))
+        copied_settings.paste_settings(self._session)
 
     def cancel(self) -> None:
         """Give up what runs: a job, else opening."""

@@ -17,7 +17,7 @@ ACROSS, DOWN = 16.0, 24.0
 """Free room between neighbours, and between ranks."""
 MOST_BENDS = 4000
 """Places in which lines pass ranks; the longest lines beyond them are drawn without passing places."""
-_SWEEPS, _PULLS = 6, 8
+_SWEEPS, _PULLS = 6, 20
 _LINE, _BOX = 1.0, 1e6
 """How strongly a passing line and a box hold their places: lines go round boxes."""
 

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QMenu, 
 from penjing_gui import words
 from penjing_gui.controls.identity import identify
 from penjing_gui.controls.readout import Readout
+from penjing_gui.copied_settings import copy_settings, paste_settings
 from penjing_gui.dialogs import files
 from penjing_gui.item_models.delegates import BarDelegate, BitsDelegate
 from penjing_gui.item_models.layers import SORT_ROLE, Column, LayersModel
@@ -164,7 +165,10 @@ class LayersPanel(QWidget):
         menu.addAction(self.tr("Select &All")).triggered.connect(self.table.selectAll)
         menu.addAction(self.tr("Select &None")).triggered.connect(lambda: self._session.select(()))
         menu.addSeparator()
-        menu.addAction(self.tr("Save Table as &CSV…")).triggered.connect(self._save_csv)
+        menu.addAction(self.tr("&Copy Settings of Layer")).triggered.connect(lambda: copy_settings(self._session))
+        menu.addAction(self.tr("&Paste Settings")).triggered.connect(lambda: paste_settings(self._session))
+        menu.addSeparator()
+        menu.addAction(self.tr("Save &Table as CSV…")).triggered.connect(self._save_csv)
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(self.table.viewport().mapToGlobal(at))
 

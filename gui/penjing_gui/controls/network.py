@@ -132,7 +132,8 @@ class NetworkPanel(Panel):
         tip = [layer.source_name, facts(layer)]
         if not layer.compressible and layer.reason is not None:
             tip.append(self.session.texts.of(layer.reason, layer=layer.name, kind=layer.kind))
-        kept = layer.verbatim is not None or (bool(layer.params) and not layer.compressible)
+        # What the plan leaves alone though it holds weights; a batch norm is folded into the layer before it.
+        kept = layer.verbatim is not None or layer.weight_kind == "other"
         weights = layer.compressible or kept
         return Node(
             name=layer.name,
