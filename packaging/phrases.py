@@ -179,15 +179,18 @@ def _in_catalogue() -> Iterator[tuple[str, str]]:
 def _in_data() -> Iterator[tuple[str, str]]:
     """What metrics are called, and how data were split."""
     from penjing.catalogue.metrics import METRICS, metric
-    from penjing.loading.splitting import RULE, RULE_GROUPS
+    from penjing.loading.splitting import RULE, RULE_GROUPS, RULE_RANDOM
 
     yield from ((one.title, f"catalogue, metric {one.id}") for one in (*METRICS, metric("top2")))
-    yield from ((rule, "loading/splitting.py") for rule in (RULE, RULE_GROUPS))
+    yield from ((rule, "loading/splitting.py") for rule in (RULE, RULE_GROUPS, RULE_RANDOM))
 
 
 def _in_files() -> Iterator[tuple[str, str]]:
     for path in sorted((RESOURCES / "devices").glob("*.toml")):
-        for fact, source in tomllib.loads(path.read_text("utf-8")).get("sources", {}).items():
+        profile = tomllib.loads(path.read_text("utf-8"))
+        if simd := profile.get("simd"):
+            yield simd, f"devices/{path.name}"
+        for fact, source in profile.get("sources", {}).items():
             yield fact, f"devices/{path.name}"
             yield source, f"devices/{path.name}"
     for path in sorted((RESOURCES / "samples").glob("*/dataset.toml")):

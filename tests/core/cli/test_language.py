@@ -82,7 +82,9 @@ def test_that_names_of_samples_and_sources_of_devices_are_chinese(capsys: Captur
     assert main(["samples", "--language", "zh_CN"]) == 0
     assert "智能手表上的肩部训练" in capsys.readouterr().out
     assert main(["devices", "nrf52840", "--language", "zh_CN"]) == 0
-    shown = [line for line in capsys.readouterr().out.splitlines() if line.startswith("sources.")]
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("simd") and "DSP 扩展，2 × 16 位" in line for line in lines)
+    shown = [line for line in lines if line.startswith("sources.")]
     assert len(shown) >= 3 and all(HAN.search(line) for line in shown)
 
 

@@ -77,7 +77,7 @@ def _rows(facts: dict[str, Any], language: str, before: str = "") -> Iterator[tu
             yield from _rows(value, language, f"{before}{key}.")
         elif value not in (None, [], (), {}):
             shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-            yield f"{before}{key}", phrase(shown, language=language) if before == "sources." else shown
+            yield f"{before}{key}", phrase(shown, language=language) if before == "sources." or key == "simd" else shown
         elif not before:
             yield key, UNKNOWN
 
