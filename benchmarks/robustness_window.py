@@ -34,11 +34,7 @@ def killed_workers(quick: bool) -> dict[str, Finding]:
     """R3: `kill -9` of engine and job, by turns, at random moments of a window at work."""
     kills = 5 if quick else 50
     with tempfile.TemporaryDirectory() as folder:
-        window = _child(Path(folder), "suffer", str(kills))
-        output, errors = window.communicate(timeout=7200)
-        if window.returncode:
-            raise RuntimeError(errors[-2000:])
-        said = json.loads(output.splitlines()[-1])
+        said = _told(Path(folder), "suffer", str(kills))
     lost, gone_on = said["lost"], said["gone_on"]
     told = f"{kills} engines and jobs killed under a window, {gone_on} trainings went on; " + (
         "; ".join(lost) or "all whole"
@@ -98,11 +94,7 @@ def long_life(quick: bool) -> dict[str, Finding]:
     """R6: scripted edits, tabs, undo, languages and themes: memory after warming up, and what is left over."""
     edits = 600 if quick else 20_000
     with tempfile.TemporaryDirectory() as folder:
-        window = _child(Path(folder), "live", str(edits))
-        output, errors = window.communicate(timeout=3600)
-        if window.returncode:
-            raise RuntimeError(errors[-2000:])
-        said = json.loads(output.splitlines()[-1])
+        said = _told(Path(folder), "live", str(edits))
     told = f"{edits} edits in {said['seconds']:.0f} s: {said['before'] >> 20} → {said['after'] >> 20} MiB"
     growth = said["after"] / said["before"] - 1
     left = {name: (first, last) for name, (first, last) in said["counts"].items() if last > first}
@@ -111,6 +103,16 @@ def long_life(quick: bool) -> dict[str, Finding]:
         "R6": at_most(100 * growth, 100 * MOST_GROWTH, "% memory", told),
         "R6-left": at_most(len(left), 0, "kinds", f"files, threads, processes, windows, shared memory: {told_left}"),
     }
+
+
+def _told(folder: Path, scenario: str, argument: str) -> dict[str, Any]:
+    """What a window that ends by itself says at its end."""
+    window = _child(folder, scenario, argument)
+    output, errors = window.communicate(timeout=7200)
+    if window.returncode:
+        raise RuntimeError(errors[-2000:])
+    said: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return said
 
 
 def _child(folder: Path, scenario: str, argument: str) -> "subprocess.Popen[str]":
@@ -239,9 +241,10 @@ def _live(edits: int) -> None:
     from PySide6.QtCore import QCoreApplication, QEvent
     from PySide6.QtWidgets import QTabWidget
 
+    from penjing_gui import language, theme
+
     application, window, session = _window()
     names = [layer.name for layer in session.graph.compressible]
-    tabs = next(one for one in window.findChildren(QTabWidget) if one.accessibleIdentifier() == "tabs.main")
     chance = random.Random(6)
     warm, before, started = edits // 5, (0, {}), time.monotonic()
     for number in range(edits):
@@ -258,8 +261,13 @@ def _live(edits: int) -> None:
                 session.undo_stack.undo()
             case 8:
                 session.undo_stack.redo()
-            case _:
+            case _:  # another language made the pages anew
+                tabs = next(one for one in window.findChildren(QTabWidget) if one.accessibleIdentifier() == "tabs.main")
                 tabs.setCurrentIndex(number // 10 % tabs.count() if number % 100 == 9 else 0)
+        if number % 500 == 250:
+            theme.apply(application, ("dark", "light")[number // 500 % 2])
+        elif number % 500 == 0:
+            language.apply(application, ("zh_CN", "en")[number // 500 % 2], session.texts)
         if number % 200 == 199:
             session.undo_stack.clear()  # a person's memory is short, too: the stack itself may keep all plans
         application.processEvents()
