@@ -101,12 +101,17 @@ class _Run:
         self._evaluator = evaluator
         self._chooses = metric(evaluator.data.metric).is_share
         self._split = evaluator.data.split(evaluator.split_name)
-        self._plain = simulate(model)
+        self._model = model
         self._graph = lower(model) if model.activation_quantizers else _as_it_is(model)
         self._shapes = evaluator.shapes(model)
         self._digests = digests(self._graph, on_part)
         self._wanted = evaluator.checkpoints.wanted(self._graph, self._shapes)
         self._parts: dict[tuple[frozenset[str], frozenset[str]], _Part] = {}
+
+    @functools.cached_property
+    def _plain(self) -> Predict:
+        """Plain torch's way, which most plans are never asked to go."""
+        return simulate(self._model)
 
     @property
     def first_part(self) -> int:

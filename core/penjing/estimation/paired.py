@@ -6,13 +6,13 @@ mean (Cochran 1977, §5), which is unbiased whatever the margins tell and exact 
 unseen samples may still change it is told by how far margins moved on the seen ones: few changed enough to flip a
 choice, but all of them moved.
 
->>> order = np.concatenate(list(batches(np.linspace(-1, 5, 100), (32,))))
->>> sorted(order.tolist()) == list(range(100))
+>>> draw = Draw(np.linspace(-1, 5, 100))
+>>> sorted(np.concatenate([draw.batch(60), draw.batch(60)]).tolist()) == list(range(100))
 True
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +30,8 @@ WIDTH = 0.8
 """Of the kernel, in standard deviations of the noise times k^(-1/5); wide enough to hold in 95 of 100 plans."""
 GRID = 48
 """Margins of each sign for which the chance of a flip is told; between them it is interpolated."""
+LEAST_VARIANCE = 1e-5
+"""So much no stratum is without."""
 TINY = 1e-9
 FEW = 8
 """Samples of a stratum whose own variance is not believed alone."""
@@ -42,6 +44,8 @@ class Difference:
     mean: float
     half: float
     """Half-width (95 %) of what the samples not seen yet may do to it."""
+    variances: tuple[float, ...] = ()
+    """By stratum: what the change of one sample varies by."""
 
 
 def strata(margins: Vector) -> Indices:
@@ -55,28 +59,49 @@ def strata(margins: Vector) -> Indices:
     return found
 
 
-def batches(margins: Vector, sizes: Sequence[int]) -> Iterator[Indices]:
-    """Every sample once, as many of each stratum as long as it has some; the same at every call.
+class Draw:
+    """Every sample once, batch after batch: as many of each stratum at first, then where the variance falls most.
 
-    Args:
-        margins: Of the samples, [n].
-        sizes: Samples of the first batches; all others are as large as the last.
+    Neyman's allocation (1934), step by step: one sample more of a stratum takes W² σ² / (n (n + 1)) off the variance of
+    the stratified mean, W being the stratum's share of all samples, σ² what its samples' changes are found to vary by.
     """
-    place = strata(margins)
-    random = np.random.default_rng(1)
-    waiting = [random.permutation(np.flatnonzero(place == number)) for number in range(len(SHARES) + 1)]
-    number = 0
-    while any(len(own) for own in waiting):
-        room = sizes[min(number, len(sizes) - 1)]
-        batch: list[Indices] = []
-        # The shortest first: what it cannot give the others do.
-        for turn, own in enumerate(sorted(range(len(waiting)), key=lambda own: (len(waiting[own]), own))):
-            taken = min(len(waiting[own]), math.ceil(room / (len(waiting) - turn)))
-            batch.append(waiting[own][:taken])
-            waiting[own] = waiting[own][taken:]
-            room -= taken
-        yield np.concatenate(batch)
-        number += 1
+
+    def __init__(self, margins: Vector) -> None:
+        """Draw from samples with these margins, [n]; the same at every call as long as the deviations are the same."""
+        place, random = strata(margins), np.random.default_rng(1)
+        self._waiting = [random.permutation(np.flatnonzero(place == number)) for number in range(len(SHARES) + 1)]
+        self._sizes = [len(own) for own in self._waiting]
+
+    def batch(self, room: int, variances: Sequence[float] = ()) -> Indices:
+        """The next `room` samples, fewer where no more are left; `variances` as `difference` found them."""
+        waiting = [len(own) for own in self._waiting]
+        taken = _neyman(self._sizes, waiting, room, variances) if variances else _alike(waiting, room)
+        found = [own[:count] for own, count in zip(self._waiting, taken, strict=True)]
+        self._waiting = [own[count:] for own, count in zip(self._waiting, taken, strict=True)]
+        return np.concatenate(found)
+
+
+def _alike(waiting: Sequence[int], room: int) -> list[int]:
+    taken = [0] * len(waiting)
+    # The shortest first: what it cannot give the others do.
+    for turn, number in enumerate(sorted(range(len(waiting)), key=lambda number: (waiting[number], number))):
+        taken[number] = min(waiting[number], math.ceil(room / (len(waiting) - turn)))
+        room -= taken[number]
+    return taken
+
+
+def _neyman(sizes: Sequence[int], waiting: Sequence[int], room: int, variances: Sequence[float]) -> list[int]:
+    taken = [0] * len(waiting)
+    weights = [size**2 * max(variance, LEAST_VARIANCE) for size, variance in zip(sizes, variances, strict=True)]
+    seen = [size - left for size, left in zip(sizes, waiting, strict=True)]
+
+    def gain(number: int) -> float:
+        n = seen[number] + taken[number]
+        return weights[number] / (n * (n + 1)) if n else math.inf
+
+    for _ in range(min(room, sum(waiting))):
+        taken[max((one for one in range(len(sizes)) if taken[one] < waiting[one]), key=gain)] += 1
+    return taken
 
 
 def difference(
@@ -98,13 +123,14 @@ def difference(
     """
     chances = flip_chances(margins, margins[seen], after[seen] - margins[seen]) if flips else np.zeros(len(margins))
     common = float(change[seen].var()) if not flips and seen.any() else 0.0
-    mean = variance = 0.0
+    mean, variance, variances = 0.0, 0.0, [0.0] * (len(SHARES) + 1)
     for number in np.unique(place):
         members = place == number
         known = members & seen
         share, n, count = members.mean(), int(known.sum()), int(members.sum())
         if n == 0:
-            mean, variance = mean, variance + float(share) ** 2 * (1.0 if flips else common)
+            variances[number] = 1.0 if flips else common
+            variance += float(share) ** 2 * variances[number]
             continue
         own = change[known].astype(np.float64)
         found = float(own.mean())
@@ -113,8 +139,9 @@ def difference(
         expected = float((rest * (1 - rest)).mean()) if len(rest) else 0.0
         expected = common if not flips and n < FEW else expected
         observed = float((own**2).mean()) - found**2
-        variance += float(share) ** 2 * max(expected, observed) / n * (1 - n / count)
-    return Difference(mean, Z * math.sqrt(variance))
+        variances[number] = max(expected, observed)
+        variance += float(share) ** 2 * variances[number] / n * (1 - n / count)
+    return Difference(mean, Z * math.sqrt(variance), tuple(variances))
 
 
 def flip_chances(margins: Vector, before: Vector, moved: Vector) -> Vector:

@@ -18,7 +18,7 @@ from penjing.estimation.evaluator import Outputs
 from penjing.estimation.interval import effective_samples, wilson
 from penjing.estimation.margins import margins_of
 from penjing.estimation.measured import classes_of
-from penjing.estimation.paired import Difference, batches, difference, strata
+from penjing.estimation.paired import Difference, Draw, difference, strata
 from penjing.estimation.quality import auc_change
 from penjing.estimation.scoring import Scorer
 from penjing.loading.dataset import Dataset, SplitName
@@ -30,7 +30,11 @@ Indices = NDArray[np.int64]
 Hits = NDArray[np.bool_]
 
 BATCHES = (16, 16, 16, 16, 32, 32, 64, 128)
-"""Samples of the first batches; all others are as large as the last: the first number comes early."""
+"""Samples of the baseline's first batches; all others are as large as the last: the first number comes early."""
+CHANGES = (12, 8, 8, 8, 12, 16, 16, 32, 64, 128)
+"""The same of a changed network, where each batch also tells which samples are to be in the next."""
+ALIKE = 2
+"""Batches that look at all strata alike; then they are known well enough."""
 ENOUGH = 0.005
 """Half-width (95 %) of what unseen samples may change, at which a quick measurement ends …"""
 LEAST = 64
@@ -76,6 +80,8 @@ class Standing:
     final: bool
     rest: float
     """Half-width (95 %) of what the samples not seen yet may change."""
+    variances: tuple[float, ...] = ()
+    """By stratum of samples, of `estimation.paired`: where to look next."""
     per_class: tuple[float | None, ...] = ()
     change: Change | None = None
     """Against the baseline, on the samples seen so far."""
@@ -122,7 +128,10 @@ def measure_change(outputs: Outputs, data: Dataset, baseline: Baseline, *, full:
     """The accuracy of another network after every batch; the last one of a full measurement is the plain one."""
     chosen, margins, scores = baseline.chosen.copy(), baseline.margins.copy(), baseline.scores.copy()
     seen, place = np.zeros(len(chosen), np.bool_), strata(baseline.margins)
-    for indices in batches(baseline.margins, BATCHES):
+    draw, variances = Draw(baseline.margins), list[tuple[float, ...]]()
+    while not seen.all():
+        known = variances[-1] if len(variances) >= ALIKE else ()
+        indices = draw.batch(CHANGES[min(len(variances), len(CHANGES) - 1)], known)
         output = outputs(indices)
         chosen[indices] = classes_of(output)
         scores[indices] = baseline.scorer.scores(output, indices)
@@ -131,6 +140,7 @@ def measure_change(outputs: Outputs, data: Dataset, baseline: Baseline, *, full:
         if seen.all():
             break
         found = estimate(baseline, scores, margins, seen, place)
+        variances.append(found.variances)
         enough = not full and found.rest <= ENOUGH and found.accuracy.n >= LEAST
         yield dataclasses.replace(found, final=enough, change=_change(baseline, chosen, seen, final=enough))
         if enough:
@@ -188,7 +198,7 @@ def estimate(
         metric=how.id,
         split=baseline.split,
     )
-    return Standing(accuracy=accuracy, final=False, rest=found.half)
+    return Standing(accuracy=accuracy, final=False, rest=found.half, variances=found.variances)
 
 
 def _interval(baseline: Baseline, value: float, now: NDArray[Any]) -> tuple[float, float]:

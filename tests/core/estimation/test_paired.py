@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from penjing.estimation.interval import wilson
-from penjing.estimation.paired import batches, difference, flip_chances, strata
+from penjing.estimation.paired import SHARES, Draw, difference, flip_chances, strata
 
 Vector = NDArray[np.float64]
 
@@ -20,10 +20,18 @@ def networks(random: np.random.Generator, *, count: int = 1000) -> tuple[Vector,
     return before, after
 
 
+def batches(margins: Vector, sizes: tuple[int, ...], variances: tuple[float, ...] = ()) -> list[NDArray[np.int64]]:
+    """All that is drawn, in batches of these sizes, all others as large as the last."""
+    draw, parts = Draw(margins), list[NDArray[np.int64]]()
+    while sum(map(len, parts)) < len(margins):
+        parts.append(draw.batch(sizes[min(len(parts), len(sizes) - 1)], variances if parts else ()))
+    return parts
+
+
 @pytest.mark.parametrize("count", [1, 2, 15, 16, 17, 33, 1000])
 def test_that_batches_take_every_sample_once_the_small_margins_first(count: int) -> None:
     margins = np.random.default_rng(0).normal(size=count)
-    parts = list(batches(margins, (16, 32)))
+    parts = batches(margins, (16, 32))
     assert np.array_equal(np.sort(np.concatenate(parts)), np.arange(count))
     assert [len(part) for part in parts[:2]] == [min(16, count), min(32, count - 16)][: len(parts)]
     if count == 1000:
@@ -31,11 +39,23 @@ def test_that_batches_take_every_sample_once_the_small_margins_first(count: int)
         assert sizes[0] < np.abs(margins).mean() < sizes[-1]
 
 
+def test_that_batches_take_most_where_shares_and_variances_are_large_until_all_are_taken() -> None:
+    margins = np.random.default_rng(0).normal(size=1000)
+    variances = (0.25, 0.16, 0.04, 0.01, 0.0025)
+    place = strata(margins)
+    found = batches(margins, (10, 190), variances)
+    taken = np.bincount(place[np.concatenate(found[:2])], minlength=5)
+    shares = np.array([*SHARES, 1 - sum(SHARES)])
+    wanted = 200 * shares * np.sqrt(variances) / (shares * np.sqrt(variances)).sum()  # Neyman: n_h ~ W_h sigma_h
+    assert taken == pytest.approx(wanted, abs=1.5)
+    assert np.array_equal(np.sort(np.concatenate(found)), np.arange(1000))
+
+
 def test_that_the_mean_is_that_of_the_strata_and_exact_in_the_end() -> None:
     before, after = networks(np.random.default_rng(3))
     change, place = (after > 0) - (before > 0).astype(float), strata(before)
     seen = np.zeros(1000, np.bool_)
-    seen[next(iter(batches(before, (100,))))] = True
+    seen[Draw(before).batch(100)] = True
     found = difference(before, after, change, seen, place)
     by_hand = sum((place == one).mean() * change[(place == one) & seen].mean() for one in range(5))
     assert found.mean == pytest.approx(by_hand, abs=1e-12)
@@ -48,13 +68,15 @@ def test_that_the_interval_holds_for_95_of_100_networks_and_needs_few_samples() 
     random, inside, samples, wilsons = np.random.default_rng(5), [], [], []
     for _ in range(150):
         before, after = networks(random)
-        order = random.permutation(1000)  # what `batches` draws is drawn anew for each network
+        order = random.permutation(1000)  # what `Draw` draws is drawn anew for each network
         before, after = before[order], after[order]
         change, place = (after > 0) - (before > 0).astype(float), strata(before)
         seen, first = np.zeros(1000, np.bool_), None
-        for part in batches(before, (16, 16, 32, 64)):
-            seen[part] = True
+        draw, variances, number = Draw(before), (), 0
+        while not seen.all():
+            seen[draw.batch((16, 16, 32, 64)[min(number, 3)], variances)] = True
             found = difference(before, after, change, seen, place)
+            number, variances = number + 1, found.variances
             inside.append(abs(found.mean - change.mean()) <= found.half + 1e-12)
             if first is None and found.half <= 0.02:
                 first = int(seen.sum())
