@@ -38,7 +38,7 @@ def test_that_the_languages_have_the_same_messages_with_the_same_placeholders() 
     assert different == []
 
 
-def test_that_every_error_has_a_message_and_gives_it_its_values() -> None:
+def test_that_every_error_and_note_has_a_message_and_gives_it_its_values() -> None:
     placeholders = runpy.run_path(str(ROOT / "packaging" / "add_message.py"))["placeholders"]
     english = messages("en")
     wrong = []
@@ -111,15 +111,24 @@ def messages(language: str) -> dict[str, str]:
 
 
 def raised_errors() -> Iterator[tuple[str, str, set[str] | None]]:
-    """Place, code and value names (None if unpacked) of each UserError that is made with a literal code."""
+    """Place, code and value names (None if unpacked) of each error and note that is made with a literal code."""
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "UserError":
-                match node.args:
-                    case [ast.Constant(value=str(code)), *_]:
-                        names = [keyword.arg for keyword in node.keywords]
-                        values = None if None in names else {name for name in names if name is not None}
-                        yield f"{path.relative_to(ROOT)}:{node.lineno}", code, values
+            if not isinstance(node, ast.Call):
+                continue
+            named = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+            given = {keyword.arg: keyword.value for keyword in node.keywords}
+            match named, node.args, given.get("code"):
+                case (("UserError" | "note" | "warn"), [ast.Constant(value=str(code)), *_], _) if "." in code:
+                    values = None if None in given else {name for name in given if name is not None}
+                case "Note", [], ast.Constant(value=str(code)):
+                    told = given.get("values", ast.Dict(keys=[], values=[]))
+                    keys = told.keys if isinstance(told, ast.Dict) else [None]
+                    known = [key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)]
+                    values = set(known) if len(known) == len(keys) else None
+                case _:
+                    continue
+            yield f"{path.relative_to(ROOT)}:{node.lineno}", code, values
 
 
 def paths() -> dict[str, str]:
