@@ -41,7 +41,9 @@ def main() -> int:
     found: dict[str, Finding] = {}
     for name in given.only or (*PARTS, WINDOW):
         print(f"{name} …", file=sys.stderr, flush=True)
-        found |= _feel(given.quick) if name == WINDOW else PARTS[name](given.quick)
+        own = _feel(given.quick) if name == WINDOW else PARTS[name](given.quick)
+        print(table(own), file=sys.stderr, flush=True)  # a run takes long: what is known is not lost with the rest
+        found |= own
     if given.json:
         print(json.dumps(found, indent=2, ensure_ascii=False))
     else:
