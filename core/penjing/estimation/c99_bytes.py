@@ -246,7 +246,9 @@ _CALLS: Mapping[str, Callable[[Layer, NetworkState], Iterator[Call]]] = {
     **dict.fromkeys(("avg_pool", "global_avg_pool", "mean"), _mean),
     **dict.fromkeys(("max_pool", "global_max_pool"), _plain("max_pool")),
     **dict.fromkeys(("relu", "relu6", "clip"), _plain("clamp")),
-    **dict.fromkeys(("sigmoid", "tanh", "hard_sigmoid", "hard_swish", "leaky_relu", "gelu", "silu", "erf"), _lookup),
+    **dict.fromkeys(
+        ("sigmoid", "tanh", "hard_sigmoid", "hard_swish", "leaky_relu", "gelu", "silu", "erf", "smooth"), _lookup
+    ),
     "softmax": _softmax,
     **dict.fromkeys(("add", "subtract"), _plain("add", 2)),
     "multiply": _plain("multiply", 2),

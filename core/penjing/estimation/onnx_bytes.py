@@ -146,6 +146,15 @@ _OPERATORS: Mapping[str, _Operator] = {
 }
 
 
+_SMOOTH: Mapping[str, _Operator] = {
+    "elu": _Operator(type="Elu", attributes=lambda axes: _real("alpha")),
+    "celu": _Operator(type="Celu", attributes=lambda axes: _real("alpha")),
+    "selu": _Operator(type="Selu"),
+    "mish": _Operator(type="Mul", before=("Softplus", "Tanh")),
+}
+"""By function of a layer that bends exponentially."""
+
+
 def _row(layer: Layer) -> _Operator:
     """How one layer is written: its operator, with the constants that depend on what it says."""
     row, said = _OPERATORS.get(layer.kind, _Operator(type=layer.kind)), layer.attributes
@@ -155,6 +164,8 @@ def _row(layer: Layer) -> _Operator:
         return dataclasses.replace(row, constants={"pads": (2 * len(said["begin"]) + 2, 8), "value": (1, 4)})
     if layer.kind == "mean" and "dims" in said:
         return dataclasses.replace(row, constants={"axes": (len(said["dims"]), 8)})
+    if layer.kind == "smooth":
+        return _SMOOTH[str(said.get("function", "elu"))]
     if layer.kind == "elementary":
         return dataclasses.replace(row, type=layer.type)
     if layer.kind == "slice" and said.get("drop"):
@@ -242,7 +253,7 @@ class _Writer:
         for part in before:
             name = f"{layer.name}/{part}"
             inputs[-1] = self._node(part, name, name, inputs[-2:] if row.constants else inputs[-1:])
-        if layer.kind == "silu":
+        if layer.kind == "silu" or (layer.kind == "smooth" and before):
             inputs.insert(0, layer.inputs[0])
         elif layer.kind == "gelu":
             inputs = inputs[-2:]

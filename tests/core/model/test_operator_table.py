@@ -56,6 +56,7 @@ ROWS: dict[str, tuple[nn.Module, tuple[tuple[int, ...], ...]]] = {
     "prelu": (nn.PReLU(4), (IMAGE,)),
     "gelu": (nn.GELU(approximate="tanh"), (IMAGE,)),
     "silu": (nn.SiLU(), (IMAGE,)),
+    "smooth": (nn.CELU(0.7), (IMAGE,)),
     "erf": (Erf(), (IMAGE,)),
     "add": (Add(), (IMAGE, IMAGE)),
     "subtract": (Subtract(), (IMAGE, IMAGE)),

@@ -31,6 +31,7 @@ _FAMILIES = (
     "normalization",
     "activation",
     "bounded",
+    "smooth",
     "arithmetic",
     "affine",
     "pooling",
