@@ -16,8 +16,8 @@ from penjing.errors import UserError, plain
 from penjing.loading.open import open_model
 from penjing.model.model import Model
 from penjing.plan import Distillation
-from penjing.worker.engine_messages import FeaturePair, Features, WantFeatures
 from penjing.worker.exchange import Outgoing
+from penjing.worker.insight_messages import FeaturePair, Features, WantFeatures
 from penjing.worker.opening import Open
 from penjing.worker.sampling import chosen_examples
 

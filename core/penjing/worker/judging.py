@@ -10,7 +10,7 @@ from penjing.loading.penjingnet import read_penjingnet
 from penjing.model.model import Model
 from penjing.pipeline.run import run_plan
 from penjing.worker import progressive
-from penjing.worker.engine_messages import Judged, Spread, WantJudgement
+from penjing.worker.insight_messages import Judged, Spread, WantJudgement
 from penjing.worker.opening import Open
 from penjing.worker.snapshot import NETWORK
 from penjing.worker.watched import watched, watched_modules
