@@ -14,6 +14,7 @@ from penjing.devices.profiles import device
 from penjing.errors import UserError
 from penjing.estimation.gathering import tables_for
 from penjing.inspection.graph import layer_graph
+from penjing.model.modules import Add
 from penjing.plan import Plan
 from penjing.planning.check import Problem, check, merged, require_known_layers
 from tests.support.calibration import quantized
@@ -92,6 +93,25 @@ def test_that_filters_of_the_output_and_of_a_locked_group_are_found() -> None:
     # stem and a2 meet in a sum: a lock on either keeps both.
     plan = Plan().with_layer("stem", filters=0.5).with_layer("a2", locked=True).with_layer("b1", filters=0.5)
     assert codes(check(plan, RESIDUAL)) == [("check.group_locked", "stem")]
+
+
+def test_that_where_filters_meet_channels_that_cannot_be_cut_is_named() -> None:
+    # The first convolution is added to the network's own input, whose channels nobody can cut; the second, behind a
+    # ReLU, is all the network says.
+    model = network(
+        (3, 4, 4),
+        [
+            ("a", nn.Conv2d(3, 3, 1), ""),
+            ("relu", nn.ReLU(), ""),
+            ("sum", Add(), "relu x"),
+            ("b", nn.Conv2d(3, 5, 1), ""),
+            ("last", nn.ReLU(), ""),
+        ],
+    )
+    found = check(Plan().with_defaults(filters=0.5), layer_graph(model))
+    told = {(one.code, one.layer, one.values.get("by")) for one in found if one.layer}
+    assert told == {("check.filters_fixed", "a", "sum"), ("check.output_filters", "b", None)}
+    assert "'sum'" in assets.text("check.filters_fixed", layer="a", by="sum")
 
 
 def test_that_a_layer_that_cannot_follow_the_defaults_is_noted_with_its_reason() -> None:
