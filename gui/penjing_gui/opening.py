@@ -32,6 +32,8 @@ class Opening(QObject):
         super().__init__(session)
         self.pending: Pending | None = None
         self._arriving: wire.Opened | None = None
+        self.metric: tuple[str, str] | None = None
+        """Data, and what they are to be measured by in place of what is found out."""
         self._session = session
         session.engine.received.connect(self._hear)
         session.engine.restarted.connect(self._restarted)
@@ -44,7 +46,8 @@ class Opening(QObject):
         self._arriving = None
         self.pending = Pending(request=session.next_request(), source=source, data=data, project=project, again=again)
         session.engine.start()
-        session.engine.send(wire.OpenSource(request=self.pending.request, source=source, data=data))
+        metric = self.metric[1] if self.metric is not None and self.metric[0] == data else None
+        session.engine.send(wire.OpenSource(request=self.pending.request, source=source, data=data, metric=metric))
 
     def cancel(self) -> None:
         """Forget it."""

@@ -22,12 +22,14 @@ class Remembering(QObject):
             return
         path = session.projects.path
         known = session.baseline
+        accuracy = None if known is None else known.accuracy
+        share = accuracy.value if accuracy is not None and accuracy.how.is_share else None
         recent = Recent(
             path=session.source if path is None else str(path),
             data=session.data_source if path is None else None,
             title=session.title if path is None else path.name,
             size_bytes=None if known is None else known.size_bytes,
-            accuracy=None if known is None or known.accuracy is None else known.accuracy.value,
+            accuracy=share,
         )
         if self._settings.value.recents[:1] != (recent,):
             self._settings.remember(recent)

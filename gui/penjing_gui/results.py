@@ -193,7 +193,7 @@ class Results(QObject):
         session.projects.keep_training(None)
         session.add_run(run)
         apply = Action(self.tr("Apply"), lambda: session.apply_run(id), "notice.applyRun")
-        value = "" if run.accuracy is None else f" ({100 * run.accuracy.value:.1f} %)"
+        value = "" if run.accuracy is None else f" ({run.accuracy.how.show(run.accuracy.value)})"
         text = self.tr("{name} is done{value}.").format(name=run.name, value=value)
         session.noticed.emit(Notice(text=text, actions=(apply,), key="job"))
 

@@ -56,13 +56,13 @@ class StatusBar(QStatusBar):
         before, now = session.baseline, session.figures
         if before is None or now is None:
             return
-        told = [words.accuracy(before.accuracy)] if before.accuracy is not None else []
+        told = [words.named_accuracy(before.accuracy)] if before.accuracy is not None else []
         text = " · ".join([*told, words.size(before.size_bytes)])
         self._put(self._baseline, self.tr("baseline {figures}").format(figures=text))
         accuracy = session.shown_accuracy
         told = []
         if accuracy is not None:
-            told = ["…" if session.accuracy_is_stale else words.accuracy(accuracy)]
+            told = ["…" if session.accuracy_is_stale else words.named_accuracy(accuracy)]
         times = words.ratio(before.size_bytes, now.size_bytes)
         size = words.size(now.size_bytes) if session.figures_are_current else "…"
         text = " · ".join([*told, f"{size} ({times})" if times else size])

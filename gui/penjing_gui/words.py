@@ -6,6 +6,7 @@
 
 from collections.abc import Iterable
 
+from penjing.catalogue.metrics import known, metric
 from penjing.devices.units import size_text
 from penjing.results import Accuracy
 
@@ -42,7 +43,19 @@ def accuracy(value: Accuracy | None) -> str:
     """The value and half of its 95 % interval."""
     if value is None:
         return UNKNOWN
-    return f"{100 * value.value:.1f} % ± {50 * (value.high - value.low):.1f}"
+    half, how = (value.high - value.low) / 2, value.how
+    return f"{how.show(value.value)} ± {f'{100 * half:.1f}' if how.is_share else f'{half:.2g}'}"
+
+
+def named_accuracy(value: Accuracy | None) -> str:
+    """The same behind the metric's name, where nothing else says that it is none of classes."""
+    told = accuracy(value)
+    return told if value is None or value.how.is_share else f"{value.how.short} {told}"
+
+
+def column(metric_id: str | None, accuracy: str) -> str:
+    """What heads a column of a metric's values: `accuracy` for that of classes."""
+    return accuracy if metric_id in (None, "top1", "agreement") or not known(metric_id) else metric(metric_id).short
 
 
 def banded(value: float | None, unit: str, band: float | None) -> str:

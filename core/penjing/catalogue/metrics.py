@@ -39,6 +39,12 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
         return self.kind == "share"
 
     @property
+    def short(self) -> str:
+        """For heads of columns, the same in every language, with the unit."""
+        named = {"mse": "MSE", "mae": "MAE", "r2": "R²", "auc": "AUC", "agreement": "=, %"}
+        return named.get(self.id, f"Top-{self.k}, %")
+
+    @property
     def bounds(self) -> tuple[float, float]:
         """Between which values it lies."""
         return {"share": (0.0, 1.0), "rank": (0.0, 1.0), "fit": (-math.inf, 1.0), "error": (0.0, math.inf)}[self.kind]

@@ -166,7 +166,13 @@ def _half(how: Metric, scores: Vector, against: NDArray[Any] | None, groups: NDA
         above, below = _placements(scores, np.asarray(against, np.bool_))
         if len(above) < 2 or len(below) < 2:
             return math.inf
-        return Z * math.sqrt(above.var(ddof=1) / len(above) + below.var(ddof=1) / len(below))
+        variance = above.var(ddof=1) / len(above) + below.var(ddof=1) / len(below)
+        if variance == 0:
+            # Where all pairs are in order, so few samples of the rarer kind tell only that much.
+            share = float(above.mean())
+            low, high = wilson(share, min(len(above), len(below)))
+            return max(share - low, high - share)
+        return Z * math.sqrt(variance)
     if how.kind == "fit":
         assert against is not None
         most = float(np.mean(against, dtype=np.float64))

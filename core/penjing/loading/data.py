@@ -29,7 +29,7 @@ from penjing.loading.image_data import read_images
 from penjing.loading.npz_data import read_npz
 from penjing.loading.raw_data import Fill, RawData
 from penjing.loading.samples import sample
-from penjing.loading.splitting import stratified
+from penjing.loading.splitting import RULE, RULE_RANDOM, stratified
 from penjing.loading.task import recognise
 from penjing.model.model import Model
 from penjing.results import Note
@@ -127,7 +127,7 @@ def _dataset(raw: RawData, card: Card, model: Model, path: Path, metric: str | N
         reconstructs=task.reconstructs,
         title=card.title or path.stem,
         source=str(path),
-        split_rule=card.split or raw.rule,
+        split_rule=card.split or (RULE_RANDOM if raw.rule == RULE and splits["train"].y is None else raw.rule),
         moves=first.moves,
         shape=first.shape,
         channel_axis=first.channel_axis,

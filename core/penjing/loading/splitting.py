@@ -9,6 +9,7 @@ from penjing.loading.dataset import SPLITS, Split, SplitName
 SHARES = (0.6, 0.2, 0.2)
 SEED = 0
 RULE = "60 / 20 / 20 stratified by class, seed 0"
+RULE_RANDOM = "60 / 20 / 20 at random, seed 0"
 RULE_GROUPS = "60 / 20 / 20 by group, seed 0"
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QScrollArea, QWidget
 
+from penjing.catalogue.metrics import metric_name
 from penjing_gui import theme, words
 from penjing_gui.controls.identity import identify
 from penjing_gui.controls.limited import BOX, STALE, Limit, Limited
@@ -31,18 +32,39 @@ class FitPanel(QScrollArea):
         self._grid.setVerticalSpacing(4)
         self._grid.setColumnStretch(1, 1)
         self.setWidget(content)
-        self._accuracy = self._readout("estimate.accuracy", self.tr("Accuracy"))
+        self._accuracy = self._readout(
+            "estimate.accuracy",
+            self.tr("Accuracy"),
+            self.tr(
+                "On validation samples, ± half of a 95 % interval. Predicted at once from how layers answer alone, "
+                "then measured; F5 measures on all samples"
+            ),
+        )
         font = self._accuracy.font()
         font.setPixelSize(theme.HEADING)
         font.setBold(True)
         self._accuracy.setFont(font)
         self._seen = identify(Readout(), "estimate.accuracy.seen")
         self._grid.addWidget(self._seen, self._grid.rowCount(), 1, 1, 2)
-        self._size = self._readout("estimate.size", self.tr("Size"))
-        self._macs = self._readout("estimate.macs", self.tr("MACs"))
+        self._size = self._readout(
+            "estimate.size",
+            self.tr("Size"),
+            self.tr(
+                "Exact: bytes of all weights and biases as this device's storage keeps them; how many times smaller"
+            ),
+        )
+        self._macs = self._readout(
+            "estimate.macs",
+            self.tr("MACs"),
+            self.tr("Exact: multiply-accumulates of one inference after the filter cut; how many times fewer"),
+        )
         self._fix = self._fixing()
         self._limited = tuple(Limited(session, limit, self._grid, self) for limit in self._limits())
-        self._energy = self._readout("estimate.energy", self.tr("Energy"))
+        self._energy = self._readout(
+            "estimate.energy",
+            self.tr("Energy"),
+            self.tr("Predicted: the device's power while it computes × latency; – without a sourced power"),
+        )
         self._grid.setRowStretch(self._grid.rowCount(), 1)
         for changed in (session.figures_changed, session.budgets_changed, session.device_changed):
             changed.connect(self.show_figures)
@@ -75,6 +97,7 @@ class FitPanel(QScrollArea):
                 identifier="fit.flash",
                 budget_identifier="fit.flashBudget",
                 name=self.tr("Flash"),
+                how=self.tr("Exact: weights, scales and the code that the network needs on this device"),
                 unit=" KiB",
                 factor=_KIB,
                 shown=words.size,
@@ -84,6 +107,7 @@ class FitPanel(QScrollArea):
                 identifier="fit.ram",
                 budget_identifier="fit.ramBudget",
                 name=self.tr("RAM"),
+                how=self.tr("Exact: the tensors that are alive at once, placed as the Memory tab shows"),
                 unit=" KiB",
                 factor=_KIB,
                 shown=words.size,
@@ -93,15 +117,17 @@ class FitPanel(QScrollArea):
                 identifier="estimate.latency",
                 budget_identifier="fit.latencyBudget",
                 name=self.tr("Latency"),
+                how=self.tr("Predicted: Σ MACs / the device's rate for each kind of layer, ± the band of these rates"),
                 unit=" ms",
                 factor=1.0,
                 shown=latency,
             ),
         )
 
-    def _readout(self, identifier: str, name: str) -> Readout:
+    def _readout(self, identifier: str, name: str, how: str) -> Readout:
         row = self._grid.rowCount()
         label = identify(Readout(words.UNKNOWN), identifier)
+        label.setToolTip(how)
         label.setProperty("title", name)
         self._grid.addWidget(QLabel(name), row, 0)
         self._grid.addWidget(label, row, 1, 1, 2)
@@ -144,9 +170,10 @@ class FitPanel(QScrollArea):
             self._put(self._accuracy, STALE if waiting else words.UNKNOWN, stale=waiting, more=seen)
         else:
             measured = self.tr("measured") if value.kind == "measured" else self.tr("predicted")
-            metric = [self.tr("agreement with the original")] if value.metric == "agreement" else []
+            metric = [] if value.metric == "top1" else [metric_name(value.how, session.texts.language)]
+            metric = [self.tr("agreement with the original")] if value.metric == "agreement" else metric
             seen = ", ".join([f"n={value.n}", measured, *metric])
-            self._put(self._accuracy, words.accuracy(value), stale=session.accuracy_is_stale, more=seen)
+            self._put(self._accuracy, words.named_accuracy(value), stale=session.accuracy_is_stale, more=seen)
         self._seen.say(seen, seen, "muted")
 
     def _put(self, label: Readout, text: str, *, stale: bool, more: str = "") -> None:

@@ -93,7 +93,7 @@ class RunsModel(QAbstractTableModel):
         """Titles with units."""
         titles = (
             self.tr("Run"),
-            self.tr("Accuracy, %"),
+            words.column(self._metric(), self.tr("Accuracy, %")),
             self.tr("Weights"),
             self.tr("Flash"),
             self.tr("Peak RAM"),
@@ -105,6 +105,9 @@ class RunsModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return titles[section]
         return _aligned(section) if role == Qt.ItemDataRole.TextAlignmentRole else None
+
+    def _metric(self) -> str | None:
+        return next((row.accuracy.metric for row in self.rows if row.accuracy is not None), None)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Cells as people read them."""

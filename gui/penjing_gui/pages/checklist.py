@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
+from penjing.report.words import gained
 from penjing_gui import words
 from penjing_gui.theme import SPACE, Tone, set_tone
 
@@ -126,8 +127,14 @@ def _accuracy(session: "Session") -> Check:
     told = words.accuracy(found)
     if before is None:
         return Check(state="good", name=name, text=told)
-    drop = 100 * (before.value - found.value)
-    told = _tr("{now}, {drop:+.1f} points against the network as loaded").format(now=told, drop=-drop)
+    drop = found.drop_from(before)
+    if found.how.is_share:
+        told = _tr("{now}, {drop:+.1f} points against the network as loaded").format(now=told, drop=-drop)
+    else:
+        change = gained(before, found, session.texts.language)
+        told = _tr("{metric} {now}, {change} against the network as loaded").format(
+            metric=found.how.short, now=told, change=change
+        )
     allowed = session.budgets.max_drop
     lost = drop > (2.0 if allowed is None else allowed)
     if lost and session.run is None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QWidget
 
+from penjing.catalogue.metrics import metric
 from penjing_gui.controls.identity import identify
 from penjing_gui.pages.panel import Panel
 from penjing_gui.plots.bars import Bars
@@ -37,6 +38,10 @@ class ClassPanel(Panel):
         if data is None:
             self.plot.show_shares((), (), ())
             self.hint.setText(self.tr("No data is open; drop a data file on the window to measure with it."))
+            return
+        if not metric(data.metric).is_share:
+            self.plot.show_shares((), (), ())
+            self.hint.setText(self.tr("The metric of these data is none of classes."))
             return
         self.plot.show_shares(data.classes, session.baseline_per_class, session.per_class)
         told = self.tr("outline: as loaded; bars: plan last measured in full")

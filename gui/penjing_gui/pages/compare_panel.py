@@ -180,7 +180,8 @@ class ComparePanel(QWidget):
 
     def _lines(self) -> Iterator[tuple[str, list[str]]]:
         rows = self._rows
-        yield self.tr("Accuracy, %"), [words.accuracy(row.accuracy) for row in rows]
+        known = next((row.accuracy.metric for row in rows if row.accuracy is not None), None)
+        yield words.column(known, self.tr("Accuracy, %")), [words.accuracy(row.accuracy) for row in rows]
         yield self.tr("Weights"), [words.size(row.figures.size_bytes) for row in rows]
         yield self.tr("Flash"), [words.size(row.figures.flash_bytes) for row in rows]
         yield self.tr("Peak RAM"), [words.size(row.figures.ram_bytes) for row in rows]

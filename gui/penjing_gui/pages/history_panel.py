@@ -117,6 +117,8 @@ class HistoryPanel(QWidget):
             self.tree.clear()
             if session.is_open and session.baseline is not None:
                 baseline = session.baseline
+                measured = None if baseline.accuracy is None else baseline.accuracy.metric
+                self.tree.headerItem().setText(1, words.column(measured, self.tr("Accuracy, %")))
                 cells = [self.tr("as loaded"), words.accuracy(baseline.accuracy), words.size(baseline.size_bytes), ""]
                 root = _item(cells, AS_LOADED)
                 self.tree.addTopLevelItem(root)

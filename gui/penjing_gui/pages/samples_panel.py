@@ -8,6 +8,7 @@ from PySide6.QtCore import QItemSelectionModel, QSignalBlocker, Qt, QTimer, Sign
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QListWidgetItem, QToolButton, QWidget
 
+from penjing.catalogue.metrics import metric
 from penjing_gui import theme
 from penjing_gui.controls.identity import identify
 from penjing_gui.controls.readout import Readout
@@ -147,6 +148,8 @@ class SamplesPanel(Panel):
         session = self.session
         if session.data is None:
             return self.tr("Samples come with data; none is open.")
+        if not metric(session.data.metric).is_share:
+            return self.tr("The metric of these data is none of classes; the Data tab shows what is answered.")
         if change is None:
             return self.tr("Not measured yet.")
         if session.run is not None:

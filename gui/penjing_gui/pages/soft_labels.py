@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSpinBox, QVBoxLayout, QWidget
 
+from penjing.catalogue.metrics import metric
 from penjing_gui.controls.identity import identify
 from penjing_gui.controls.slider import Scale, ValueSlider
 from penjing_gui.plots.bars import Bars
@@ -175,6 +176,12 @@ class SoftLabels(QWidget):
         if told is None or data is None:
             self.bars.show_shares((), (), ())
             self.said.setText(self.tr("outline: original network; bars: plan now"))
+            return
+        if not metric(data.metric).is_share:
+            self.bars.show_shares((), (), ())
+            self.said.setText(
+                self.tr("This network answers numbers: its teacher shows it those, without a temperature.")
+            )
             return
         heat = self._session.plan.distillation.temperature
         teacher = softened(np.array(told.original[0]), heat)

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QTabWidget, QWidget
 
 from penjing_gui.controls.identity import identify
 from penjing_gui.pages.class_panel import ClassPanel
+from penjing_gui.pages.data_panel import DataPanel
 from penjing_gui.pages.look_panel import LookPanel
 from penjing_gui.pages.memory_panel import MemoryPanel
 from penjing_gui.pages.recovery_panel import RecoveryPanel
@@ -29,6 +30,7 @@ class Strip(QTabWidget):
         samples, look = SamplesPanel(session), LookPanel(session)
         self.panels: tuple[Panel, ...] = (
             ClassPanel(session),
+            DataPanel(session),
             samples,
             look,
             MemoryPanel(session),

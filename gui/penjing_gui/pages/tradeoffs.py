@@ -19,6 +19,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from penjing.catalogue.metrics import metric
+from penjing_gui import words
 from penjing_gui.controls.identity import identify
 from penjing_gui.dialogs.files import choose_new_file
 from penjing_gui.item_models.runs import AS_LOADED, KINDS, NOW, Row, RunsModel
@@ -180,7 +182,10 @@ class TradeoffsPage(Page):
     def _draw(self) -> None:
         session = self._session
         field, _, label, unit = self._axes()[max(self.axis.currentIndex(), 0)]
-        self.scatter.name_axes(label, self.tr("accuracy, %"))
+        known = [row.accuracy for row in self.model.rows if row.accuracy is not None]
+        how = known[0].how if known else metric("top1")
+        scale = 100 if how.is_share else 1
+        self.scatter.name_axes(label, words.column(how.id, self.tr("accuracy, %")))
         plans = self._plans()
         language = session.texts.language
         points = [
@@ -188,7 +193,7 @@ class TradeoffsPage(Page):
                 id=row.id,
                 name=row.name,
                 size=getattr(row.figures, field) / unit,
-                accuracy=100 * row.accuracy.value,
+                accuracy=scale * row.accuracy.value,
                 fits=row.fits,
                 kind=KINDS.index(row.kind) if row.kind in KINDS else len(KINDS),
                 tip=tip(row, plans.get(row.id), language),
@@ -203,6 +208,8 @@ class TradeoffsPage(Page):
             points,
             frozenset(row.id for row in self.chosen),
             None if limit is None else (limit / unit, self.tr("budget")),
+            lower_is_better=not how.higher,
+            room=0.5 if how.is_share else 0.05 * max((abs(one.value) for one in known), default=1.0),
         )
 
     def _plans(self) -> "dict[str, Plan]":

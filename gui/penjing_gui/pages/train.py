@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from penjing.catalogue.methods import methods
+from penjing.catalogue.metrics import known, metric
 from penjing_gui import words
 from penjing_gui.controls.identity import identify
 from penjing_gui.jobs import Job
@@ -61,6 +62,8 @@ class TrainPage(Page):
         self.progress = identify(QProgressBar(), "train.progress", self.tr("Training progress"))
         self.status = identify(QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True), "train.status")
         self.loss = identify(Curves(), "plot.loss", self.tr("Loss"))
+        self._scale = 100
+        """What a metric's values are drawn in: a share in percent."""
         self.accuracy = identify(Curves(markers=True, unit=" %"), "plot.accuracy", self.tr("Accuracy"))
         self._lay_out()
         self.start.clicked.connect(self._start)
@@ -160,23 +163,40 @@ class TrainPage(Page):
 
     def _show_level(self) -> None:
         baseline = self._session.baseline
-        found = None if baseline is None or baseline.accuracy is None else 100 * baseline.accuracy.value
-        name = "" if found is None else self.tr("as loaded {value:.1f} %").format(value=found)
-        self.accuracy.show_level(found, name)
+        accuracy = None if baseline is None else baseline.accuracy
+        data = self._session.data
+        how = metric("top1") if data is None or not known(data.metric) else metric(data.metric)
+        self._scale = 100 if how.is_share else 1
+        self.accuracy.set_unit(" %" if how.is_share else "")
+        self.accuracy.name_axes(self.tr("epoch"), words.column(how.id, self.tr("accuracy, %")))
+        if accuracy is None:
+            self.accuracy.show_level(None, "")
+            return
+        text = self.tr("as loaded {value}").format(value=how.show(accuracy.value))
+        self.accuracy.show_level(self._scale * accuracy.value, text)
 
     def _draw(self) -> None:
         record = self._record
-        terms = methods("loss")
         for name, told in record.losses.items():
             # One term alone is the loss itself.
             if name == "loss" or len(record.losses) > 2:
-                title = self.tr("loss") if name == "loss" else self.tr(terms[name].title) if name in terms else name
+                title = self.tr("loss") if name == "loss" else self._term(name)
                 self.loss.show_series(title, record.steps, told)
         for number, epochs in enumerate(record.trainings, start=1):
-            known = [(float(one.number), 100 * one.val_accuracy) for one in epochs if one.val_accuracy is not None]
-            if known:
+            drawn = [
+                (float(one.number), self._scale * (one.val_accuracy or 0.0))
+                for one in epochs
+                if one.val_accuracy is not None
+            ]
+            if drawn:
                 name = self.tr("student") if number == 1 else self.tr("student, step {number}").format(number=number)
-                self.accuracy.show_series(name, [x for x, _ in known], [y for _, y in known])
+                self.accuracy.show_series(name, [x for x, _ in drawn], [y for _, y in drawn])
+
+    def _term(self, name: str) -> str:
+        """What a term of the loss is called."""
+        numbers = {"squared_error": self.tr("squared error"), "teacher_error": self.tr("distance to the teacher")}
+        terms = methods("loss")
+        return numbers.get(name) or (self.tr(terms[name].title) if name in terms else name)
 
     # ------------------------------------------------------------------------------------------------------- the job
 
@@ -264,7 +284,7 @@ class TrainPage(Page):
         said = [text.format(name=run.name, accuracy=words.accuracy(run.accuracy))]
         titles = methods("step")
         steps = [
-            f"{self.tr(titles[one.step].title)} {words.percent(one.accuracy.value)}"
+            f"{self.tr(titles[one.step].title)} {one.accuracy.how.show(one.accuracy.value)}"
             for one in job.result.trained.steps
             if one.accuracy is not None and one.step in titles
         ]

@@ -3,6 +3,7 @@
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
+from penjing.catalogue.metrics import metric_name
 from penjing.report.words import rung_name
 from penjing.results import RunResult
 from penjing_gui import words
@@ -91,10 +92,16 @@ class VerdictView(QWidget):
             wrong = [rung_name(rung.name, self._texts.language) for rung in verdict.rungs if rung.passed is False]
             said.append(self.tr("Not proven: {names}.").format(names=", ".join(wrong)))
         if verdict.agreement is not None:
+            how = None if verdict.accuracy is None else verdict.accuracy.how
             text = self.tr("They choose the same class on {share}.")
+            if how is not None and not how.is_share:
+                text = self.tr("They answer the same numbers on {share}.")
             said.append(text.format(share=words.percent(verdict.agreement, digits=2)))
         if verdict.accuracy is not None:
             text = self.tr("Test accuracy {value} (n = {n}).")
+            if verdict.accuracy.metric not in ("top1", "agreement"):
+                name = metric_name(verdict.accuracy.how, self._texts.language)
+                text = self.tr("{metric} on test data {value} (n = {n}).").replace("{metric}", name)
             said.append(text.format(value=words.accuracy(verdict.accuracy), n=verdict.accuracy.n))
         sizes = self.tr("Weights {before} → {after}").format(
             before=words.size(before.size_bytes), after=words.size(after.size_bytes)

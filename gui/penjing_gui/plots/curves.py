@@ -92,6 +92,10 @@ class Curves(Canvas):
             left = self._drawn_at + _FRAME - time.monotonic()
             self._frame.start(max(0, round(1000 * left)))
 
+    def set_unit(self, unit: str) -> None:
+        """What stands behind numbers."""
+        self._unit = unit
+
     def show_level(self, value: float | None, name: str = "") -> None:
         """A value to reach, as a dashed line with its name."""
         if (name, value) == (self._level_words, self._level_value):

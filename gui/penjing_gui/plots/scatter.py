@@ -21,6 +21,7 @@ class Point:
     size: float
     """In the unit of the lower axis."""
     accuracy: float
+    """As it is drawn; more is better unless `lower_is_better`."""
     """Percent."""
     fits: bool
     kind: int
@@ -52,21 +53,32 @@ class Scatter(Canvas):
         for item in (self._front, self._line, self._dots):
             self.addItem(item)
         self.addItem(self._line_name, ignoreBounds=True)
+        self._lower, self._room = False, 0.5
         self._dots.sigClicked.connect(self._click)
         self.scene().sigMouseClicked.connect(self._double)
         self.begin()
 
     def show_points(
-        self, points: Sequence[Point], current: frozenset[str], limit: tuple[float, str] | None = None
+        self,
+        points: Sequence[Point],
+        current: frozenset[str],
+        limit: tuple[float, str] | None = None,
+        *,
+        lower_is_better: bool = False,
+        room: float = 0.5,
     ) -> None:
-        """Show runs; `current` are ringed; `limit` is where the device ends, and what stands beside it."""
+        """Show runs; `current` are ringed; `limit` is where the device ends, and what stands beside it.
+
+        `room` is the least that is left free above and below the points.
+        """
+        self._lower, self._room = lower_is_better, room
         self._points, self._current, self._limit = points, current, limit
         self.restyle()
 
     def restyle(self) -> None:
         """Inks of the present palette."""
         found = self.inks
-        front = pareto(self._points)
+        front = pareto(self._points, lower_is_better=self._lower)
         self._front.setData([point.size for point in front], [point.accuracy for point in front])
         self._front.setPen(pg.mkPen(found.muted, width=1))
         spots = []
@@ -87,7 +99,7 @@ class Scatter(Canvas):
         self._dots.setData(spots)
         if self._points:
             low, high = min(p.accuracy for p in self._points), max(p.accuracy for p in self._points)
-            room = max(0.15 * (high - low), 0.5)
+            room = max(0.15 * (high - low), self._room)
             self.setYRange(low - room, high + 1.5 * room, padding=0)
             right = 1.15 * max(p.size for p in self._points)
             self.setXRange(0, right, padding=0)
@@ -142,10 +154,11 @@ class Scatter(Canvas):
                 self.applied.emit(str(spots[0].data()))
 
 
-def pareto(points: Sequence[Point]) -> tuple[Point, ...]:
+def pareto(points: Sequence[Point], *, lower_is_better: bool = False) -> tuple[Point, ...]:
     """The points that no other beats in both, from small to large."""
+    sign = -1 if lower_is_better else 1
     front: list[Point] = []
-    for point in sorted(points, key=lambda point: (point.size, -point.accuracy)):
-        if not front or point.accuracy > front[-1].accuracy:
+    for point in sorted(points, key=lambda point: (point.size, -sign * point.accuracy)):
+        if not front or sign * point.accuracy > sign * front[-1].accuracy:
             front.append(point)
     return tuple(front)
