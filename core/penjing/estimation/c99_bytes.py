@@ -183,9 +183,15 @@ def filter_kernel(layer: Layer, weight: WeightState) -> str:
     if sparse_in_c(stored_layer(layer, weight, integer=True)) is not None:
         return sparse.KERNEL
     kind = "depthwise" if layer.weight_kind == "depthwise" and _filter_count(layer) > 1 else "conv"
-    if layer.weight_kind == "grouped" or weight.zeros:
+    if layer.weight_kind == "grouped" or weight.zeros or (kind == "conv" and _has_gaps(layer)):
         kind = "conv_general"
     return f"{kind}_{stored_width(min(weight.bits, WIDEST))}bit"
+
+
+def _has_gaps(layer: Layer) -> bool:
+    """Whether the values that a row of a filter meets do not lie beside one another."""
+    dilation = layer.attributes.get("dilation") or (1,)
+    return dilation[-1] != 1 and (layer.weight_shape or (1,))[-1] != 1
 
 
 def _filter_count(layer: Layer) -> int:

@@ -107,6 +107,20 @@ def two_ended(seed: int = 0) -> Model:
     return randomised(build_network(NetworkSpec(inputs=entries, nodes=tuple(specs), outputs=outputs)), seed)
 
 
+def dilated(seed: int = 0) -> Model:
+    """Filters with gaps between their values, dense, tall and one a channel; an ELU."""
+    return network(
+        (3, 8, 7),
+        [
+            ("wide", nn.Conv2d(3, 4, 3, dilation=2, padding=2), "x"),
+            ("bent", nn.ELU(), ""),
+            ("deep", nn.Conv2d(4, 4, 3, dilation=(1, 2), padding=(1, 2), groups=4), ""),
+            ("tall", nn.Conv2d(4, 5, (3, 1), dilation=2), ""),
+        ],
+        seed=seed,
+    )
+
+
 def functions(seed: int = 0) -> Model:
     """What nothing else here has: SiLU, erf, a reshape, identities, the largest value of all positions."""
     return network(
@@ -149,6 +163,7 @@ def signals(seed: int = 0) -> Model:
 
 EVERY = {name: make for name, make in NETWORKS.items() if name != "constants"}
 EVERY |= {
+    "dilated": dilated,
     "functions": functions,
     "signals": signals,
     "two ended": two_ended,
