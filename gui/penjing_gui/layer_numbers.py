@@ -112,7 +112,7 @@ def _latency(session: "SessionState", prediction: "Prediction | None") -> Values
         return {}
     state = prediction.state
     times = {
-        layer.name: layer_ms(layer, device, integer=state.is_integer(layer))
+        layer.name: layer_ms(layer, device, integer=state.is_integer(layer), weight=state.weight(layer))
         for layer in prediction.graph.layers
         if layer.macs
     }

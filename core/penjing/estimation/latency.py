@@ -4,7 +4,8 @@ import math
 from collections.abc import Iterable, Sequence
 
 from penjing.devices.profiles import Device, OperatorClass, Precision
-from penjing.estimation.state import NetworkState
+from penjing.estimation.kernel_time import RATIO_BAND, slowdown
+from penjing.estimation.state import NetworkState, WeightState
 from penjing.layer_graph import Layer, LayerGraph
 
 SIMD_CHANNELS = 4
@@ -18,13 +19,22 @@ def latency_ms(graph: LayerGraph, state: NetworkState, device: Device) -> float 
 
     None where the profile has no rate for a layer's precision, or where nothing is multiplied at all.
     """
-    times = [layer_ms(layer, device, integer=state.is_integer(layer)) for layer in graph.layers if layer.macs]
-    return total_ms(times)
+    return total_ms(
+        [
+            layer_ms(layer, device, integer=state.is_integer(layer), weight=state.weight(layer))
+            for layer in graph.layers
+            if layer.macs
+        ]
+    )
 
 
 def latency_band(graph: LayerGraph, state: NetworkState, device: Device) -> float | None:
     """The relative half-width of `latency_ms`: the widest of the precisions in use; None where one has no rate."""
-    return widest(layer_band(device, integer=state.is_integer(layer)) for layer in graph.layers if layer.macs)
+    return widest(
+        layer_band(layer, device, integer=state.is_integer(layer), weight=state.weight(layer))
+        for layer in graph.layers
+        if layer.macs
+    )
 
 
 def total_ms(times: Sequence[float | None]) -> float | None:
@@ -40,16 +50,22 @@ def widest(bands: Iterable[float | None]) -> float | None:
     return max(known) if known and len(known) == len(found) else None
 
 
-def layer_ms(layer: Layer, device: Device, *, integer: bool) -> float | None:
-    """Milliseconds of one layer that multiplies."""
+def layer_ms(layer: Layer, device: Device, *, integer: bool, weight: WeightState) -> float | None:
+    """Milliseconds of one layer that multiplies: of dense 8-bit weights, times what packed or sparse ones take more."""
     rates = device.rates(_precision(integer))
-    return None if rates is None else layer.macs / (rates.of(operator_class(layer)) * 1e3)
+    if rates is None:
+        return None
+    dense = layer.macs / (rates.of(operator_class(layer)) * 1e3)
+    return dense * slowdown(layer, weight, device) if integer else dense
 
 
-def layer_band(device: Device, *, integer: bool) -> float | None:
-    """The relative half-width of a layer's time."""
+def layer_band(layer: Layer, device: Device, *, integer: bool, weight: WeightState) -> float | None:
+    """The relative half-width of a layer's time; wider where it follows from a count of instructions."""
     rates = device.rates(_precision(integer))
-    return None if rates is None else rates.band
+    if rates is None:
+        return None
+    counted = integer and slowdown(layer, weight, device) != 1
+    return rates.band + RATIO_BAND if counted else rates.band
 
 
 def energy_mj(latency: float | None, device: Device) -> float | None:
@@ -81,14 +97,22 @@ def operator_class(layer: Layer) -> OperatorClass:
     return "pointwise" if math.prod(shape[2:]) == 1 else "conv"
 
 
-def work(graph: LayerGraph, state: NetworkState) -> dict[Precision, dict[OperatorClass, float]]:
-    """Million multiply-accumulates of one inference by precision and operator class."""
+def work(
+    graph: LayerGraph, state: NetworkState, device: Device | None = None
+) -> dict[Precision, dict[OperatorClass, float]]:
+    """Million multiply-accumulates of one inference by precision and operator class.
+
+    On a device those of packed or sparse weights count as many times as they take longer there, so that a time that
+    was measured of them tells the rates of dense ones.
+    """
     found: dict[Precision, dict[OperatorClass, float]] = {}
     for layer in graph.layers:
         if layer.macs:
-            of_precision = found.setdefault(_precision(state.is_integer(layer)), {})
+            integer = state.is_integer(layer)
+            of_precision = found.setdefault(_precision(integer), {})
             kind = operator_class(layer)
-            of_precision[kind] = of_precision.get(kind, 0.0) + layer.macs / 1e6
+            slower = 1.0 if device is None or not integer else slowdown(layer, state.weight(layer), device)
+            of_precision[kind] = of_precision.get(kind, 0.0) + slower * layer.macs / 1e6
     return found
 
 

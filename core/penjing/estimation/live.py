@@ -25,6 +25,7 @@ from penjing.estimation.tables import Tables
 from penjing.layer_graph import Layer, LayerGraph
 from penjing.model.c_kernels import code_size
 from penjing.model.c_kernels.parts import PARTS
+from penjing.model.c_kernels.sparse import KERNEL as SPARSE
 from penjing.plan import Plan, Settings
 from penjing.results import Figures
 
@@ -165,7 +166,11 @@ def prepare(graph: LayerGraph, plan: Plan, tables: Tables, *, device: Device | N
                 times[one.name] = shares[one.name].milliseconds, shares[one.name].band
             elif one.macs:
                 integer = state.is_integer(one)
-                times[one.name] = layer_ms(one, device, integer=integer), layer_band(device, integer=integer)
+                weight = state.weight(one)
+                times[one.name] = (
+                    layer_ms(one, device, integer=integer, weight=weight),
+                    layer_band(one, device, integer=integer, weight=weight),
+                )
     steps = {step.step for step in plan.steps}
     return Prepared(
         figures=figures_of(prediction.graph, state, device=device, format=""),
@@ -196,14 +201,15 @@ def _share(
     kept, size = weight.kept, stored_size(stored, device)
     padding = padding_bytes(stored, device)
     kernel = filter_kernel(layer, weight) if device is not None and device.brings_c else None
-    if like is not None:
+    if like is not None and kernel == like.kernel and kernel != SPARSE:
         return Share(kept, size, like.scales, padding, kernel, like.milliseconds, like.band)
+    timed = device if layer.macs else None
     return Share(
         kept=kept,
         size=size,
         scales=0 if device is None else stored_scales(stored, device),
         padding=padding,
         kernel=kernel,
-        milliseconds=None if device is None or not layer.macs else layer_ms(layer, device, integer=integer),
-        band=None if device is None or not layer.macs else layer_band(device, integer=integer),
+        milliseconds=None if timed is None else layer_ms(layer, timed, integer=integer, weight=weight),
+        band=None if timed is None else layer_band(layer, timed, integer=integer, weight=weight),
     )

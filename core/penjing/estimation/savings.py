@@ -208,7 +208,9 @@ def _bit_notes(settings: Collection[Settings], device: Device, *, timed: bool) -
             yield Note(code="saving.bits_wider", values={"device": device.title, "bits": bits, "stored": wider})
     if any(one.codebook is not None for one in settings):
         yield Note(code="saving.codebook", values={"device": device.title})
-    if any(bits < 8 for bits in widths):
+    if any(bits < 8 for bits in widths) and device.brings_c:
+        yield Note(code="saving.bits_slower", values={"device": device.title})
+    elif any(bits < 8 for bits in widths):
         yield Note(code="saving.bits_unpacked")
     if any(one.weight_bits < FLOAT_BITS and one.activation_bits > 8 for one in settings):
         yield Note(code="saving.weights_alone")

@@ -23,12 +23,14 @@ def compare_model(model: Model, plan: Plan, data: Dataset | None, devices: Seque
     return compare(graph, plan, tables_for(model, graph, plan, data=data), devices)
 
 
-def work_of(model: Model, plan: Plan, data: Dataset | None) -> dict[Precision, dict[OperatorClass, float]]:
-    """Million multiply-accumulates of the network under the plan, by precision and operator class.
+def work_of(
+    model: Model, plan: Plan, data: Dataset | None, device: Device
+) -> dict[Precision, dict[OperatorClass, float]]:
+    """Million multiply-accumulates of the network under the plan, by precision and operator class, as a device takes.
 
     Raises:
         UserError: What the plan asks for cannot be done to this network.
     """
     graph = layer_graph(model)
     prediction = predict(graph, plan, tables_for(model, graph, plan, data=data))
-    return work(prediction.graph, prediction.state)
+    return work(prediction.graph, prediction.state, device)

@@ -5,6 +5,7 @@ candidates one matrix product; a layer that makes part of a group's channels is 
 is found is checked by `estimation.exact` at the end.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +17,13 @@ from penjing.estimation.c99_bytes import layer_constants
 from penjing.estimation.cut import channel_arrays
 from penjing.estimation.deployed import REQUANTIZATION_BYTES, fold
 from penjing.estimation.flash import code_bytes, counted_core, plain_padding
+from penjing.estimation.kernel_time import slowdown
 from penjing.estimation.latency import SIMD_CHANNELS, operator_class
-from penjing.estimation.state import FILTERED, NetworkState
+from penjing.estimation.state import FILTERED, NetworkState, WeightState
 from penjing.estimation.storage import BIAS_BYTES
 from penjing.layer_graph import Layer, LayerGraph
 from penjing.model.c_kernels import code_size
+from penjing.model.c_kernels.parts import STORED_BITS
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
@@ -72,6 +75,9 @@ class Landscape:
             self._time = positions / (np.array([rates.of(operator_class(layer)) for layer in self.layers]) * 1e3)
             # A convolution that keeps few of its inputs runs at another rate.
             self._narrow_time = positions / (rates.of("narrow") * 1e3)
+            # Packed weights are unpacked one by one: by the widths that are stored, how many times as long that takes.
+            widths = {bits: _slowdowns(self.layers, bits, device) for bits in STORED_BITS}
+            self._slower = [(bits, widths[bits][:, None]) for bits in sorted(widths, reverse=True)]
             self._may_narrow = np.array([operator_class(layer) in ("conv", "pointwise") for layer in self.layers])
         self._ram = _Ram(graph)
 
@@ -85,11 +91,13 @@ class Landscape:
         result: Matrix = np.where(self._has_inputs[:, None], self._inputs.of(kept), 1.0)
         return result
 
-    def _latency(self, weights: Matrix, kept: Matrix) -> Vector | None:
+    def _latency(self, weights: Matrix, kept: Matrix, bits: Matrix) -> Vector | None:
         if self._time is None:
             return None
         narrow = self._may_narrow[:, None] & (self._read(kept) < SIMD_CHANNELS)
         times: Matrix = np.where(narrow, self._narrow_time[:, None], self._time[:, None])
+        for width, slower in self._slower:
+            times = np.where(bits == width, times * slower, times)
         result: Vector = (times * weights).sum(axis=0)
         return result
 
@@ -102,7 +110,7 @@ class Landscape:
         stored = np.ceil(weights * bits / 8 / self._word) * self._word
         flash = self._constant + (stored + filters * beside + ends).sum(axis=0)
         flash += self._norm_bytes @ self._norms.of(kept)
-        return Costs(flash, self._ram.live(kept), self._latency(weights, kept))
+        return Costs(flash, self._ram.live(kept), self._latency(weights, kept, bits))
 
 
 class _Counts:
@@ -160,6 +168,11 @@ def _code(graph: LayerGraph, device: Device) -> int:
 def _eight_bits(graph: LayerGraph) -> NetworkState:
     names = [entry.name for entry in graph.inputs] + [layer.name for layer in graph.layers]
     return NetworkState(tensor_bits=dict.fromkeys(names, 8))
+
+
+def _slowdowns(layers: Sequence[Layer], bits: int, device: Device) -> Vector:
+    states = (WeightState(kept=layer.weights, bits=bits, scales=1) for layer in layers)
+    return np.array([slowdown(layer, state, device) for layer, state in zip(layers, states, strict=True)])
 
 
 def _kernel(layer: Layer) -> float:

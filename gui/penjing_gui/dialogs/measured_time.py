@@ -91,7 +91,7 @@ class MeasuredTime(QDialog):
         latency = parse_time(self.time.text())
         found = predict(session.graph, session.plan, session.tables)
         title = f"{session.title} {session.plan.hash[:8]}"[-400:]
-        measurement = Measurement(name=title, latency_ms=latency, macs=work(found.graph, found.state))
+        measurement = Measurement(name=title, latency_ms=latency, macs=work(found.graph, found.state, self._device))
         # The same network timed again replaces what was there.
         earlier = [one for one in self._device.measurements if one.name != measurement.name]
         return (*earlier, measurement)

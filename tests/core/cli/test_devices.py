@@ -70,7 +70,7 @@ def test_that_one_device_is_compared_with_each_of_its_libraries_and_says_what_sa
     assert code == 0
     libraries = [line.split()[1] for line in out.splitlines()[1:]]
     assert libraries == ["cmsis-nn", "hale", "tflm", "x-cube-ai"]
-    assert "unpacked" in err
+    assert "unpacks weights below 8 bits" in err
 
 
 def test_that_a_measured_time_becomes_a_profile_with_its_error(capsys: Capture, plan: Path, penjing_home: Path) -> None:

@@ -181,7 +181,7 @@ def _measured(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
     opened = open_sources(arguments)
     title = f"{arguments.model} {plan.hash[:8]}"[-400:]
-    measurement = Measurement(name=title, latency_ms=latency, macs=work_of(opened.model, plan, opened.data))
+    measurement = Measurement(name=title, latency_ms=latency, macs=work_of(opened.model, plan, opened.data, known))
     # The same network timed again replaces what was there.
     earlier = [one for one in known.measurements if one.name != measurement.name]
     found = refit(known, (*earlier, measurement))
