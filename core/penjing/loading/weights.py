@@ -22,6 +22,11 @@ from penjing.loading.module import from_module
 from penjing.loading.reasons import reason
 from penjing.model.model import Model
 
+_CHECKPOINTS = ("state_dict", "model_state_dict", "model")
+"""Under what training scripts keep a network's tensors beside an optimizer's."""
+_WRAPPERS = ("module.", "_orig_mod.", "model.")
+"""What DataParallel, torch.compile and Lightning put before every name."""
+
 
 def read_weights(path: Path, *, architecture: str | None, allow_code: bool) -> Model:
     """The architecture with the tensors of a file.
@@ -53,8 +58,9 @@ def _tensors(path: Path) -> Mapping[str, Tensor]:
         objects = "weights_only" in str(error).lower()
         detail = "it holds Python objects, not only tensors" if objects else reason(error)
         raise UserError("load.not_weights", path=path.name, detail=detail) from error
-    if isinstance(found, Mapping) and isinstance(found.get("state_dict"), Mapping):
-        found = found["state_dict"]
+    if isinstance(found, Mapping):
+        nested = (found[key] for key in _CHECKPOINTS if isinstance(found.get(key), Mapping))
+        found = next(nested, found)
     if not isinstance(found, Mapping) or not all(isinstance(value, Tensor) for value in found.values()):
         raise UserError("load.not_weights", path=path.name, detail="it is no state dict")
     return found
@@ -97,11 +103,10 @@ def _run(file: Path, factory: str) -> tuple[nn.Module, tuple[Tensor, ...]]:
 
 def _fill(module: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
     wanted = {name: tensor for name, tensor in module.state_dict().items() if not name.endswith("num_batches_tracked")}
-    given = {
-        name.removeprefix("module."): tensor
-        for name, tensor in tensors.items()
-        if not name.endswith("num_batches_tracked")
-    }
+    given = {name: tensor for name, tensor in tensors.items() if not name.endswith("num_batches_tracked")}
+    for prefix in (*_WRAPPERS, *_WRAPPERS):  # one may stand inside another
+        if given and all(name.startswith(prefix) for name in given) and not given.keys() & wanted.keys():
+            given = {name.removeprefix(prefix): tensor for name, tensor in given.items()}
     differing = sorted(wanted.keys() ^ given.keys())
     differing += sorted(name for name in wanted.keys() & given.keys() if wanted[name].shape != given[name].shape)
     if differing:

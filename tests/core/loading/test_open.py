@@ -44,6 +44,18 @@ def test_that_tensors_are_read_into_a_named_architecture(suffix: str, tmp_path: 
     assert torch.equal(open_model(path, architecture="lenet5")(x), lenet5(seed=5)(x))
 
 
+@pytest.mark.parametrize("key", ["state_dict", "model_state_dict", "model", None])
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "model.", "_orig_mod.module."])
+def test_that_checkpoints_and_what_wrapped_the_network_are_looked_through(
+    key: str | None, prefix: str, tmp_path: Path
+) -> None:
+    named = {f"{prefix}{name}": tensor for name, tensor in state().items()}
+    torch.save(named if key is None else {key: named, "epoch": 3, "optimizer": {"lr": 0.1}}, tmp_path / "c.pth")
+    x = torch.randn(2, 1, 28, 28)
+    found = open_model(tmp_path / "c.pth", architecture="lenet5")(x)
+    assert torch.equal(found, lenet5(seed=5)(x))
+
+
 def test_that_tensors_that_do_not_fit_are_named(tmp_path: Path) -> None:
     tensors = state()
     tensors["fc3.bias"] = torch.zeros(11)
