@@ -13,7 +13,7 @@ from typing import Any
 
 import pyatspi  # type: ignore[import-not-found]
 
-PATIENCE = 60.0
+PATIENCE = 150.0
 
 
 @contextmanager
@@ -75,21 +75,79 @@ def below(root: Any) -> list[Any]:
     return found
 
 
-def choose_tab(root: Any, number: int) -> None:
-    """Bring a page of the workbench to the front, from 0."""
-    tabs = find(root, "tabs.main")
+def choose_tab(root: Any, number: int, identifier: str = "tabs.main") -> None:
+    """Click a tab, from 0; of the workbench, if no other tabs are named."""
+    tabs = find(root, identifier)
     bar = next(one for one in below(tabs) if one.getRole() == pyatspi.ROLE_PAGE_TAB_LIST)
-    press(bar.getChildAtIndex(number))
+    click(bar.getChildAtIndex(number))
 
 
 def press(one: Any) -> None:
-    """What a click does."""
+    """What a click does, without a mouse."""
     action = one.queryAction()
     names = [action.getName(index) for index in range(action.nActions)]
     wanted = next(
         index for index, name in enumerate(names) if name in ("Press", "press", "click", "activate", "Toggle")
     )
     action.doAction(wanted)
+
+
+def area(one: Any) -> tuple[int, int, int, int]:
+    """Where it lies on the screen: left, top, width, height; waited for."""
+
+    def shown() -> Any:
+        found = one.queryComponent().getExtents(pyatspi.DESKTOP_COORDS)
+        return (
+            found if found.width > 0 and found.height > 0 and one.getState().contains(pyatspi.STATE_SHOWING) else None
+        )
+
+    found = until(f"{one.name or identifier_of(one)} on the screen", shown)
+    return found.x, found.y, found.width, found.height
+
+
+def click(one: Any, across: float = 0.5, down: float = 0.5, *, times: int = 1) -> None:
+    """With the mouse, at a share of its width and height."""
+    x, y = _at(one, across, down)
+    xdotool("mousemove", x, y, "click", "--repeat", times, "--delay", 60, 1)
+
+
+def drag(one: Any, start: tuple[float, float], end: tuple[float, float], *, steps: int = 12) -> None:
+    """Press, move in steps, release; shares of its width and height."""
+    (x, y), (to_x, to_y) = _at(one, *start), _at(one, *end)
+    xdotool("mousemove", x, y, "mousedown", 1)
+    for step in range(1, steps + 1):
+        place = x + (to_x - x) * step // steps, y + (to_y - y) * step // steps
+        xdotool("mousemove", *place, "sleep", 0.02)
+    xdotool("mouseup", 1)
+
+
+def keys(*names: str) -> None:
+    """Press keys one after the other, where the keyboard is; as xdotool names them."""
+    xdotool("key", "--delay", 40, *names)
+
+
+def write(text: str) -> None:
+    """Type over what a field holds that has the keyboard, and confirm."""
+    keys("ctrl+a")
+    xdotool("type", "--delay", 5, text)
+    keys("Return")
+
+
+def picture(name: str) -> None:
+    """The whole screen, for people to look at."""
+    folder = os.environ.get("PENJING_SCREENSHOTS")
+    if folder:
+        subprocess.run(["import", "-window", "root", f"{folder}/{name}.png"], check=False)
+
+
+def xdotool(*arguments: object) -> None:
+    """One command of the tool that moves mouse and keyboard."""
+    subprocess.run(["xdotool", *map(str, arguments)], check=True)
+
+
+def _at(one: Any, across: float, down: float) -> tuple[int, int]:
+    left, top, width, height = area(one)
+    return left + int(width * across), top + int(height * down)
 
 
 def pick(box: Any, text: str) -> None:
@@ -124,4 +182,5 @@ def until(what: str, ready: Callable[[], Any]) -> Any:
         if found:
             return found
         time.sleep(0.1)
+    picture("story-waits")
     raise TimeoutError(f"waited in vain for {what}")
