@@ -190,9 +190,9 @@ class Session(SessionState):
 
     def measure_by(self, metric: str) -> None:
         """Measure quality by another metric; the plan, the runs and the device stay."""
-        if self._source is not None and self._data_source is not None:
-            self._opening.metric = (self._data_source, metric)
-            self.open_data(self._data_source)
+        if self.data is not None:
+            self._opening.metric = (self.data.source, metric)
+            self.open_data(self.data.source)
 
     def pause_job(self) -> None:
         """Hold the job at its next batch."""

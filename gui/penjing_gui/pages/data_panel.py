@@ -40,7 +40,7 @@ _PAGE, _LEAST, _MOST_VALUES = 48, 6, 1_000_000
 _TOP = ("top2", "top3", "top5")
 _WIDEST_NUMBERS = "−0.123, −0.123"
 _INDEX = Qt.ItemDataRole.UserRole
-_WIDE = 300
+_WIDE = 250
 """Pixels of the card."""
 
 
