@@ -100,7 +100,7 @@ def remedies(
 def _all(now: _Now, devices: Sequence[Device]) -> Iterator[Remedy | None]:
     yield _fitted(now)
     widths = sorted((bits for bits in now.device.weight_bits if bits <= _ACTIVATION_BITS), reverse=True)
-    yield from _weakest(now, "bits", widths, _at_most_bits)
+    yield from _widest(now, widths)
     yield from _weakest(now, "filters", SHARES, _at_least_filters)
     if now.device.sparse_storage:
         yield from _weakest(now, "sparsity", SHARES, _at_least_zeros)
@@ -115,6 +115,19 @@ def _fitted(now: _Now) -> Remedy | None:
     except (KeyError, UserError):  # a table that is not here, a figure that the device has no source for
         return None
     return now.remedy("fit", plan=msgspec.structs.replace(plan, distillation=now.plan.distillation))
+
+
+def _widest(now: _Now, widths: Sequence[int]) -> Iterator[Remedy | None]:
+    """One after the other, since fewer bits take fewer bytes but may take more time; else the nearest."""
+    tried = []
+    for bits in widths:
+        found = now.remedy("bits", value=bits, plan=_at_most_bits(now, bits))
+        if found is not None and not found.over:
+            yield found
+            return
+        tried += [] if found is None else [found]
+        yield None
+    yield min(tried, key=lambda one: excess(one.figures, one.budgets), default=None)
 
 
 def _weakest(
