@@ -94,7 +94,7 @@ class _Reader:
         unknown: dict[str, str] = {}
         for node in self.graph.node:
             if node.domain in ("", "ai.onnx"):
-                if node.op_type in ("Constant", "Shape", "Size"):
+                if node.op_type in ("Constant", "Shape", "Size", _FILLED):
                     stored.update(node.output)
                     continue
                 if node.op_type in (*FOLDED, *NODES) and all(name in stored for name in node.input if name):
@@ -138,6 +138,9 @@ class _Reader:
         inputs = [self._value(name, node) if name else None for name in node.input]
         if node.op_type == "Constant":
             self.values[node.output[0]] = self._constant(node)
+            return
+        if node.op_type == _FILLED and len(inputs) == 1 and isinstance(inputs[0], Constant):
+            self.values[node.output[0]] = Constant(self._filled(node, inputs[0]))
             return
         if node.op_type in ("Shape", "Size") and inputs and inputs[0] is not None:
             self.values[node.output[0]] = Constant(self._extents(node, inputs[0]))
@@ -302,6 +305,13 @@ class _Reader:
         ends = {entry.name: entry.i for entry in node.attribute}
         return np.array(shape[ends.get("start", 0) : ends.get("end", len(shape))], np.int64)
 
+    def _filled(self, node: onnx.NodeProto, extents: Constant) -> np.ndarray[Any, Any]:
+        said = {entry.name: attribute_of(entry, self.folder) for entry in node.attribute}
+        shape = limits.check_shape(extents.array.reshape(-1).tolist(), where=node.name or node.op_type)
+        array = np.full(shape, np.float32(said.get("value", 0.0)), np.float32)
+        self.budget.spend(array.size)
+        return array
+
     def _constant(self, node: onnx.NodeProto) -> Constant:
         if len(node.attribute) != 1 or not node.output:
             raise UserError("load.bad_node", layer=node.name, operator="Constant", detail="it needs one value")
@@ -362,6 +372,9 @@ def _origin(node: onnx.NodeProto, inputs: Sequence[Value | None]) -> str:
 def _read_by(source: OnnxNode, row: Operator) -> Reading:
     return row.read(source)
 
+
+_FILLED = "ConstantFill"
+"""Before opset 9, an experimental operator that exporters wrote for tensors of one value."""
 
 _KEEPABLE = ("load.unsupported_form", "load.unknown_operator")
 """Refusals of a row after which a node may still run as it is."""

@@ -199,3 +199,19 @@ def test_that_a_file_of_few_bits_opens_in_the_runtime_and_again_here(bits: int, 
     read = open_model(tmp_path / "few.onnx")
     assert [layer.type for layer in layer_graph(read).compressible] == ["LSTM", "Linear"]
     assert np.abs(simulate(read)(torch.from_numpy(x)).numpy() - wanted).max() < 1.01 * step
+
+
+def test_that_states_filled_with_zeros_as_before_opset_nine_are_zeros(tmp_path: Path) -> None:
+    proto = written("LSTM")
+    x, plain = values(3, 5, 3), load(proto, tmp_path)
+    wanted = outputs(plain, x)
+    (node,) = (node for node in proto.graph.node if node.op_type == "LSTM")
+    node.input.extend(["", "start", "start"])
+    fill = helper.make_node("ConstantFill", ["extents"], ["start"], input_as_shape=1, value=0.0)
+    nodes = [fill, *proto.graph.node]
+    del proto.graph.node[:]
+    proto.graph.node.extend(nodes)
+    proto.graph.initializer.append(numpy_helper.from_array(np.array([1, 1, 4]), "extents"))
+    model = load(proto, tmp_path)
+    assert [layer.type for layer in layer_graph(model).compressible] == ["LSTM", "Linear"]
+    assert_parity(outputs(model, x), wanted)
