@@ -173,7 +173,7 @@ def numbers() -> tuple[Number, ...]:
         Number(
             id="macs",
             title=_tr("MACs under the plan"),
-            unit="MACs",
+            unit=_tr("MACs"),
             kind="exact",
             how=_tr("Multiply-accumulates of one inference after the filter cut"),
             read=_macs_now,
