@@ -32,8 +32,13 @@ def card_facts(data: Dataset, model: Model) -> DataCard:
         grouped=data.train.groups is not None,
         inputs=_inputs(data, model),
         targets=_targets(data),
-        preparation=(*data.facts, *_normalised(data)),
+        preparation=preparation(data),
     )
+
+
+def preparation(data: Dataset) -> tuple[Note, ...]:
+    """All that was done to the files until the network could take them: whoever runs it elsewhere does the same."""
+    return (*data.facts, *_normalised(data))
 
 
 def _task(data: Dataset) -> str:

@@ -22,6 +22,7 @@ from penjing.exporting.penjingnet import write_reference
 from penjing.exporting.samples import random_inputs, write_samples
 from penjing.inspection.graph import layer_graph
 from penjing.layer_graph import LayerGraph
+from penjing.loading.data_card import preparation
 from penjing.loading.dataset import Dataset
 from penjing.model.c_kernels.parts import Kernels, Rounding
 from penjing.model.model import Model
@@ -269,6 +270,7 @@ def _report(folder: Path, job: Job, plan: Plan, finished: Finished, result: RunR
         device=job.device,
         model_source=job.model_source,
         data_source=job.data_source,
+        preparation=() if job.data is None else preparation(job.data),
         training=training,
         rounding=job.rounding,
         kernels=job.kernels,

@@ -3,7 +3,7 @@
 Names come from files and are data: the template escapes everything.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from penjing import assets
 from penjing.devices.profiles import Device, devices
+from penjing.errors import Note
 from penjing.estimation.comparison import compare_parts
 from penjing.estimation.deployed import stored_layers, stored_size
 from penjing.estimation.finished import state_of
@@ -86,6 +87,7 @@ def write_report(
     device: Device | None = None,
     model_source: str = "",
     data_source: str | None = None,
+    preparation: Sequence[Note] = (),
     training: bool = True,
     rounding: Rounding = "single",
     kernels: Kernels = "generated",
@@ -103,6 +105,7 @@ def write_report(
         device: For which device; its facts are listed with their sources.
         model_source: The network as the user named it.
         data_source: The data as the user named it.
+        preparation: What was done to the data until the network could take them.
         training: Whether the training steps ran (`compress`) or not (`export`).
         rounding: How exported C rounds.
         kernels: What exported C calls.
@@ -140,6 +143,7 @@ def write_report(
         step_detail=lambda step: _step_detail(step, language),
         step_title=lambda id: words.method_title("step", id, language),
         rung_name=lambda name: words.rung_name(name, language),
+        preparation=[assets.text(note.code, language=language, **note.values) for note in preparation],
         step_titles=words.step_titles(plan, language),
         teaching=words.teaching_words(plan, language),
         command=command_line(model_source=model_source, data_source=data_source, **again),
