@@ -10,6 +10,7 @@ from penjing_gui.session import Session
 from penjing_gui.training_record import TrainingRecord
 
 _NARROWEST = 420
+_LOWEST = 480
 """Pixels of a page."""
 
 
@@ -70,7 +71,7 @@ class Workbench(QWidget):
         learn.sample_wanted.connect(self.source_wanted)
         for page, title in zip(pages, self.titles(), strict=True):
             # The window must fit a small screen, whatever a page would like.
-            page.setMinimumWidth(_NARROWEST)
+            page.setMinimumSize(_NARROWEST, _LOWEST)
             self.tabs.addTab(page, title)
 
     def show_lesson(self, path: str) -> None:

@@ -4,13 +4,14 @@ import time
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QWidget
+from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
 from penjing.errors import UserError
 from penjing.estimation.savings import NEUTRAL, Part, Parts, Saving, growing_parts
 from penjing_gui import words
 from penjing_gui.controls.identity import identify
 from penjing_gui.controls.readout import Readout
+from penjing_gui.controls.short_note import ShortNote
 from penjing_gui.saved import amounts, part_name
 from penjing_gui.session import Session
 from penjing_gui.theme import SPACE
@@ -52,7 +53,7 @@ class SavingsPanel(QWidget):
         self._head = Readout()
         self._head.setProperty("muted", True)
         self._cells = {part: tuple(Readout(words.UNKNOWN) for _ in range(3)) for part in NEUTRAL}
-        self._note = identify(QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True), "savings.note")
+        self._note = identify(ShortNote(_NOTE_LINES), "savings.note")
         self._lay_out()
         for changed in (
             session.plan_changed,
@@ -87,9 +88,6 @@ class SavingsPanel(QWidget):
                 cell.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 grid.addWidget(cell, row, column)
         self._note.setProperty("muted", True)
-        self._note.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self._note.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self._note.setFixedHeight(_NOTE_LINES * self.fontMetrics().lineSpacing())
         grid.addWidget(self._note, len(self._cells) + 1, 0, 1, 4)
 
     def _changed(self) -> None:
@@ -159,8 +157,7 @@ class SavingsPanel(QWidget):
                 cell.say(text, f"{part_name(part)}, {name}: {text}", "plain" if saving is not None else "muted")
                 if cell.toolTip() != reasons:
                     cell.setToolTip(reasons)
-        self._note.setText(self._told())
-        self._note.setAccessibleName(self._note.text())
+        self._note.say(self._told())
 
     def _told(self) -> str:
         if self._session.device is None:

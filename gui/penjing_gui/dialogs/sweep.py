@@ -59,7 +59,7 @@ class SweepDialog(QDialog):
         self.state = identify(QLabel(textFormat=Qt.TextFormat.PlainText), "sweep.state")
         self.state.setMinimumHeight(2 * self.fontMetrics().lineSpacing())
         self.state.setWordWrap(True)
-        self.start = identify(QPushButton(self.tr("Start")), "sweep.start")
+        self.start = identify(QPushButton(self.tr("Start sweep")), "sweep.start")
         self.cancel = identify(QPushButton(self.tr("Cancel")), "sweep.cancel")
         self.close_button = identify(QPushButton(self.tr("Close")), "sweep.close")
         self._lay_out()

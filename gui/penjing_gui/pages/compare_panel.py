@@ -52,7 +52,7 @@ class ComparePanel(QWidget):
         self._session = session
         self._rows: tuple[Row, ...] = ()
         self._plans: Mapping[str, Plan] = {}
-        self._stale = False
+        self._stale = True
         self._soon = QTimer(self, singleShot=True, interval=_SOON)
         self._soon.timeout.connect(self._ask)
         self.hint = identify(QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True), "compare.hint")
