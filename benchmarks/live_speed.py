@@ -150,11 +150,13 @@ def superseded(quick: bool) -> dict[str, Finding]:
         for name, source in sources.items():
             waits = _waits(source, Path(folder), trials=QUICK_TRIALS if quick else TRIALS)
             by_cpu, by_wall = ([1e3 * wait[clock] for wait in waits] for clock in (0, 1))
-            told = (
-                f"CPU time until the older plan is left, worst of {len(waits)}; median {statistics.median(by_cpu):.1f}"
-            )
-            told += f", by the wall's clock at most {max(by_wall):.0f} ms"
-            found[f"L6.{name}"] = at_most(max(by_cpu), 50.0, "ms", told)
+            # Alone on the machine it takes no longer than by either clock: two threads count twice by the CPU's, what
+            # else runs counts by the wall's.
+            least = [min(wait) for wait in zip(by_cpu, by_wall, strict=True)]
+            told = f"until the older plan is left, worst of {len(waits)}, of each the smaller of CPU and wall time"
+            told += f"; median {statistics.median(least):.1f}, of all at most {max(by_cpu):.0f} of CPU,"
+            told += f" {max(by_wall):.0f} by the wall's clock"
+            found[f"L6.{name}"] = at_most(max(least), 50.0, "ms", told)
     return found
 
 

@@ -58,7 +58,7 @@ from penjing.worker.ranges import ranges
 from penjing.worker.recovery import Recover
 from penjing.worker.sampling import logits, samples
 from penjing.worker.snapshot import NETWORK, write_snapshot
-from penjing.worker.watched import watched, watched_modules
+from penjing.worker.watched import watched, watched_modules, watched_steps
 
 if TYPE_CHECKING:
     from penjing.model.model import Model
@@ -246,9 +246,10 @@ class Engine:
         if finished.model is opened.model:
             standings: Iterator[progressive.Standing] = iter([progressive.unchanged(baseline, data)])
         else:
-            outputs = evaluator.outputs(finished.model, on_part=on_batch)
+            with watched_modules(on_batch, weights=opened.weights):
+                outputs = evaluator.outputs(finished.model, on_part=on_batch)
             standings = progressive.measure_change(outputs, evaluator.data, baseline, full=message.full)
-        for standing in standings:
+        for standing in watched_steps(standings, on_batch, weights=opened.weights):
             on_batch()
             yield Measured(
                 generation=message.generation,

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -13,6 +13,8 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.overrides import TorchFunctionMode
 
 from penjing.loading.dataset import Dataset, Split
+
+Step = TypeVar("Step")
 
 MANY_WEIGHTS = 1 << 20
 PAUSE = 0.005
@@ -56,6 +58,17 @@ def watched_modules(on_module: Callable[[], None], *, weights: int = 0) -> Itera
             yield
     finally:
         handle.remove()
+
+
+def watched_steps(steps: Iterator[Step], on_module: Callable[[], None], *, weights: int = 0) -> Iterator[Step]:
+    """The same values; what makes each of them is watched, what is done between them is not."""
+    while True:
+        with watched_modules(on_module, weights=weights):
+            try:
+                step = next(steps)
+            except StopIteration:
+                return
+        yield step
 
 
 class _Operations(TorchFunctionMode):

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from penjing.errors import Cancelled
-from penjing.worker.watched import watched_modules
+from penjing.worker.watched import watched_modules, watched_steps
 
 
 def test_that_a_run_stops_between_two_modules_and_later_runs_are_left_alone() -> None:
@@ -50,3 +50,17 @@ def test_that_work_on_the_weights_of_a_large_network_stops_between_two_operation
     with watched_modules(look, weights=1000):
         weight.sort()
     assert looks == 2
+
+
+def test_that_steps_are_watched_while_they_are_made_and_not_between_them() -> None:
+    looks, network, values = 0, nn.Linear(2, 2), torch.zeros(1, 2)
+
+    def look() -> None:
+        nonlocal looks
+        looks += 1
+
+    given = []
+    for step in watched_steps(iter(network(values) for _ in range(3)), look):
+        network(values)  # what whoever asked does with it
+        given.append(step)
+    assert (len(given), looks) == (3, 3)
