@@ -31,6 +31,8 @@ class Limit:
     """Of the readout."""
     budget_identifier: str
     name: str
+    how: str
+    """How it is computed, and of what kind it is."""
     unit: str
     factor: float
     """What is typed times this is the budget."""
@@ -58,6 +60,8 @@ class Limited(QObject):
         title = QLabel(limit.name)
         self.bar = BudgetBar()
         self.label = identify(Readout(words.UNKNOWN), limit.identifier)
+        for widget in (title, self.bar, self.label):
+            widget.setToolTip(limit.how)
         self.box = identify(QuietSpinBox(), limit.budget_identifier, self.tr("{name} budget").format(name=limit.name))
         self.box.setRange(0, 1e9)
         self.box.setDecimals(1)

@@ -197,9 +197,15 @@ class LayersModel(QAbstractTableModel):
     def _tips(self) -> dict[Column, str]:
         return {
             Column.LOCKED: self.tr("Locked: nothing is pruned here"),
-            Column.BEFORE: self.tr("Bytes as loaded"),
-            Column.NOW: self.tr("Bytes under this device's storage"),
-            Column.SPARSITY: self.tr("Share of the layer's weights that are cut or zero"),
+            Column.TYPE: self.tr("The operator; its shape stands in the tooltip of the name"),
+            Column.PARAMS: self.tr("Exact: trainable values as loaded"),
+            Column.MACS: self.tr("Exact: multiply-accumulates of one inference as loaded"),
+            Column.BEFORE: self.tr("Exact: bytes as loaded"),
+            Column.NOW: self.tr("Exact: bytes under this device's storage"),
+            Column.SPARSITY: self.tr(
+                "Exact: share of the layer's weights that are cut or zero; a double click sets it"
+            ),
+            Column.BITS: self.tr("Bits of each weight; a double click sets them, for all selected layers at once"),
             Column.SENSITIVITY: self.tr(
                 "How far cutting or rounding this layer alone moves the answers, beside the others; "
                 "until that is tried, the energy that rounding to 4 bits loses"

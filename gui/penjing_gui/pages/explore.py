@@ -135,7 +135,8 @@ class ExplorePage(Page):
             return
         told = f"{layer.name}  ·  {facts(layer)}"
         self.facts.say(told, told)
-        self.facts.setToolTip(told)
+        how = self.tr("Exact: parameters and MACs are counted from the shapes; the output is its result at batch 1")
+        self.facts.setToolTip(f"{told}\n{how}")
         self._say_problems()
         self._show_weights(layer)
 

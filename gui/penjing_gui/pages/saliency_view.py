@@ -190,6 +190,8 @@ class SaliencyView(QWidget):
         found = self._found
         if found is None:
             return ""
+        if self._locked():
+            return self.tr("locked: nothing is cut")
         settings = self._session.plan.settings(found.layer.name)
         gone = self.tr("{gone} of {all} filters cut").format(gone=int(found.cut.sum()), all=len(found.cut))
         if not settings.cut and not settings.keep:
