@@ -147,6 +147,7 @@ class Predictor:
     """Of one network; a value: `anchored` returns another one."""
 
     def __init__(self, graph: LayerGraph, predictions: Predictions, baseline: Accuracy) -> None:
+        self._graph = graph
         margins = np.frombuffer(predictions.baseline, "<f2").astype(np.float64)
         self._composer = Composer(graph, margins, predictions.answers)
         self._predictions, self._baseline = predictions, baseline
@@ -157,6 +158,8 @@ class Predictor:
 
     def anchored(self, plan: Plan, measured: Accuracy, kept: Kept | None = None) -> "Predictor":
         """The predictor that also knows what a plan really gave."""
+        if _cuts_by_threshold(self._graph, plan):
+            return self
         other = object.__new__(Predictor)
         other.__dict__.update(self.__dict__)
         moves, sizes, _ = self._composer.compose(plan, kept)
@@ -178,9 +181,12 @@ class Predictor:
         return found
 
     def accuracy(self, plan: Plan, kept: Kept | None = None) -> Accuracy | None:
-        """The accuracy that a plan will give, with the band of 95 % of tried plans; None: nothing is known."""
+        """The accuracy that a plan will give, with the band of 95 % of tried plans; None: nothing is known.
+
+        How many filters a threshold cuts is not known here either: then only a measurement tells.
+        """
         known = self._predictions
-        if not known.answers:
+        if not known.answers or _cuts_by_threshold(self._graph, plan):
             return None
         moves, sizes, guessed = self._composer.compose(plan, kept)
         lost = self._lost(moves)
@@ -258,6 +264,13 @@ def changes(graph: LayerGraph, plan: Plan, kept: Kept | None = None) -> Iterator
             share = max(whole_share(decision.settings.filters, size), len(decision.cut) / max(size, 1))
             if share > 0:
                 yield decision.group.producers[0], "filters", share
+
+
+def _cuts_by_threshold(graph: LayerGraph, plan: Plan) -> bool:
+    if all(step.step != "prune" for step in plan.steps):
+        return False
+    wishes = (plan.settings(layer.name) for layer in graph.compressible)
+    return any(wish.filter_threshold is not None and not wish.locked for wish in wishes)
 
 
 def whole_share(share: float, channels: int) -> float:

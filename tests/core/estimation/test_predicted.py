@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from penjing.estimation.calibration import Scales, chances_right, learned, trusted
 from penjing.estimation.fitting import fitted
-from penjing.estimation.predicted import Predictions, Predictor
+from penjing.estimation.predicted import Predictions, Predictor, changes
 from penjing.estimation.sensitivity import (
     Sensitivity,
     methods_of,
@@ -68,6 +68,19 @@ def test_that_nothing_is_predicted_before_anything_is_known(graph: LayerGraph) -
     nothing = Sensitivity(samples=SAMPLES, baseline=reading(0.0, margins()))
     assert Predictor(graph, fitted(graph, nothing), accuracy(0.9)).accuracy(Plan()) is None
     assert fitted(graph, nothing) == Predictions(baseline=nothing.baseline.content, trust=0.5)
+
+
+def test_that_whole_filters_are_counted_and_a_threshold_on_them_is_left_to_measuring(graph: LayerGraph) -> None:
+    group = graph.groups[0]
+    size, name = len(group.channels), group.producers[0]
+    share = (2 + 0.9) / size  # two whole filters and most of a third
+    assert list(changes(graph, Plan().with_layer(name, filters=share))) == [(name, "filters", 2 / size)]
+    assert list(changes(graph, Plan().with_layer(name, filters=0.9 / size))) == []
+    assert next(changes(graph, Plan().with_layer(name, filters=1.0)))[2] == (size - 1) / size
+    known = Predictor(graph, fitted(graph, of_layers(graph, noise=12.0)), accuracy(0.9))
+    plan = Plan().with_layer(name, filter_threshold=0.5)
+    assert known.accuracy(plan) is None
+    assert known.anchored(plan, accuracy(0.5)).accuracy(Plan()) == known.accuracy(Plan())
 
 
 def test_that_what_was_measured_is_predicted_and_pulls_its_neighbours(graph: LayerGraph) -> None:
