@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from penjing_gui.notices import Notice
 
 NAMES = re.compile(
-    r"8-bit inference with TensorRT|Apache License|TensorFlow Lite|[Cc]ividis|[Vv]iridis"
+    r"8-bit inference with TensorRT|Apache License|TensorFlow Lite|[Cc]ividis|[Vv]iridis|Dask|tcp://[\d.:]+"
     r"|\b(Penjing|ONNX|QDQ|QAT|CSV|JSON|PNG|SVG|PyTorch|TensorRT|Linux|LAMP|GPTQ|AdaRound|Grad-CAM|ReLU|MNIST|LeNet|English"
     r"|MLPerf|Tiny|ResNet|DS-CNN|MobileNet\w*|Cortex-\w+|RISC-V|Xtensa|CMSIS-NN|X-CUBE-AI|HALE|TFLM|microTVM|ncnn|Runtime"
     r"|esp-tflite-micro|person_detect|malloc|IEEE|QuantizeLinear|int8|float32|binary16|DSP|NPU|CPU|KL|CE|STE|LSQ|OBD|OBS"
