@@ -116,7 +116,7 @@ def test_that_it_tells_figures_with_kind_and_interval(tmp_path: Path) -> None:
     assert "90.0 % (87.0 % – 92.5 %, n = 500)" in text
     assert "−1.0 pp" in text
     assert "measured, top-1, test split, 95 % interval" in text
-    assert "predicted, ± 35 %" in text
+    assert "predicted, ± 60 %" in text  # four bits are counted on an emulated core
     assert "ONNX (int8, QDQ): parity without optimisation" in text
     assert "weights in 4 bits (Symmetric, Per channel, Nearest, ties to even)" in text
     assert "The files compute what the plan promised" in text
@@ -190,12 +190,12 @@ def test_that_every_text_has_a_translation(tmp_path: Path, language: str) -> Non
 def test_that_the_report_says_what_each_part_saves_and_what_other_devices_would_take(tmp_path: Path) -> None:
     page = Page(write(tmp_path))
     assert "What each part of the plan saves on Nordic nRF52840" in page.text
-    assert "Weights below 8 bits are unpacked" in page.text
+    assert "unpacks weights below 8 bits before it multiplies by them" in page.text
     assert "How long Nordic nRF52840 takes in float is not known" in page.text
     for known in devices():
         assert known.title in page.text
     chinese = Page(write(tmp_path, language="zh_CN"))
-    assert "闪存减少，时间不变" in chinese.text and "同一网络在其他设备上" in chinese.text
+    assert "闪存占用变小" in chinese.text and "同一网络在其他设备上" in chinese.text
 
 
 @pytest.mark.parametrize(("chip", "shown"), [(None, "4 (12 values)"), ("nrf52840", "32 (12 values)")])
