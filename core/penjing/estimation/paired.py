@@ -26,7 +26,7 @@ Seen = NDArray[np.bool_]
 
 SHARES = (0.05, 0.05, 0.1, 0.2)
 """Of all samples, those with the smallest margins first; the last stratum is what remains."""
-WIDTH = 0.8
+WIDTH = 0.65
 """Of the kernel, in standard deviations of the noise times k^(-1/5); wide enough to hold in 95 of 100 plans."""
 GRID = 48
 """Margins of each sign for which the chance of a flip is told; between them it is interpolated."""
