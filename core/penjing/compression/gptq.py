@@ -2,8 +2,8 @@
 
 Columns are rounded one by one, and what the rounding of one changes is made up for by the ones still to come, with
 the second moments of what the layer really reads. Two things go beyond the paper: the target is the *original* layer
-on its *original* input, so that the errors of the layers before are made up for, too; and every row has the scale
-with which, of several that are tried in full, it errs least, fitted to the codes by least squares.
+on its *original* input, so that the errors of the layers before are made up for, too; and the scales are searched with
+the same moments and fitted to the codes by least squares.
 """
 
 import dataclasses
@@ -13,14 +13,9 @@ from torch import Tensor
 
 from penjing.compression.grids import Grid, refitted, searched
 from penjing.compression.moments import Moments
-from penjing.compression.quantizers import SMALLEST_SCALE
 from penjing.compression.rounding import Rounded, RoundingMethod, Task
 from penjing.model.model import Quantizer
 
-FACTORS = (0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.15, 1.2)
-"""Of the scale that suits the nearest codes: with codes that make up for each other another may suit better."""
-VALUES_AT_ONCE = 1 << 22
-"""So many values, weights times factors, are rounded together."""
 ROUNDS = 3
 """How often scales are fitted to codes and codes rounded again."""
 BLOCK = 64
@@ -41,39 +36,14 @@ def gptq(task: Task) -> Rounded:
     free = torch.ones_like(original) if task.mask is None else task.mask.reshape(original.shape).double()
     target = moments.target(original) * free
     quantizer = searched(task, target, moments)
-    if not quantizer.symmetric or quantizer.axis is None:
-        rows = column_by_column(target, moments, Grid.of(quantizer, target.shape), free)
-        return quantizer.on_grid(rows.reshape(task.weight.shape).float()), quantizer
-    best = _tried(original, target, moments, quantizer, free)
-    _, rows, quantizer = best
-    for _ in range(ROUNDS):
+    rows = column_by_column(target, moments, Grid.of(quantizer, target.shape), free)
+    best: Try = (moments.loss(original, rows), rows, quantizer)
+    for _ in range(ROUNDS if quantizer.symmetric and quantizer.axis is not None else 0):
         quantizer = refitted(original, rows, moments, quantizer)
         rows = column_by_column(target, moments, Grid.of(quantizer, target.shape), free)
         best = _better(best, (moments.loss(original, rows), rows, quantizer))
     _, rows, quantizer = best
     return quantizer.on_grid(rows.reshape(task.weight.shape).float()), quantizer
-
-
-def _tried(original: Tensor, target: Tensor, moments: Moments, quantizer: Quantizer, free: Tensor) -> Try:
-    """The best of `FACTORS` times the scale for every row; as many as fit are rounded like further rows."""
-    (groups, count, _), best = target.shape, None
-    for factors in torch.split(torch.tensor(FACTORS), max(1, VALUES_AT_ONCE // target.numel())):
-        times = (1, len(factors), 1)
-        scales = (quantizer.scale.reshape(groups, 1, count) * factors[:, None]).clamp(min=SMALLEST_SCALE)
-        grid = dataclasses.replace(
-            Grid.of(quantizer, target.shape),
-            scale=scales.double().reshape(groups, -1),
-            zero_point=torch.zeros(groups, len(factors) * count, dtype=torch.float64),
-        )
-        rows = column_by_column(target.repeat(times), moments, grid, free.repeat(times))
-        losses = moments.loss(original.repeat(times), rows).reshape(groups, len(factors), count)
-        for place in range(len(factors)):
-            scale = scales[:, place].reshape(quantizer.scale.shape)
-            part = rows.reshape(groups, len(factors), count, -1)[:, place]
-            found = (losses[:, place], part, dataclasses.replace(quantizer, scale=scale))
-            best = found if best is None else _better(best, found)
-    assert best is not None
-    return best
 
 
 def column_by_column(target: Tensor, moments: Moments, grid: Grid, free: Tensor) -> Tensor:

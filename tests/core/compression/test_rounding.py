@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from penjing.compression.adaround import adaround
 from penjing.compression.gptq import column_by_column, gptq
-from penjing.compression.grids import Grid, searched
+from penjing.compression.grids import Grid
 from penjing.compression.layerwise import change_layers
 from penjing.compression.moments import DAMPING, Moments, moments_of
 from penjing.compression.quantize import ROUNDINGS, quantize
@@ -115,26 +115,6 @@ def test_that_spreading_errors_block_by_block_is_spreading_them_one_by_one() -> 
         left[:, rest] -= ((left[:, column] - rounded) / inverse[0, 0])[:, None] * inverse[0]
         left[:, column] = rounded
     torch.testing.assert_close(found[0], left)
-
-
-@pytest.mark.parametrize("at_once", [1, 1 << 22])
-def test_that_no_scale_near_the_searched_one_would_round_a_row_better(
-    at_once: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Whether all factors are rounded together or one by one.
-    monkeypatch.setattr("penjing.compression.gptq.VALUES_AT_ONCE", at_once)
-    weight = torch.randn(6, 12, generator=torch.Generator().manual_seed(9))
-    problem = task(weight, correlated(200, 12, seed=9), weight_bits=2)
-    moments = problem.moments
-    assert moments is not None
-    rows = weight.double()[None]
-    found = moments.loss(rows, gptq(problem)[0].double()[None])
-    start = searched(problem, moments.target(rows), moments)
-    for factor in (0.7, 0.8, 0.9, 1.0, 1.1, 1.2):
-        scale = (start.scale * torch.tensor(factor)).double()[None]
-        grid = Grid(scale=scale, zero_point=0 * scale, q_min=-1, q_max=1)
-        alone = column_by_column(moments.target(rows), moments, grid, torch.ones_like(rows))
-        assert bool((found <= moments.loss(rows, alone) + 1e-5).all())
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -21,12 +21,8 @@ def test_that_every_bar_is_measured_on_the_digits_and_beats_the_plain_recipes() 
         assert set(one) == {"value", "bar", "unit", "holds", "detail"}
         assert math.isfinite(one["value"]) and math.isfinite(one["bar"])
         assert one["holds"] == all(part["holds"] for part in one["detail"]["parts"])
-    # By wide margins: half of the channels gone, 30 % by torch-pruning's own criterion, and the packed bytes. What 4
-    # bits lose is within an answer or two of Q6's limit: that is the benchmark's to tell, here a whole point is.
-    assert found["Q4"]["holds"] and found["Q5"]["holds"]
-    packed = found["Q6"]["detail"]["parts"]
-    assert len(packed) == 4 and all(one["holds"] for one in packed if one["what"].endswith("bytes"))
-    assert all(one["value"] <= 1.0 and "as on screen" in one["text"] for one in packed if one["what"].endswith("pp"))
+    # By wide margins: half of the channels gone, and 30 % by torch-pruning's own criterion.
+    assert found["Q4"]["holds"] and found["Q5"]["holds"] and found["Q6"]["holds"]
     assert found["Q5"]["value"] > 5
     assert "again the same in integers" in found["T4"]["detail"]["parts"][0]["text"]
 
