@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyqtgraph
 import pytest
+import tqdm
 from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
@@ -39,6 +40,12 @@ def _moves_all_count() -> Iterator[None]:
     pyqtgraph.setConfigOption("mouseRateLimit", 0)
     yield
     pyqtgraph.setConfigOption("mouseRateLimit", before)
+
+
+@pytest.fixture(autouse=True)
+def _progress_bars_without_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test computes here and not in the engine is computed by libraries that would leave a thread behind."""
+    monkeypatch.setattr(tqdm.tqdm, "monitor_interval", 0)
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 import torch
-import tqdm
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QSpinBox, QTabWidget
 from pytestqt.qtbot import QtBot
@@ -28,10 +27,8 @@ _FLIP = Qt.ItemDataRole.UserRole
 
 
 def test_that_the_samples_shown_are_those_that_the_plan_judges_otherwise(
-    qtbot: QtBot, window: MainWindow, patience: int, monkeypatch: pytest.MonkeyPatch
+    qtbot: QtBot, window: MainWindow, patience: int
 ) -> None:
-    # What the plan does is computed here once more, by libraries that would leave a thread behind.
-    monkeypatch.setattr(tqdm.tqdm, "monitor_interval", 0)
     session = window.session
     with qtbot.waitSignal(session.opened, timeout=patience):
         session.open_source("sample:digits")

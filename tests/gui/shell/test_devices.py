@@ -55,7 +55,8 @@ def test_that_the_plan_is_compared_on_every_device_and_the_chosen_one_is_used(
     titles = cells(table, 0)
     row = titles.index(device("rp2040").title)
     assert cells(table, 3)[row] == size(expected.flash_bytes)
-    assert cells(table, 5)[row].startswith(f"{expected.latency_ms:.1f} ms ± 35 %")
+    # 35 % for the core, and 25 more because its 4 bits are unpacked by a counted ratio.
+    assert cells(table, 5)[row].startswith(f"{expected.latency_ms:.1f} ms ± 60 %")
     assert cells(table, 9)[row] == "0 B"  # too few zeros to store kept weights alone
     place = table.visualRect(table.model().index(row, 0)).center()
     QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=place)

@@ -94,6 +94,6 @@ def test_that_the_layout_is_put_back_as_it_was_at_first(bench: MainWindow, qtbot
     docks.compress.show()
     bench.actions_.reset_layout.trigger()
     qtbot.waitUntil(lambda: [dock.width() for dock in panels] == first)
-    assert docks.shown() == ("layers", "compress", "fit")
+    assert docks.shown() == ("layers", "network", "compress", "fit")
     assert not docks.fit.isFloating()
     assert bench.dockWidgetArea(docks.compress) == Qt.DockWidgetArea.RightDockWidgetArea
