@@ -156,6 +156,9 @@ class DataPanel(Panel):
             for name in SPLITS:
                 self.split.addItem(texts.of(f"split.{name}"), name)
             self.split.setCurrentIndex(1)
+            self.split.setMinimumWidth(
+                self.split.sizeHint().width()
+            )  # its few words are never cut; names of classes may be
             self.label.addItem(self.tr("all"), None)
             for number, name in enumerate(data.classes if data.card.class_counts else ()):
                 self.label.addItem(name[:40], number)
