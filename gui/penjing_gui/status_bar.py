@@ -78,6 +78,9 @@ class StatusBar(QStatusBar):
         if known.done < known.total:
             told += " · " + self.tr("trying layers {share:.0f} %").format(share=100 * known.done / known.total)
         self._put(self._engine, told)
+        layout = self.layout()
+        if layout is not None:
+            layout.activate()  # now, not with the next event: longer words are never shown cut
 
     def _show_opening(self, progress: OpenProgress | None) -> None:
         if progress is None:
