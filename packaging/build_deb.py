@@ -21,35 +21,14 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
 
+from bootstrap import QT_LIBRARIES
+
 ROOT = Path(__file__).resolve().parents[1]
 LINUX = ROOT / "packaging" / "linux"
 SIZES = (16, 24, 32, 48, 64, 128, 256, 512)
 """Of the icons as pixels, for desktops that read no SVG."""
 PYTHON = "/usr/bin/python3"
 """The system's, whose environment a bundle is; the launcher runs in it."""
-QT_NEEDS = (
-    "libegl1",
-    "libgl1",
-    "libopengl0",
-    "libxkbcommon0",
-    "libxkbcommon-x11-0",
-    "libdbus-1-3",
-    "libfontconfig1",
-    "libglib2.0-0",
-    "libx11-xcb1",
-    "libxcb-cursor0",
-    "libxcb-icccm4",
-    "libxcb-image0",
-    "libxcb-keysyms1",
-    "libxcb-randr0",
-    "libxcb-render-util0",
-    "libxcb-shape0",
-    "libxcb-sync1",
-    "libxcb-xfixes0",
-    "libxcb-xinerama0",
-    "libxcb-xkb1",
-)
-
 _DESCRIPTION = """\
  Sliders cut, quantize and teach a trained network while its sizes on a real
  device follow; what is exported is run again elsewhere and compared with the
@@ -201,7 +180,7 @@ def _place_environment(library: Path, wheel: Path) -> None:
 
 
 def _place_control(tree: Path, architecture: str, *, bundle: bool) -> None:
-    needs = ["python3 (>= 3.11)", *QT_NEEDS]
+    needs = ["python3 (>= 3.11)", *(name for name in QT_LIBRARIES if name.startswith("lib"))]
     if bundle:
         minor = int(_told([PYTHON, "-c", "import sys; print(sys.version_info[1])"]))
         needs[0] = f"python3 (>= 3.{minor}), python3 (<< 3.{minor + 1})"

@@ -13,7 +13,8 @@ from penjing_gui.layer_numbers import Number, numbers
 from penjing_gui.layer_view import Predictions, facts
 from penjing_gui.pages.empty import Empty
 from penjing_gui.pages.panel import Panel
-from penjing_gui.plots.network import NetworkPlot, Node
+from penjing_gui.plots.network import NetworkPlot
+from penjing_gui.plots.network_boxes import Node
 from penjing_gui.plots.scale import Legend
 from penjing_gui.session import Session
 from penjing_gui.theme import SPACE

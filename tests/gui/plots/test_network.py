@@ -10,7 +10,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from penjing_gui import theme
-from penjing_gui.plots.network import NetworkPlot, Node
+from penjing_gui.plots.network import NetworkPlot
+from penjing_gui.plots.network_boxes import Node
 from penjing_gui.plots.picture import write_picture
 from penjing_gui.plots.scale import ink_on, shade
 from tests.support.hands import click, drag, press
