@@ -14,6 +14,10 @@ from typing import Any
 import pyatspi  # type: ignore[import-not-found]
 
 PATIENCE = 150.0
+_MET: dict[str, Any] = {}
+"""Controls by identifier, as the last walk met them."""
+_DONE: list[tuple[str, float]] = []
+"""What was done, and the clock's seconds then."""
 
 
 @contextmanager
@@ -37,6 +41,20 @@ def tell(found: object) -> None:
     print(json.dumps(found), flush=True)
 
 
+def did(what: str) -> None:
+    """Note that a part of the way is behind us."""
+    _DONE.append((what, time.monotonic()))
+
+
+def parts(began: float) -> dict[str, float]:
+    """Seconds of each part that was noted, the first of them from `began` on the clock."""
+    found: dict[str, float] = {}
+    for what, now in _DONE:
+        found[what] = round(now - began, 1)
+        began = now
+    return found
+
+
 def application() -> Any:
     """Penjing on the bus; None while it is not there."""
     desktop = pyatspi.Registry.getDesktop(0)
@@ -48,8 +66,19 @@ def application() -> Any:
 
 
 def find(root: Any, identifier: str) -> Any:
-    """The control of that identifier, waited for."""
-    return until(identifier, lambda: next((one for one in below(root) if identifier_of(one) == identifier), None))
+    """The control of that identifier, waited for.
+
+    A walk through the tree keeps the window busy for a second, which no person would feel: what it met is remembered.
+    """
+
+    def look() -> Any:
+        known = _MET.get(identifier)
+        if known is None or identifier_of(known) != identifier:  # a page that was built anew
+            _MET.clear()
+            _MET.update((name, one) for one in below(root) if (name := identifier_of(one)))
+        return _MET.get(identifier)
+
+    return until(identifier, look)
 
 
 def identifier_of(one: Any) -> str:
@@ -96,6 +125,7 @@ def area(one: Any) -> tuple[int, int, int, int]:
     """Where it lies on the screen: left, top, width, height; waited for."""
 
     def shown() -> Any:
+        one.clear_cache()  # a state of before it was laid out is not told anew
         found = one.queryComponent().getExtents(pyatspi.DESKTOP_COORDS)
         return (
             found if found.width > 0 and found.height > 0 and one.getState().contains(pyatspi.STATE_SHOWING) else None

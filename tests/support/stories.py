@@ -21,8 +21,10 @@ def main(name: str, python: str, folder: str) -> None:
     story = STORIES[name]
     began = time.monotonic()
     with bus.program([python, "-m", "penjing_gui", "gui", "--new-window"]) as window:
+        bus.did("start")
         seen = story(window, folder)
-    bus.tell({**seen, "seconds": time.monotonic() - began})
+        seconds = time.monotonic() - began
+    bus.tell({**seen, "seconds": seconds, "parts": bus.parts(began)})
 
 
 def explorer(window: Any, folder: str) -> dict[str, Any]:
@@ -30,6 +32,7 @@ def explorer(window: Any, folder: str) -> dict[str, Any]:
     _open_sample(window, "digits")
     facts, size, accuracy = (bus.find(window, one) for one in ("plot.facts", "estimate.size", "estimate.accuracy"))
     _measured(accuracy)
+    bus.did("open")
     seen: dict[str, Any] = {"accuracy": accuracy.name}
 
     table = bus.find(window, "layers.table")
@@ -40,6 +43,7 @@ def explorer(window: Any, folder: str) -> dict[str, Any]:
         bus.until("another layer", lambda: facts.name != looked[-1])
         looked.append(facts.name)
     seen["layers"] = looked
+    bus.did("look")
 
     sizes = [size.name]
     slider = bus.find(window, "compress.filters")
@@ -51,6 +55,7 @@ def explorer(window: Any, folder: str) -> dict[str, Any]:
     _measured(accuracy)
     bus.picture("story-explorer-cut")
     _keep(window)
+    bus.did("cut by the slider")
 
     bus.choose_tab(window, 0)
     heatmap = bus.find(window, "plot.saliency")
@@ -61,6 +66,7 @@ def explorer(window: Any, folder: str) -> dict[str, Any]:
     _keep(window)
     bus.keys("ctrl+z")
     bus.until("the size of before", lambda: size.name == sizes[1])
+    bus.did("cut by the brush, undo")
 
     bus.choose_tab(window, 0, "tradeoffs.lower")
     bus.click(bus.find(window, "runs.table"), 0.2, 0.5)
@@ -70,6 +76,7 @@ def explorer(window: Any, folder: str) -> dict[str, Any]:
     bus.until("runs side by side", lambda: compared.queryTable().nColumns >= 2 and compared.queryTable().nRows > 3)
     bus.picture("story-explorer-compare")
     table = compared.queryTable()
+    bus.did("compare")
     return {
         **seen,
         "sizes": sizes,
@@ -82,6 +89,7 @@ def student(window: Any, folder: str) -> dict[str, Any]:
     """Reads a lesson with this network's numbers, tries it, answers its question wrong, then right."""
     _open_sample(window, "digits")
     _measured(bus.find(window, "estimate.accuracy"))
+    bus.did("open")
     bus.choose_tab(window, 4)
     lessons = bus.find(window, "learn.list")
     title, numbers = bus.find(window, "learn.title"), bus.find(window, "learn.numbers")
@@ -94,6 +102,7 @@ def student(window: Any, folder: str) -> dict[str, Any]:
         read.append(title.name)
     seen: dict[str, Any] = {"lessons": read, "numbers": numbers.name, "formula": bus.find(window, "learn.formula").name}
 
+    bus.did("read")
     size = bus.find(window, "status.message")
     before = size.name
     bus.click(bus.find(window, "learn.try"))
@@ -102,6 +111,7 @@ def student(window: Any, folder: str) -> dict[str, Any]:
     undo = bus.find(window, "edit.undo")
     bus.until("an edit that can be undone", lambda: _enabled(undo))
 
+    bus.did("try")
     verdict = bus.find(window, "learn.verdict")
     said: list[str] = []
     for number in range(6):
@@ -114,6 +124,7 @@ def student(window: Any, folder: str) -> dict[str, Any]:
     bus.picture("story-student")
     bus.keys("ctrl+z")
     bus.until("nothing left to undo", lambda: not _enabled(undo))
+    bus.did("answer, undo")
     return {**seen, "before": before, "said": said}
 
 
@@ -122,6 +133,7 @@ def shipper(window: Any, folder: str) -> dict[str, Any]:
     _open_sample(window, "digits")
     accuracy, flash = bus.find(window, "estimate.accuracy"), bus.find(window, "fit.flash")
     _measured(accuracy)
+    bus.did("open")
     seen: dict[str, Any] = {"as loaded": flash.name}
     device = bus.find(window, "fit.device")
     bus.click(device)
@@ -135,6 +147,7 @@ def shipper(window: Any, folder: str) -> dict[str, Any]:
     bus.until("a plan that fits", lambda: _enabled(undo))
     _measured(accuracy)
     seen["fitted"] = flash.name
+    bus.did("fit")
 
     bus.choose_tab(window, 2)
     epochs = bus.find(window, "train.epochs")
@@ -147,6 +160,7 @@ def shipper(window: Any, folder: str) -> dict[str, Any]:
     bus.until("a trained network", lambda: _enabled(apply))
     bus.picture("story-shipper-train")
     bus.click(apply)
+    bus.did("teach")
 
     bus.choose_tab(window, 3)
     bus.click(bus.find(window, "export.folder"), 0.3, 0.5)
@@ -157,6 +171,7 @@ def shipper(window: Any, folder: str) -> dict[str, Any]:
     verdict = bus.find(window, "export.verdict")
     bus.until("a verdict", lambda: verdict.name != "Verdict: none yet")
     bus.picture("story-shipper-verdict")
+    bus.did("export and prove")
     return {
         **seen,
         "verdict": verdict.name,
@@ -190,6 +205,7 @@ def _keep(window: Any) -> None:
 
 
 def _enabled(one: Any) -> bool:
+    one.clear_cache()
     return bool(one.getState().contains(bus.pyatspi.STATE_ENABLED))
 
 
