@@ -233,6 +233,7 @@ class Session(SessionState):
         if run.plan != self._plan:
             self.edit(run.plan, self.tr("Apply {name}").format(name=run.name))
         else:
+            self._accuracy_generation = -1  # the same plan, but perhaps another network
             self._set_plan(run.plan)
         self.runs_changed.emit()
 
@@ -276,9 +277,9 @@ class Session(SessionState):
         """Ask what teacher and student make of an example in paired layers; `features_received` brings it."""
         return self._inquiries.ask(wire.WantFeatures, index=index, options=options, run=self._folder_of(run))
 
-    def request_look(self, index: int, method: str, split: wire.SplitName = "val") -> int:
-        """Ask where the network as loaded and the plan look in an example; `look_received` brings it."""
-        return self._inquiries.ask(wire.WantLook, index=index, method=method, split=split)
+    def request_look(self, index: int, method: str, split: wire.SplitName = "val", *, run: Run | None = None) -> int:
+        """Ask where the network as loaded and the plan, or a run, look in an example; `look_received` brings it."""
+        return self._inquiries.ask(wire.WantLook, index=index, method=method, split=split, run=self._folder_of(run))
 
     def request_judgement(self, plan: Plan, run: Run | None) -> int:
         """Ask how a plan, or a run, judges all validation samples; `judgements` hears it."""
@@ -310,11 +311,10 @@ class Session(SessionState):
         self._update_figures()
         run = self.run
         if run is not None and run.accuracy is not None:
-            # What was trained cannot be measured again from the plan alone.
             self._accuracy, self._accuracy_generation = run.accuracy, self._generation
         elif holds:
             self._accuracy_generation = self._generation
-        elif not self._measure_soon.isActive():
+        if not (holds or self._trained_counts or self._measure_soon.isActive()):
             self._measure_soon.start()
         self.foresight.consider()
         self.plan_changed.emit(plan)
@@ -346,9 +346,9 @@ class Session(SessionState):
     def _measure(self, *, full: bool) -> None:
         if self.data is None:
             return
-        run = self.run
-        # What was trained cannot be measured from the plan alone; any other run can, as often as one likes.
-        if run is None or run.accuracy is None or (full and not run.has_network):
+        # The accuracy of a run is known; its samples are not, and those that flip are told by the same number.
+        if not self._trained_counts:
+            full = full or self._accuracy_of_run is not None
             self.engine.send(wire.Measure(generation=self._generation, plan=self._plan, full=full))
 
     # --------------------------------------------------------------------------------------------- the engine speaks
@@ -363,7 +363,8 @@ class Session(SessionState):
                 self.figures_changed.emit()
                 self.accuracy_changed.emit()
             case wire.Measured() if message.generation == self._generation:
-                self._accuracy, self._accuracy_generation = message.accuracy, message.generation
+                if message.final or self._accuracy_of_run is None:
+                    self._accuracy, self._accuracy_generation = message.accuracy, message.generation
                 self.measured_generation = message.generation
                 self._per_class = message.per_class or self._per_class
                 self._change = message.change

@@ -185,6 +185,17 @@ class SessionState(SessionSignals):
         return next((one for one in self._runs if one.id == self._applied and same_network(one.plan, self._plan)), None)
 
     @property
+    def _accuracy_of_run(self) -> Accuracy | None:
+        run = self.run
+        return None if run is None else run.accuracy
+
+    @property
+    def _trained_counts(self) -> bool:
+        """Whether a run is shown that was trained: what it is worth cannot be measured from its plan alone."""
+        run = self.run
+        return run is not None and run.has_network and run.accuracy is not None
+
+    @property
     def shows_before(self) -> bool:
         """Whether pages show the network as loaded instead of the plan."""
         return self._shows_before

@@ -153,7 +153,7 @@ class Engine:
             case WantRanges():
                 self._work(lambda opened: ranges(opened, message))
             case WantLook():
-                self._work(lambda opened: look(opened, folder, message, self._measured))
+                self._work(lambda opened: look(opened, folder, message, self._student(message.run)))
             case Snapshot():
                 self._work(lambda opened: _snapshot(opened, message))
             case Learn():

@@ -9,13 +9,15 @@ from penjing.worker.message import Array, Message, SplitName, Value
 
 
 class WantLook(Message, frozen=True, kw_only=True):
-    """Where the network as loaded and the plan that was measured last look in an example → `Look`."""
+    """Where the network as loaded and the plan measured last, or a trained run, look in an example → `Look`."""
 
     request: int
     index: int
     method: str
     """An id of the catalogue's `input_saliency`."""
     split: SplitName = "val"
+    run: str | None = None
+    """The folder that a `train` job wrote: its network in place of the plan."""
 
 
 class WantFeatures(Message, frozen=True, kw_only=True):
@@ -71,6 +73,7 @@ class Look(Message, frozen=True, kw_only=True):
     after: NetworkLook | None = None
     """Of the network that the plan of `generation` gives without training; None: no plan has been measured yet."""
     generation: int | None = None
+    """None for a run."""
     refused: str | None = None
     """Instead of all this: the code of a message, with `values`."""
     values: dict[str, Value] = msgspec.field(default_factory=dict)

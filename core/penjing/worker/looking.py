@@ -13,8 +13,10 @@ from penjing.worker.opening import Open
 from penjing.worker.sampling import chosen_examples
 
 
-def look(opened: Open, folder: Path, wanted: WantLook, measured: tuple[int, Model] | None) -> Look:
+def look(opened: Open, folder: Path, wanted: WantLook, measured: tuple[int | None, Model] | None) -> Look:
     """The network as loaded, and `measured`, a plan's generation and network, look at the same class.
+
+    A run that was trained has no generation.
 
     What cannot be explained is said in the answer itself: another example or method may do.
 

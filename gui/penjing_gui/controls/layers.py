@@ -2,8 +2,17 @@
 
 from pathlib import Path
 
-from PySide6.QtCore import QItemSelection, QItemSelectionModel, QPoint, QSortFilterProxyModel, Qt
-from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtCore import (
+    QEvent,
+    QItemSelection,
+    QItemSelectionModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QPoint,
+    QSortFilterProxyModel,
+    Qt,
+)
+from PySide6.QtGui import QKeySequence, QMouseEvent, QShortcut
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QMenu, QTableView, QVBoxLayout, QWidget
 
 from penjing_gui import words
@@ -16,6 +25,8 @@ from penjing_gui.item_models.layers import SORT_ROLE, Column, LayersModel
 from penjing_gui.notices import Notice
 from penjing_gui.session import Session
 from penjing_gui.settings import write_whole
+
+Index = QModelIndex | QPersistentModelIndex
 
 _HIDDEN = (Column.TYPE, Column.MACS, Column.BEFORE, Column.NOW, Column.SENSITIVITY)
 _WIDTHS = {
@@ -31,6 +42,18 @@ _WIDTHS = {
     Column.LOCKED: 28,
 }
 _ROW = 24
+_EDITED = (Column.SPARSITY, Column.BITS, Column.LOCKED)
+
+
+class LayersTable(QTableView):
+    """A click into a cell that can be edited keeps the layers that the edit is for; one elsewhere chooses anew."""
+
+    def selectionCommand(self, index: Index, event: QEvent | None = None) -> QItemSelectionModel.SelectionFlag:
+        """What a press, a release or a key does to the selection."""
+        plain = isinstance(event, QMouseEvent) and event.modifiers() == Qt.KeyboardModifier.NoModifier
+        if plain and index.column() in _EDITED and self.selectionModel().isRowSelected(index.row(), QModelIndex()):
+            return QItemSelectionModel.SelectionFlag.NoUpdate
+        return super().selectionCommand(index, event)
 
 
 class LayersPanel(QWidget):
@@ -50,7 +73,7 @@ class LayersPanel(QWidget):
         self.filter.setPlaceholderText(self.tr("Filter"))
         self.filter.setClearButtonEnabled(True)
         self.filter.textChanged.connect(self.proxy.setFilterFixedString)
-        self.table = identify(QTableView(), "layers.table", self.tr("Layers"))
+        self.table = identify(LayersTable(), "layers.table", self.tr("Layers"))
         self._set_up_table()
         self._totals = identify(Readout(), "layers.totals")
         self._totals.setContentsMargins(8, 4, 8, 6)

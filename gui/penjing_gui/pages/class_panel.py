@@ -1,4 +1,4 @@
-"""Accuracy of every class, as loaded and under the plan that was last measured in full."""
+"""Accuracy of every class, as loaded and under the plan that was last measured in full, or of a trained run."""
 
 from typing import TYPE_CHECKING
 
@@ -9,9 +9,11 @@ from penjing.catalogue.metrics import metric
 from penjing_gui.controls.identity import identify
 from penjing_gui.pages.panel import Panel
 from penjing_gui.plots.bars import Bars
+from penjing_gui.standing import standing
 
 if TYPE_CHECKING:
     from penjing_gui.session import Session
+    from penjing_gui.standing import Standing
 
 
 class ClassPanel(Panel):
@@ -26,6 +28,8 @@ class ClassPanel(Panel):
         self.column.addWidget(self.hint)
         self.column.addWidget(self.plot, 1)
         for changed in (session.accuracy_changed, session.opened, session.closed, session.tables_changed):
+            changed.connect(self.refresh)
+        for changed in (session.runs_changed, session.judgements.changed):
             changed.connect(self.refresh)
 
     def title(self) -> str:
@@ -43,6 +47,17 @@ class ClassPanel(Panel):
             self.plot.show_shares((), (), ())
             self.hint.setText(self.tr("The metric of these data is none of classes."))
             return
-        self.plot.show_shares(data.classes, session.baseline_per_class, session.per_class)
-        told = self.tr("outline: as loaded; bars: plan last measured in full")
-        self.hint.setText(told if session.per_class else self.tr("outline: as loaded; F5 measures the plan in full"))
+        found = standing(session)
+        self.plot.show_shares(data.classes, session.baseline_per_class, found.per_class)
+        self.hint.setText(self._words(found))
+
+    def _words(self, found: "Standing") -> str:
+        if found.refused:
+            return found.refused
+        if found.run is not None and found.per_class:
+            return self.tr("outline: as loaded; bars: {name}, trained").format(name=found.run.name)
+        if found.run is not None:
+            return self.tr("outline: as loaded; the engine judges {name}…").format(name=found.run.name)
+        if found.per_class:
+            return self.tr("outline: as loaded; bars: plan last measured in full")
+        return self.tr("outline: as loaded; F5 measures the plan in full")

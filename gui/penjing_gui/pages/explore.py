@@ -71,7 +71,7 @@ class ExplorePage(Page):
         column.addWidget(self.problems)
         column.addWidget(self.of_layer, 1)
         self.of_layer.add(self.histogram, self.tr("Weights"), self.log, self.before)
-        self.of_layer.add(self.ranges, self.ranges.title())
+        self.of_layer.add(self.ranges, self.ranges.title(), self.ranges.ends)
         self.of_layer.add(self.bits, self.bits.title(), self.bits.measure)
         self.of_filters.add(self.saliency, self.tr("Saliency"), *self.saliency.corner)
         self.of_filters.add(self.criteria, self.criteria.title(), self.criteria.what)

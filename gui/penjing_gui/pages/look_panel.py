@@ -1,4 +1,4 @@
-"""Where the network looks in one example, as loaded beside the plan: Grad-CAM or gradient × input."""
+"""Where the network looks in one example, as loaded beside the plan or a trained run: Grad-CAM or gradient × input."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +11,11 @@ from penjing.catalogue.methods import methods
 from penjing_gui.controls.identity import identify
 from penjing_gui.pages.panel import Panel
 from penjing_gui.plots.look import LookPlot
+from penjing_gui.standing import trained_run, whose
 from penjing_gui.theme import SPACE
 
 if TYPE_CHECKING:
+    from penjing.project.values import Run
     from penjing.worker.messages import Look, NetworkLook
     from penjing_gui.session import Session
 
@@ -29,6 +31,9 @@ class LookPanel(Panel):
         self._look: Look | None = None
         self._arrays: dict[str, NDArray[Any]] = {}
         self._request = -1
+        self._asked: tuple[int, str, str | None] = (0, "", None)
+        self._known: tuple[int, str, str | None] | None = None
+        """Example, method and trained run of what is shown."""
         self._soon = QTimer(self, singleShot=True, interval=_SOON)
         self._soon.timeout.connect(self._ask)
         self.sample = identify(QSpinBox(minimum=0, maximum=0), "look.sample", self.tr("Example"))
@@ -62,7 +67,7 @@ class LookPanel(Panel):
             control.setEnabled(data is not None)
         self._count_examples()
         if data is None:
-            self._look = None
+            self._look, self._known = None, None
             self._draw()
         else:
             self._soon.start()
@@ -94,7 +99,7 @@ class LookPanel(Panel):
 
     def _connect(self) -> None:
         session = self.session
-        for changed in (session.opened, session.closed, session.accuracy_changed):
+        for changed in (session.opened, session.closed, session.accuracy_changed, session.runs_changed):
             changed.connect(self.refresh)
         session.plan_changed.connect(self._say_again)
         session.look_received.connect(self._hear)
@@ -102,18 +107,19 @@ class LookPanel(Panel):
         self.method.activated.connect(self.refresh)
 
     def _ask(self) -> None:
-        wanted = (self.sample.value(), self.method.currentData())
-        shown = self._look
-        known = shown is not None and (shown.index, shown.method) == wanted
+        run, shown = trained_run(self.session), self._look
+        wanted = (self.sample.value(), self.method.currentData(), None if run is None else run.id)
         # A plan that is measured further is the same network: only another one is worth another look.
-        if known and shown is not None and shown.generation == self.session.measured_generation:
+        same = run is not None or (shown is not None and shown.generation == self.session.measured_generation)
+        if wanted == self._known and same:
             self._draw()
         else:
-            self._request = self.session.request_look(*wanted)
+            self._asked = wanted
+            self._request = self.session.request_look(wanted[0], wanted[1], run=run)
 
     def _hear(self, told: "Look", arrays: dict[str, NDArray[Any]]) -> None:
         if told.request == self._request:
-            self._look, self._arrays = told, arrays
+            self._look, self._arrays, self._known = told, arrays, self._asked
             self._draw()
 
     def _say_again(self) -> None:
@@ -151,9 +157,19 @@ class LookPanel(Panel):
             self.after_said.setText(self.tr("plan: not measured yet"))
         else:
             self.after.show_look(example, self._arrays["after"], axis=axis)
-            current = self.session.accuracy_is_current and told.generation == self.session.measured_generation
-            wait = "" if current else " …"
-            self.after_said.setText(f"{self.tr('plan, untrained')}: {self._words(told.after, names)}{wait}")
+            wait = "" if self._is_current(told) else " …"
+            self.after_said.setText(f"{whose(self._run_shown())}: {self._words(told.after, names)}{wait}")
+
+    def _run_shown(self) -> "Run | None":
+        """The trained run whose look is drawn."""
+        id_ = None if self._known is None else self._known[2]
+        return next((run for run in self.session.runs if run.id == id_), None)
+
+    def _is_current(self, told: "Look") -> bool:
+        run, session = trained_run(self.session), self.session
+        if run is not None or told.generation is None:
+            return run is not None and self._known is not None and self._known[2] == run.id
+        return session.accuracy_is_current and told.generation == session.measured_generation
 
     def _say(self, text: str) -> None:
         self.said.setText(text)

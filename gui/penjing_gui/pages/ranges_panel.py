@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QWidget
 
 from penjing.catalogue.methods import methods
@@ -34,6 +34,9 @@ class RangesPanel(Panel):
         self._soon = QTimer(self, singleShot=True, interval=_SOON)
         self._soon.timeout.connect(self._ask)
         self.plot = identify(RangePlot(), "plot.ranges", self.tr("Activation ranges"))
+        self.ends = identify(Readout(), "ranges.ends")
+        """Beside the tabs: over the plot it would lie on bars."""
+        self.ends.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.said = identify(Readout(), "ranges.said")
         self.said.setProperty("muted", True)
         self.column.addWidget(self.plot, 1)
@@ -61,7 +64,8 @@ class RangesPanel(Panel):
             else:
                 self.plot.show_counts(found.counts, found.first, found.last)
         if found is None:
-            self.plot.show_range(None, (), "")
+            self.plot.show_range(None, ())
+            self.ends.say("", "")
             text = self._missing(wish)
         else:
             text = self._tell(found)
@@ -93,8 +97,8 @@ class RangesPanel(Panel):
         covered = found.covered[settings.calibrator]
         quantiles = [found.quantiles[share] for share in sorted(found.quantiles)]
         title = self.tr(methods("calibrator")[settings.calibrator].title)
-        corner = self.tr(
-            "min {low:.3g} · max {high:.3g}\n1 % {few:.3g} · median {median:.3g} · 99 % {most:.3g}"
+        extremes = self.tr(
+            "min {low:.3g} · 1 % {few:.3g} · median {median:.3g} · 99 % {most:.3g} · max {high:.3g}"
         ).format(
             low=found.low,
             high=found.high,
@@ -104,7 +108,10 @@ class RangesPanel(Panel):
         )
         # Codes are spent from 0 on in any case.
         ends = (min(covered[0], 0.0), max(covered[1], 0.0))
-        self.plot.show_range(ends if rounded else None, quantiles, corner)
+        self.plot.show_range(ends if rounded else None, quantiles)
+        self.ends.say(extremes, extremes)
+        how = self.tr("Measured on training examples: least, largest and quantiles of the values; ticks below the bars")
+        self.ends.setToolTip(f"{extremes}\n{how}")
         of = self.tr("{tensor} as loaded, measured, n={samples}").format(tensor=found.tensor, samples=found.samples)
         if not rounded:
             return self.tr("not rounded: activation bits are 32") + f" · {of}"

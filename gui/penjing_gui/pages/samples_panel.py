@@ -1,4 +1,4 @@
-"""Who is hurt: samples that the plan judges otherwise than the network as loaded, and whether that may be chance."""
+"""Who is hurt: samples judged otherwise than by the network as loaded, and whether that may be chance."""
 
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,14 +15,16 @@ from penjing_gui.controls.readout import Readout
 from penjing_gui.pages.panel import Panel
 from penjing_gui.pages.sample_cards import LINES, PICTURE, SampleCards
 from penjing_gui.plots.scale import SCALE
+from penjing_gui.standing import standing, trained_run, whose
 from penjing_gui.theme import SPACE
 from penjing_gui.thumbnails import thumbnail
 
 if TYPE_CHECKING:
     from PySide6.QtCore import QEvent
 
-    from penjing.worker.messages import Change, Flip, Logits, Samples
+    from penjing.worker.messages import Flip, Logits, Samples
     from penjing_gui.session import Session
+    from penjing_gui.standing import Standing
 
 Kind = Literal["lost", "gained", "moved"]
 KINDS: tuple[Kind, ...] = ("lost", "gained", "moved")
@@ -51,15 +53,17 @@ class SamplesPanel(Panel):
         self._examples: dict[int, NDArray[np.float32]] = {}
         self._margins: dict[int, tuple[float, float | None]] = {}
         """By sample, as loaded and under the plan of `_margins_of`."""
-        self._margins_of = -1
+        self._margins_of: object = None
+        """A generation of the plan, or the id of a trained run."""
+        self._logits_of: object = None
         self._requests = {"samples": -1, "logits": -1}
         self._soon = QTimer(self, singleShot=True, interval=_SOON)
         self._soon.timeout.connect(self._update_list)
         self.kinds = QButtonGroup(self)
         names = {"lost": self.tr("Lost"), "gained": self.tr("Gained"), "moved": self.tr("Moved")}
         tips = {
-            "lost": self.tr("Right as loaded, wrong under the plan"),
-            "gained": self.tr("Wrong as loaded, right under the plan"),
+            "lost": self.tr("Right as loaded, wrong now"),
+            "gained": self.tr("Wrong as loaded, right now"),
             "moved": self.tr("Wrong before and now, but otherwise"),
         }
         self.buttons: dict[Kind, QToolButton] = {}
@@ -83,13 +87,14 @@ class SamplesPanel(Panel):
 
     def show_now(self) -> None:
         """Read the session; the list follows a little later, as it changes with every batch that is measured."""
-        data, change = self.session.data, self.session.change
+        data, found = self.session.data, standing(self.session)
+        change = found.change
         for kind, button in self.buttons.items():
             count = 0 if change is None else getattr(change, kind)
             button.setText(f"{self._names[kind]} {count}")
             button.setEnabled(data is not None)
         self.spectrogram.setVisible(_long(() if data is None else data.example_shape))
-        told = self._words(change)
+        told = self._words(found)
         self.said.say(told, told)
         means = self.tr(
             "p: McNemar's exact test of the lost against the gained; below 0.05 the change is hardly chance"
@@ -115,7 +120,8 @@ class SamplesPanel(Panel):
         session = self.session
         session.opened.connect(self._forget)
         session.closed.connect(self._forget)
-        session.accuracy_changed.connect(self.refresh)
+        for changed in (session.accuracy_changed, session.runs_changed, session.judgements.changed):
+            changed.connect(self.refresh)
         session.samples_received.connect(self._take_samples)
         session.logits_received.connect(self._take_logits)
         self.kinds.idToggled.connect(self._choose_kind)
@@ -130,12 +136,12 @@ class SamplesPanel(Panel):
         self.list.fit_words(() if self.session.data is None else self.session.data.classes)
         self._examples.clear()
         self._margins.clear()
-        self._margins_of = -1
+        self._margins_of = None
         self.list.clear()
         self.refresh()
 
     def _flips(self) -> list["Flip"]:
-        data, change = self.session.data, self.session.change
+        data, change = self.session.data, standing(self.session).change
         if data is None or change is None:
             return []
         kinds: dict[Kind, list[Flip]] = {kind: [] for kind in KINDS}
@@ -144,18 +150,24 @@ class SamplesPanel(Panel):
         most = _MOST_VALUES // max(int(np.prod(data.example_shape)), 1)
         return kinds[self._kind][: min(max(most, _LEAST), _MOST)]
 
-    def _words(self, change: "Change | None") -> str:
-        session = self.session
+    def _shown_now(self) -> object:
+        """Whose answers are listed: a generation of the plan, or the id of a trained run."""
+        run = trained_run(self.session)
+        return self.session.measured_generation if run is None else run.id
+
+    def _words(self, found: "Standing") -> str:
+        session, change = self.session, found.change
         if session.data is None:
             return self.tr("Samples come with data; none is open.")
         if not metric(session.data.metric).is_share:
             return self.tr("The metric of these data is none of classes; the Data tab shows what is answered.")
+        if found.refused:
+            return found.refused
+        if change is None and found.run is not None:
+            return self.tr("The engine judges {name}…").format(name=found.run.name)
         if change is None:
             return self.tr("Not measured yet.")
-        if session.run is not None:
-            wait = self.tr("of the plan without training")
-        else:
-            wait = "" if session.accuracy_is_current else "…"
+        wait = "" if session.accuracy_is_current else "…"
         seen = f"{change.seen:,}"
         if not change.lost + change.gained + change.moved:
             told = self.tr("All {seen} samples seen are judged as before.").format(seen=seen)
@@ -165,7 +177,7 @@ class SamplesPanel(Panel):
             p = f"{change.p_value:.3f}" if change.p_value >= 0.001 else "< 0.001"
             chance = self.tr("may be chance") if change.p_value >= CHANCE else self.tr("hardly chance")
             told = self.tr("p {p}: {chance}  ·  {seen} seen").format(seen=seen, chance=chance, p=p)
-        return "  ·  ".join(part for part in (told, wait) if part)
+        return "  ·  ".join(part for part in (whose(found.run), told, wait) if part)
 
     def _choose_kind(self, number: int, checked: bool) -> None:
         if checked:
@@ -205,7 +217,7 @@ class SamplesPanel(Panel):
 
     def _draw(self) -> None:
         """Pictures and words of the samples that are listed, as far as they are known and not drawn yet."""
-        margins = self._margins if self._margins_of == self.session.measured_generation else {}
+        margins = self._margins if self._margins_of == self._shown_now() else {}
         inks = theme.colors(self.palette())
         data = self.session.data
         names = () if data is None else data.classes
@@ -243,7 +255,7 @@ class SamplesPanel(Panel):
         has_labels = self.session.data is not None and self.session.data.has_labels
         told = [self.tr("example {index}").format(index=flip.sample)]
         told += [self.tr("labelled {name}").format(name=truth)] if has_labels else []
-        told.append(self.tr("{before} as loaded, {now} under the plan").format(before=before, now=now))
+        told.append(self.tr("{before} as loaded, {now} now").format(before=before, now=now))
         if numbers:
             told.append(self.tr("margin {numbers}").format(numbers=numbers))
         return (truth, change, numbers), ", ".join(told)
@@ -268,10 +280,12 @@ class SamplesPanel(Panel):
         missing = tuple(sample for sample in listed if sample not in self._examples)
         if missing:
             self._requests["samples"] = self.session.request_samples(missing)
-        current = self._margins_of == self.session.measured_generation
+        current = self._margins_of == self._shown_now()
         unknown = tuple(sample for sample in listed if not current or sample not in self._margins)
         if unknown:
-            self._requests["logits"] = self.session.request_logits(unknown)
+            run = trained_run(self.session)
+            self._logits_of = None if run is None else run.id
+            self._requests["logits"] = self.session.request_logits(unknown, run=run)
 
     def _take_samples(self, told: "Samples", values: NDArray[Any]) -> None:
         if told.request != self._requests["samples"]:
@@ -282,9 +296,10 @@ class SamplesPanel(Panel):
     def _take_logits(self, told: "Logits") -> None:
         if told.request != self._requests["logits"]:
             return
-        if told.generation != self._margins_of:
+        of = self._logits_of if told.generation is None else told.generation
+        if of != self._margins_of:
             self._margins.clear()
-            self._margins_of = -1 if told.generation is None else told.generation
+            self._margins_of = of
         truths = told.labels or tuple(int(np.argmax(row)) for row in told.original)
         for place, (sample, truth) in enumerate(zip(told.indices, truths, strict=True)):
             now = None if told.plan is None else margin_of(told.plan[place], truth)

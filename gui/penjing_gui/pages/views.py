@@ -1,7 +1,7 @@
 """Several views of one thing, of which one is seen: a row of tabs with what belongs to it at its right end."""
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QTabBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QStackedWidget, QTabBar, QVBoxLayout, QWidget
 
 from penjing_gui.controls.identity import identify
 from penjing_gui.theme import SPACE
@@ -33,14 +33,16 @@ class Views(QWidget):
         self.tabs.currentChanged.connect(self._show)
 
     def add(self, view: QWidget, title: str, *corner: QWidget) -> None:
-        """One more view, with what stands beside the tabs while it is seen; the last of them takes the room."""
+        """One more view, with what stands at the right of the tabs while it is seen; a readout takes the room."""
         row = QWidget()
         inside = QHBoxLayout(row)
         inside.setContentsMargins(0, 0, 0, 0)
         inside.setSpacing(SPACE)
-        inside.addStretch(1)
+        taker = QSizePolicy.Policy.Ignored
+        if not any(widget.sizePolicy().horizontalPolicy() == taker for widget in corner):
+            inside.addStretch(1)
         for widget in corner:
-            inside.addWidget(widget)
+            inside.addWidget(widget, int(widget.sizePolicy().horizontalPolicy() == taker))
         self._stack.addWidget(view)
         self._corners.addWidget(row)
         self.tabs.addTab(title)

@@ -7,7 +7,7 @@ import pyqtgraph as pg
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
 
-from penjing_gui.plots.canvas import Canvas, faded, words
+from penjing_gui.plots.canvas import Canvas, faded
 
 _FLOOR = 0.5
 
@@ -26,11 +26,8 @@ class RangePlot(Canvas):
         )
         self._quantiles = pg.PlotCurveItem(connect="pairs")
         self._ends = tuple(pg.InfiniteLine(angle=90, movable=False) for _ in range(2))
-        self._label = pg.TextItem(anchor=(1, 0))
         for item in (self._inside, self._outside, self._quantiles, *self._ends):
             self.addItem(item)
-        self.addItem(self._label, ignoreBounds=True)
-        self._said = ""
         self.getPlotItem().getAxis("left").setLogMode(y=True)
         self.begin()
 
@@ -42,9 +39,9 @@ class RangePlot(Canvas):
         self.setYRange(np.log10(_FLOOR), top, padding=0)
         self.restyle()
 
-    def show_range(self, covered: tuple[float, float] | None, quantiles: Sequence[float], said: str) -> None:
-        """The ends of the codes, ticks at quantiles, and words in the corner."""
-        self._covered, self._places, self._said = covered, tuple(quantiles), said
+    def show_range(self, covered: tuple[float, float] | None, quantiles: Sequence[float]) -> None:
+        """The ends of the codes, and ticks at quantiles."""
+        self._covered, self._places = covered, tuple(quantiles)
         low, high = float(self._edges[0]), float(self._edges[-1])
         if covered is not None:
             low, high = min(low, covered[0]), max(high, covered[1])
@@ -77,6 +74,3 @@ class RangePlot(Canvas):
             line.setVisible(self._covered is not None)
             line.setValue(end)
             line.setPen(pg.mkPen(found.series[4], width=2))
-        words(self._label, self._said, found.text, font=self.font())
-        right, upper = self.getViewBox().viewRange()[0][1], self.getViewBox().viewRange()[1][1]
-        self._label.setPos(right - 0.12 * (right - float(self._edges[0])), upper)

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QMenu, QTableView
+from PySide6.QtWidgets import QApplication, QComboBox, QMenu, QTableView
 
 from penjing.plan import Plan
 from penjing_gui.controls.layers import LayersPanel
 from penjing_gui.item_models.layers import Column
 from penjing_gui.main_window import MainWindow
-from tests.support.hands import LEFT, click, click_row, find, press
+from tests.support.hands import LEFT, click, click_row, double_click, find, press
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 SHIFT = Qt.KeyboardModifier.ShiftModifier
@@ -42,6 +42,24 @@ def test_that_a_lock_is_set_for_all_selected_layers_in_one_step(table: QTableVie
     click(table.viewport(), cell(table, "conv2", Column.LOCKED))
     assert [session.plan.settings(name).locked for name in ("conv1", "conv2", "fc1", "fc2")] == [True] * 3 + [False]
     assert session.undo_stack.count() == steps + 1
+    assert session.selection == ("conv1", "conv2", "fc1")
+
+
+def test_that_bits_chosen_by_a_double_click_are_those_of_all_selected_layers(
+    table: QTableView, bench: MainWindow
+) -> None:
+    session = bench.session
+    click_row(table, "conv1")
+    place = table.viewport().mapTo(bench, cell(table, "fc1", Column.LAYER))
+    QTest.mouseClick(bench.windowHandle(), LEFT, SHIFT, place)
+    double_click(table.viewport(), cell(table, "conv2", Column.BITS))
+    box = table.findChild(QComboBox)
+    assert box is not None and session.selection == ("conv1", "conv2", "fc1")
+    press(box, Qt.Key.Key_Home)
+    assert [session.plan.settings(name).weight_bits for name in ("conv1", "conv2", "fc1", "fc2")] == [2, 2, 2, 32]
+    # A click on a name chooses that layer alone.
+    click_row(table, "conv2")
+    assert session.selection == ("conv2",)
 
 
 def test_that_settings_are_copied_by_keys_and_brushed_filters_stay_a_layers_own(

@@ -57,7 +57,8 @@ def test_that_the_samples_shown_are_those_that_the_plan_judges_otherwise(
     assert panel.buttons["lost"].text() == f"Lost {len(lost)}"
     assert panel.buttons["gained"].text() == f"Gained {len(gained)}"
     p = _mcnemar(len(lost), len(gained))
-    assert panel.said.text().startswith(f"p {p:.3f}: " if p >= 0.001 else "p < 0.001: hardly chance")
+    assert panel.said.text().startswith("plan, untrained")
+    assert (f"p {p:.3f}: " if p >= 0.001 else "p < 0.001: hardly chance") in panel.said.text()
     assert ("hardly" in panel.said.text()) == (p < 0.05)
 
     def drawn() -> bool:
