@@ -18,7 +18,7 @@ from penjing.project.values import Run
 from penjing.results import Accuracy, Figures
 from penjing.worker import messages as wire
 from penjing_gui.edits import same_network
-from penjing_gui.figures import LayerShare
+from penjing_gui.figures import FileSize, LayerShare
 from penjing_gui.session_signals import SessionSignals
 
 if TYPE_CHECKING:
@@ -133,6 +133,14 @@ class SessionState(SessionSignals):
     def layer_shares_before(self) -> Mapping[str, LayerShare]:
         """What every compressible layer takes as loaded."""
         return {} if self._exact is None else self._exact.layers_before
+
+    def file_size(self, format: str | None = None) -> FileSize | None:
+        """What a file of the plan will take, in a format or in that of an export for the device."""
+        return None if self._exact is None else self._exact.file_size(self._plan, format)
+
+    def bytes_by_storage(self) -> Mapping[str, Mapping[str, int]]:
+        """By layer and storage, the bytes of weight and bias under the plan."""
+        return {} if self._exact is None else self._exact.by_storage(self._plan)
 
     @property
     def accuracy(self) -> Accuracy | None:

@@ -8,8 +8,9 @@ import msgspec
 
 from penjing.devices.profiles import Device
 from penjing.estimation.state import FILTERED, FLOAT_BITS, NetworkState, WeightState
-from penjing.estimation.storage import BIAS_BYTES, codebook_bytes, stored_bytes
+from penjing.estimation.storage import BIAS_BYTES, STORAGES, codebook_bytes, storage_bytes, stored_bytes
 from penjing.layer_graph import Layer, LayerGraph
+from penjing.model.c_kernels.parts import stored_width
 from penjing.model.c_kernels.sparse import sparse_bytes
 
 REQUANTIZATION_BYTES = 5
@@ -121,6 +122,24 @@ def stored_size(stored: Stored, device: Device | None) -> int:
     bits = stored.bits if device is None else device.stored_bits(stored.bits)
     formats = () if device is None or device.brings_c else device.sparse_storage
     return stored_bytes(stored.weights, kept=stored.kept, bits=bits, formats=formats) + bias
+
+
+def sizes_by_storage(stored: Stored) -> dict[str, int]:
+    """Bytes of one layer's weight and bias in every storage there is, at the bits of the plan.
+
+    By `storage.STORAGES`; `c` is what exported C stores, where its kernels know so many bits, and `codebook`, where
+    weights share values, what indices into it take.
+    """
+    bias = BIAS_BYTES * stored.bias
+    count, kept, bits = stored.weights, stored.kept, stored.bits
+    sizes: dict[str, int] = {one: storage_bytes(count, kept=kept, bits=bits, storage=one) + bias for one in STORAGES}
+    if bits <= _WIDEST:
+        fewer, width = sparse_in_c(stored), stored_width(bits)
+        all_of_it = storage_bytes(count, kept=kept, bits=width, storage="dense")
+        sizes["c"] = bias + (all_of_it if fewer is None else fewer)
+    if stored.codebook:
+        sizes["codebook"] = codebook_bytes(count, kept=kept, size=stored.codebook, bits=bits) + bias
+    return sizes
 
 
 def sparse_in_c(stored: Stored) -> int | None:

@@ -6,10 +6,14 @@
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 from penjing.devices.profiles import Device, SparseStorage
 from penjing.model.c_kernels.sparse import sparse_bytes
 
+Storage = Literal["dense", "bitmask", "index8"]
+"""How a weight may lie in memory, whatever a device's runtime has."""
+STORAGES: tuple[Storage, ...] = ("dense", "bitmask", "index8")
 BIAS_BYTES = 4
 """A bias is int32 in a quantized layer and float32 otherwise."""
 _INDEX_BITS = 8
@@ -32,14 +36,23 @@ def stored_bytes(count: int, *, kept: int, bits: int, formats: Sequence[SparseSt
     an 8-bit distance (Han et al. 2016, arXiv:1510.00149); a distance over 255 costs one stored zero, so there are
     never fewer than count / 256 entries.
     """
-    dense = _bytes(count * bits)
-    if not formats:
-        return dense
-    sizes = {
-        "bitmask": _bytes(count) + _bytes(kept * bits),
-        "index8": _bytes(max(kept, count >> _INDEX_BITS) * (bits + _INDEX_BITS)),
-    }
-    return min(dense, *(sizes[name] for name in formats))
+    storages: tuple[Storage, ...] = ("dense", *formats)
+    return min(storage_bytes(count, kept=kept, bits=bits, storage=one) for one in storages)
+
+
+def storage_bytes(count: int, *, kept: int, bits: int, storage: Storage) -> int:
+    """The same in one format, whether or not it is the smallest.
+
+    >>> [storage_bytes(1000, kept=900, bits=8, storage=one) for one in STORAGES]
+    [1000, 1025, 1800]
+    """
+    match storage:
+        case "dense":
+            return _bytes(count * bits)
+        case "bitmask":
+            return _bytes(count) + _bytes(kept * bits)
+        case "index8":
+            return _bytes(max(kept, count >> _INDEX_BITS) * (bits + _INDEX_BITS))
 
 
 def zeros_pay(device: Device, sparsity: float, bits: int) -> bool:

@@ -1,15 +1,17 @@
 """The Fit dock: every figure of the plan on the device, with its budget, and what is over it in words."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QScrollArea, QWidget
 
+from penjing.catalogue.methods import methods
 from penjing.catalogue.metrics import metric_name
 from penjing_gui import theme, words
 from penjing_gui.controls.identity import identify
 from penjing_gui.controls.limited import BOX, STALE, Limit, Limited
 from penjing_gui.controls.readout import Readout
+from penjing_gui.controls.unhurried import Unhurried
 from penjing_gui.session import Session
 
 _KIB = 1024
@@ -65,6 +67,12 @@ class FitPanel(QScrollArea):
             self.tr("Energy"),
             self.tr("Predicted: the device's power while it computes × latency; – without a sourced power"),
         )
+        self._file = self._readout(
+            "estimate.file",
+            self.tr("File"),
+            self.tr("Predicted: bytes of the file that an export for this device writes, ± how far off it may be"),
+        )
+        self._file_soon = Unhurried(self._show_file, self)
         self._grid.setRowStretch(self._grid.rowCount(), 1)
         for changed in (session.figures_changed, session.budgets_changed, session.device_changed):
             changed.connect(self.show_figures)
@@ -86,6 +94,19 @@ class FitPanel(QScrollArea):
         self._put(self._macs, self._against("macs", words.count), stale=stale)
         energy = words.UNKNOWN if now is None else words.banded(now.energy_mj, "mJ", now.energy_band)
         self._put(self._energy, energy, stale=stale and before is not None)
+        self._file_soon.ask()
+
+    def _show_file(self) -> Iterator[None]:
+        """A little later than what is exact: it takes longer to tell."""
+        found = self._session.file_size()
+        text = words.UNKNOWN
+        if found is not None:
+            title = self.tr(methods("format")[found.format].title)
+            text = self.tr("{size} ± {band:.0f} %  ·  {format}").format(
+                size=words.size(found.bytes), band=100 * found.band, format=title
+            )
+        self._put(self._file, text, stale=found is None and self._session.is_open)
+        yield
 
     def _limits(self) -> tuple[Limit, ...]:
         def latency(ms: float) -> str:

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from penjing.catalogue.methods import methods
+from penjing_gui import words
 from penjing_gui.controls.choices import QuietComboBox
 from penjing_gui.controls.identity import identify
 from penjing_gui.jobs import Job
@@ -189,14 +190,24 @@ class ExportPage(Page):
         chosen, device, known = self.format.currentData(), self._session.device, methods("format")
         own = [] if device is None else [device.default_format]
         if chosen == RECOMMENDED:
-            names = dict.fromkeys(self.tr(known[id].title) for id in (*own, "onnx", "penjingnet"))
+            ids = dict.fromkeys((*own, "onnx", "penjingnet"))
+            names = [" ".join((self.tr(known[id].title), *self._predicted(id))) for id in ids]
             text = self.tr("Writes {names}.").format(names=", ".join(names))
         else:
-            text = self._purposes().get(chosen, "")
-        self.format_says.setText(text)
+            text = " ".join((self._purposes().get(chosen, ""), *self._predicted(chosen)))
+        if text != self.format_says.text():
+            self.format_says.setText(text)
         in_c = "c99" in (own if chosen == RECOMMENDED else [chosen])
         for way in (self.twice, self.cmsis_nn):
             way.setVisible(in_c)
+
+    def _predicted(self, format: str) -> tuple[str, ...]:
+        """The bytes that a file in this format will have, in brackets; nothing where that is not known."""
+        found = self._session.file_size(format)
+        if found is None:
+            return ()
+        size = self.tr("{size} ± {band:.0f} %").format(size=words.size(found.bytes), band=100 * found.band)
+        return (f"({size})",)
 
     def _purposes(self) -> dict[str, str]:
         return {
@@ -210,6 +221,7 @@ class ExportPage(Page):
     def showEvent(self, event: QShowEvent) -> None:
         """What changed while another tab was in front."""
         super().showEvent(event)
+        self._session.prepare_job()
         self._say()
 
     def _say(self) -> None:
@@ -225,6 +237,7 @@ class ExportPage(Page):
             if trained
             else self.tr("the plan as the sliders show it, without training")
         )
+        self._say_format()
         stale = session.results.plan != session.plan
         result = None if stale else session.export_result
         self.checklist.show_checks(checks(session, verdict=None if result is None else result.verdict))

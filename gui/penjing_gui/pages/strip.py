@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QTabWidget, QWidget
 
 from penjing_gui.controls.identity import identify
+from penjing_gui.pages.bytes_panel import BytesPanel
 from penjing_gui.pages.class_panel import ClassPanel
 from penjing_gui.pages.data_panel import DataPanel
 from penjing_gui.pages.look_panel import LookPanel
@@ -34,6 +35,7 @@ class Strip(QTabWidget):
             samples,
             look,
             MemoryPanel(session),
+            BytesPanel(session),
             RecoveryPanel(session),
         )
         for panel in self.panels:
