@@ -159,13 +159,13 @@ class Engine(QObject):
 
 
 class JobProcess(QObject):
-    """One job: told what to do when it starts, asked to cancel, killed if it does not listen."""
+    """One job: its process waits to be told what to do, is asked to cancel, and killed if it does not listen."""
 
     received = Signal(object)
     ended = Signal(str)
 
-    def __init__(self, job: RunJob, exchange: Exchange, parent: QObject | None = None) -> None:
-        """Start the process and send the job.
+    def __init__(self, exchange: Exchange, parent: QObject | None = None) -> None:
+        """Start the process.
 
         Raises:
             OSError: The system gives no process.
@@ -176,6 +176,9 @@ class JobProcess(QObject):
         self._link.ended.connect(self._over)
         self._patience = QTimer(self, singleShot=True, interval=int(PATIENCE * 1000))
         self._patience.timeout.connect(self._lose_patience)
+
+    def begin(self, job: RunJob) -> None:
+        """Send it the one job that it does."""
         self._link.send(job)
 
     @property

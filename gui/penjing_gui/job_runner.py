@@ -50,6 +50,7 @@ class JobRunner(QObject):
         self._engine, self._exchange, self._texts = engine, exchange, texts
         self._message: RunJob | None = None
         self._process: JobProcess | None = None
+        self._spare: JobProcess | None = None
         self._snapshot: Path | None = None
         self._request: int | None = None
         self._ended = False
@@ -59,6 +60,16 @@ class JobRunner(QObject):
     def active(self) -> bool:
         """Whether a job runs, or is about to."""
         return self.job is not None and self.job.active
+
+    def prepare(self) -> None:
+        """Start the process of the next job, which loads its libraries while a person still chooses what to do."""
+        if self._spare is not None or self.active:
+            return
+        try:
+            self._spare = JobProcess(self._exchange, self)
+        except OSError:  # `run` says so, if it is still so then
+            return
+        self._spare.ended.connect(self._spare_ended)
 
     def run(self, message: RunJob, title: str, *, request: int) -> None:
         """Start a job; `message.snapshot` is filled in here, from the engine once for all jobs of what is open."""
@@ -111,10 +122,11 @@ class JobRunner(QObject):
             self._end("failed")
 
     def close(self) -> None:
-        """End the process, waiting for it."""
-        if self._process is not None:
-            self._process.stop()
-            self._process = None
+        """End the processes, waiting for them."""
+        for process in (self._process, self._spare):
+            if process is not None:
+                process.stop()
+        self._process = self._spare = None
 
     def _hear_engine(self, message: FromWorker) -> None:
         request = getattr(message, "request", None)
@@ -131,8 +143,12 @@ class JobRunner(QObject):
     def _start(self) -> None:
         assert self._message is not None
         message = msgspec.structs.replace(self._message, snapshot=str(self._snapshot))
+        process, self._spare = self._spare, None
         try:
-            process = JobProcess(message, self._exchange, self)
+            if process is None:
+                process = JobProcess(self._exchange, self)
+            else:
+                process.ended.disconnect(self._spare_ended)
         except OSError as error:
             self.noticed.emit(Notice(level="error", text=self.tr("The job cannot start."), details=str(error)))
             self._end("failed")
@@ -141,6 +157,7 @@ class JobRunner(QObject):
         self._process = process
         process.received.connect(self._hear)
         process.ended.connect(self._over)
+        process.begin(message)
         self._engine.send(JobRuns(running=True))
         self._change(state="running")
 
@@ -193,6 +210,12 @@ class JobRunner(QObject):
             before.received.disconnect(self._hear)
             before.ended.disconnect(self._over)
             before.ended.connect(before.deleteLater)
+
+    def _spare_ended(self, _: str) -> None:
+        # It did nothing yet: the next job starts one of its own.
+        if self._spare is not None:
+            self._spare.deleteLater()
+            self._spare = None
 
     def _over(self, words: str) -> None:
         process, self._process = self._process, None

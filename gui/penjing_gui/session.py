@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from PySide6.QtCore import QObject, QTimer
 from PySide6.QtGui import QUndoStack
 
@@ -17,7 +18,7 @@ from penjing.estimation.tables import Wanted
 from penjing.model.c_kernels.parts import Kernels, Rounding
 from penjing.plan import Distillation, Plan
 from penjing.planning.fit import Budgets
-from penjing.project.values import Project, Run, RunKind
+from penjing.project.values import Original, Project, Run, RunKind
 from penjing.results import RunResult
 from penjing.worker import messages as wire
 from penjing.worker.exchange import Exchange
@@ -82,6 +83,11 @@ class Session(SessionState):
     def opening(self) -> str | None:
         """The source that is being opened."""
         return None if self._opening.pending is None else self._opening.pending.source
+
+    @property
+    def chosen_metric(self) -> str | None:
+        """By what the person chose to measure; None: as the data say themselves."""
+        return self._opening.metric
 
     @property
     def unsaved(self) -> bool:
@@ -190,9 +196,15 @@ class Session(SessionState):
 
     def measure_by(self, metric: str) -> None:
         """Measure quality by another metric; the plan, the runs and the device stay."""
-        if self.data is not None:
-            self._opening.metric = (self.data.source, metric)
-            self.open_data(self.data.source)
+        if self.data is not None and self._source is not None:
+            data = Original(path=self.data.source)
+            project = msgspec.structs.replace(self.projects.current(), data=data, metric=metric)
+            self.open_source(self._source, data.path, project=project)
+
+    def prepare_job(self) -> None:
+        """A job is likely to be wanted soon: for what is open, its process begins to load its libraries."""
+        if self.is_open:
+            self.jobs.prepare()
 
     def pause_job(self) -> None:
         """Hold the job at its next batch."""

@@ -44,6 +44,7 @@ class ToolBar(QToolBar):
         self._add(actions.fit, "fit.run", "wand-sparkles", words=True)
         self._add(actions.measure, "run.measureAll", "gauge", words=True)
         self._devices.activated.connect(self._choose)
+        actions.fit.hovered.connect(session.prepare_job)
         session.device_changed.connect(self._show)
         session.devices_changed.connect(self._refill)
         session.opened.connect(self._show)
@@ -83,6 +84,7 @@ class ToolBar(QToolBar):
         name = self._devices.itemData(index)
         try:
             self._session.set_device(name)
+            self._session.prepare_job()  # who chooses a device mostly fits to it next
         except UserError as error:
             self._session.noticed.emit(self._session.texts.error(error, key="device"))
 

@@ -49,12 +49,10 @@ from penjing.worker.watched import watched
 
 RUN = "run.json"
 """In the folder of a run: its `Trained`."""
-NICE = 10
 
 
 def run_job(channel: Channel, control: JobControl, started: float) -> None:
-    """Take the job that is sent, do it, tell its end; on one thread and behind everything that a person waits for."""
-    os.nice(NICE)
+    """Take the job that is sent, do it, tell its end; on one thread."""
     torch.set_num_threads(1)
     channel.send(Ready(pid=os.getpid(), seconds=time.monotonic() - started))
     channel.send(_end(control))

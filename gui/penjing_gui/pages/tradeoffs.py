@@ -249,6 +249,7 @@ class TradeoffsPage(Page):
     def _open_sweep(self) -> None:
         from penjing_gui.dialogs.sweep import SweepDialog
 
+        self._session.prepare_job()
         # The page stays in use: what is found appears in it.
         SweepDialog(self._session, self.window()).show()
 

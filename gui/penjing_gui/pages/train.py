@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -79,6 +80,11 @@ class TrainPage(Page):
         session.plan_changed.connect(self._say)
         session.figures_changed.connect(self._show_level)
         self._opened()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Who comes here mostly trains."""
+        super().showEvent(event)
+        self._session.prepare_job()
 
     def _lay_out(self) -> None:
         self.loss.name_axes(self.tr("batch"), self.tr("loss"))

@@ -30,15 +30,19 @@ class _Process(QObject):
     ended = Signal(str)
     made: ClassVar[list["_Process"]] = []
 
-    def __init__(self, job: RunJob, exchange: object, parent: QObject | None = None) -> None:
+    def __init__(self, exchange: object, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self.jobs: list[RunJob] = []
         self.made.append(self)
+
+    def begin(self, job: RunJob) -> None:
+        self.jobs.append(job)
 
     def send(self, message: object) -> None:
         pass
 
     def stop(self) -> None:
-        pass
+        self.stopped = True
 
 
 def test_that_a_job_started_before_the_last_process_is_gone_goes_on(
@@ -66,6 +70,44 @@ def test_that_a_job_started_before_the_last_process_is_gone_goes_on(
     second.ended.emit("")
     assert not runner.active
     assert engine.told[-1] == JobRuns(running=False)
-    runner.deleteLater()
-    engine.deleteLater()
+    _gone(runner, engine)
+
+
+def test_that_a_job_is_done_by_the_process_that_was_started_for_it_before(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("penjing_gui.job_runner.JobProcess", _Process)
+    monkeypatch.setattr(_Process, "made", [])
+    engine = _Engine()
+    runner = JobRunner(cast("Any", engine), cast("Any", None), Texts())
+    runner._snapshot = tmp_path
+    runner.prepare()
+    runner.prepare()
+    (spare,) = _Process.made
+    assert not engine.told  # the engine goes on with both threads until there is work
+    runner.run(RunJob(kind="fit", snapshot="", plan=Plan()), "Fit", request=1)
+    assert _Process.made == [spare]
+    assert [job.kind for job in spare.jobs] == ["fit"] and spare.jobs[0].snapshot == str(tmp_path)
+    runner.prepare()
+    assert _Process.made == [spare]  # one job at a time
+    spare.received.emit(JobDone(kind="fit"))
+    spare.ended.emit("")
+    assert engine.told == [JobRuns(running=True), JobRuns(running=False)]
+
+    runner.prepare()
+    lost = _Process.made[-1]
+    lost.ended.emit("killed")
+    assert runner.job is not None and runner.job.state == "done"  # nobody waited for it
+    runner.run(RunJob(kind="fit", snapshot="", plan=Plan()), "Fit", request=2)
+    assert not lost.jobs and len(_Process.made) == 3
+    _Process.made[-1].received.emit(JobDone(kind="fit"))
+    runner.prepare()
+    runner.close()
+    assert _Process.made[-1].stopped
+    _gone(runner, engine)
+
+
+def _gone(*objects: QObject) -> None:
+    for one in objects:
+        one.deleteLater()
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
