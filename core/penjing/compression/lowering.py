@@ -151,9 +151,9 @@ def _with_weights(
 
 
 def _channel_quantizer(weight: Tensor, bias: Tensor | None, source: Codes) -> Quantizer:
-    """A scale of its own for the one weight of each channel: precise, and coarse enough for the bias to fit."""
+    """A scale of its own for each channel's weight, or two: precise, and coarse enough for the bias to fit."""
     bits = (CHANNEL_BITS if source.bits <= NARROW else WIDE_CHANNEL_BITS) - source.bits
-    scale = weight.abs() / ((1 << (bits - 1)) - 1)
+    scale = weight.abs().reshape(len(weight), -1).amax(dim=1) / ((1 << (bits - 1)) - 1)
     if bias is not None:
         scale = torch.maximum(scale, bias.abs() / (float(source.scale) * largest_bias(source.bits)))
     scale = torch.where(scale > SMALLEST_SCALE, scale, torch.ones_like(scale))  # weight and bias are 0

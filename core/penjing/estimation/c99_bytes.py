@@ -222,6 +222,13 @@ def _scaled(layer: Layer, state: NetworkState) -> Iterator[Call]:
     yield Call("scaled", tuple(arrays))
 
 
+def _prelu(layer: Layer, state: NetworkState) -> Iterator[Call]:
+    count = layer.params
+    yield Call(
+        "prelu", (("weights", "int32_t", 2 * count), ("multiplier", "int32_t", count), ("shift", "int8_t", count))
+    )
+
+
 def _mean(layer: Layer, state: NetworkState) -> Iterator[Call]:
     yield Call("mean_pool", (("multiplier", "int32_t", 1), ("shift", "int8_t", 1)))
 
@@ -249,6 +256,7 @@ def _nothing(layer: Layer, state: NetworkState) -> Iterator[Call]:
 _CALLS: Mapping[str, Callable[[Layer, NetworkState], Iterator[Call]]] = {
     **dict.fromkeys(("conv", "linear"), _filters),
     **dict.fromkeys(("batch_norm", "multiply_constant", "add_constant"), _scaled),
+    "prelu": _prelu,
     **dict.fromkeys(("avg_pool", "global_avg_pool", "mean"), _mean),
     **dict.fromkeys(("max_pool", "global_max_pool"), _plain("max_pool")),
     **dict.fromkeys(("relu", "relu6", "clip"), _plain("clamp")),

@@ -121,6 +121,7 @@ _OPERATORS: Mapping[str, _Operator] = {
     "pad": _Operator(type="Pad", constants={"pads": (8, 8), "value": (1, 4)}),
     "matmul": _Operator(type="MatMul"),
     "layer_norm": _Operator(type="LayerNormalization", attributes=lambda axes: _number("axis") + _real("epsilon")),
+    "group_norm": _Operator(type="InstanceNormalization", attributes=lambda axes: _real("epsilon")),
     "embedding": _Operator(type="Gather", attributes=lambda axes: _number("axis"), before=("Cast",)),
     "elementary": _Operator(type="Softplus"),
     "power": _Operator(type="Pow", constants={"exponent": (1, 4)}),
@@ -129,10 +130,18 @@ _OPERATORS: Mapping[str, _Operator] = {
         type="ConvTranspose",
         attributes=lambda axes: (
             _numbers("dilations", axes)
+            + _number("group")
             + _numbers("output_padding", axes)
             + _numbers("pads", 2 * axes)
             + _numbers("strides", axes)
         ),
+    ),
+    "resize": _Operator(
+        type="Resize",
+        attributes=lambda axes: (
+            _word("mode", "linear") + _word("coordinate_transformation_mode", "pytorch_half_pixel") + _field(0)
+        ),
+        constants={"scales": (4, 4)},
     ),
     "upsample": _Operator(
         type="Resize",
@@ -164,6 +173,10 @@ def _row(layer: Layer) -> _Operator:
         return dataclasses.replace(row, constants={"pads": (2 * len(said["begin"]) + 2, 8), "value": (1, 4)})
     if layer.kind == "mean" and "dims" in said:
         return dataclasses.replace(row, constants={"axes": (len(said["dims"]), 8)})
+    if layer.kind == "prelu" and len(layer.output_shape) < 3:
+        return _Operator(type="PRelu")
+    if layer.kind == "prelu":
+        return dataclasses.replace(row, constants={"shape": (len(layer.output_shape) - 1, 8)})
     if layer.kind == "smooth":
         return _SMOOTH[str(said.get("function", "elu"))]
     if layer.kind == "elementary":
@@ -225,14 +238,15 @@ class _Writer:
         if layer.kind == "recurrent":
             self._recurrent(layer)
             return
+        if layer.kind == "group_norm" and layer.attributes.get("groups") != layer.output_shape[1]:
+            self._group_norm(layer)
+            return
         row = _row(layer)
         inputs = [f"{name}/value" if self._is_coded_input(name) else name for name in layer.inputs]
         made = f"{layer.name}/real" if layer.name in self._codes else layer.name
         inputs += self._tensors(layer)
         if layer.kind == "conv_transpose":
-            turned = f"{layer.name}/Transpose"
-            axes = len(layer.weight_shape or ())
-            inputs[1] = self._node("Transpose", turned, turned, inputs[1:2], _numbers("perm", axes))
+            inputs[1] = self._turned(layer, inputs[1])
         elif layer.kind == "embedding":
             inputs = [
                 inputs[1],
@@ -263,6 +277,45 @@ class _Writer:
                 inputs = [inputs[-1], self._node("MatMul", f"{layer.name}/MatMul", f"{layer.name}/MatMul", inputs[:-1])]
                 type_ = "Add"
         self._node(type_, self._titles[layer.name], made, inputs, attributes)
+
+    def _turned(self, layer: Layer, weight: str) -> str:
+        """The weight of a transposed convolution with the inputs first, in every group."""
+        name, rank = layer.name, len(layer.weight_shape or ())
+
+        def part(step: str, inputs: list[str], attributes: int = 0) -> str:
+            return self._node(step.partition(".")[0], f"{name}/{step}", f"{name}/{step}", inputs, attributes)
+
+        if layer.weight_kind == "depthwise":
+            return weight
+        if layer.weight_kind == "dense":
+            return part("Transpose", [weight], _numbers("perm", rank))
+        apart, places, front = (
+            self._constant(f"{name}/{key}", (count,), 8 * count)
+            for key, count in (("apart", 4), ("places", rank - 2), ("front", 2))
+        )
+        swapped = part("Transpose", [part("Reshape", [weight, apart])], _numbers("perm", 4))
+        kernel = part("Gather", [part("Shape", [weight]), places], _number("axis"))
+        return part("Reshape.back", [swapped, part("Concat", [front, kernel], _number("axis"))])
+
+    def _group_norm(self, layer: Layer) -> None:
+        """The channels of a group in a row, normalized, apart again, times and plus the stored values."""
+        name, groups, rank = layer.name, int(layer.attributes.get("groups", 1)), len(layer.output_shape)
+        stored = self._tensors(layer)
+        ones = [self._constant(f"{name}/{part}", (groups,), 4 * groups) for part in ("one", "none")]
+        together, apart, shape = (
+            self._constant(f"{name}/{part}", (count,), 8 * count)
+            for part, count in (("together", 3), ("apart", rank), ("shape", rank - 1))
+        )
+
+        def part(step: str, inputs: list[str], attributes: int = 0) -> str:
+            return self._node(step.partition(".")[0], f"{name}/{step}", f"{name}/{step}", inputs, attributes)
+
+        first = f"{layer.inputs[0]}/value" if self._is_coded_input(layer.inputs[0]) else layer.inputs[0]
+        rows = part("InstanceNormalization", [part("Reshape", [first, together]), *ones], _real("epsilon"))
+        values = part("Reshape.apart", [rows, apart])
+        factor, offset = (part(f"Reshape.{key}", [one, shape]) for key, one in zip("wb", stored, strict=True))
+        made = f"{name}/real" if name in self._codes else name
+        self._node("Add", self._titles[name], made, [part("Mul", [values, factor]), offset])
 
     def _recurrent(self, layer: Layer) -> None:
         """The weight taken apart, time put first, the cell, and the batch put first again."""
@@ -302,7 +355,7 @@ class _Writer:
         if layer.kind == "batch_norm":
             parts = ("weight", "bias", "running_mean", "running_var")
             return [self._constant(f"{name}.{part}", (layer.weights,), 4 * layer.weights) for part in parts]
-        if layer.kind == "layer_norm":
+        if layer.kind in ("layer_norm", "group_norm"):
             return [
                 self._constant(f"{name}.{part}", (layer.weights,), 4 * layer.weights) for part in ("weight", "bias")
             ]

@@ -53,6 +53,7 @@ _NODES: Mapping[str, tuple[str, int]] = {
     "transpose": ("permute", 523),
     "matmul": ("matmul", 553),
     "layer_norm": ("layer_norm", 783),
+    "group_norm": ("group_norm", 783),
     "gelu": ("gelu", 484),
     "softmax": ("softmax", 531),
     "pad": ("pad", 610),
@@ -74,6 +75,9 @@ _BATCH_SIZE = 620
 """The node that says how large the batch is, which every reshape reads."""
 _GROUPS = 120
 """A node of a grouped convolution also says dilation and groups."""
+
+_TURNED = 1740
+"""A grouped transposed convolution takes its weight apart, turns it in every group, and puts it together again."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +128,7 @@ def _tensors(layer: Layer) -> Iterator[_Tensor]:
         yield _Tensor(f"{layer.name}.running_mean", filters, buffer=True)
         yield _Tensor(f"{layer.name}.running_var", filters, buffer=True)
         yield _Tensor(f"{layer.name}.num_batches_tracked", (), buffer=True, width=8)
-    elif layer.kind == "layer_norm":
+    elif layer.kind in ("layer_norm", "group_norm"):
         yield _Tensor(f"{layer.name}.weight", filters)
         yield _Tensor(f"{layer.name}.bias", filters)
     elif layer.weight_kind in FILTERED:
@@ -167,7 +171,8 @@ def _model(graph: LayerGraph, tensors: list[_Tensor]) -> int:
         total += size + 2 + 2 * len(layer.name) + 2 * len(name) + sum(len(names[feed]) for feed in layer.inputs)
         total += sum(len(tensor.argument) for tensor in _tensors(layer) if tensor.width == 4)
         total += _recurrent(layer) if layer.kind == "recurrent" else 0
-        total += _GROUPS if layer.weight_kind in ("depthwise", "grouped") else 0
+        if layer.weight_kind in ("depthwise", "grouped"):
+            total += _TURNED if layer.kind == "conv_transpose" else _GROUPS
         total += len('"": , ') + len(name) + _meta(layer.output_shape, batch=True)
     return total
 

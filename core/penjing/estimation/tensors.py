@@ -17,9 +17,9 @@ from penjing.plan import Plan
 _CLAMPS = frozenset({"relu", "relu6", "clip"})
 _KEEP_SCALE = _CLAMPS | frozenset(
     {"max_pool", "global_max_pool", "flatten", "reshape", "transpose", "pad", "upsample", "identity", "dropout"}
-    | {"softmax", "log_softmax", "divide", "prelu"}
+    | {"softmax"}
 )
-"""Operators whose result has no scale of its own to clamp to: they move values, are a probability or stay float."""
+"""Operators in integers whose result has no scale of its own to clamp to: they move values, or are a probability."""
 
 
 def tensor_bits(graph: LayerGraph, plan: Plan) -> dict[str, int]:
@@ -79,7 +79,9 @@ def inner_tensors(graph: LayerGraph) -> frozenset[str]:
     inner: set[str] = set()
     for layer in graph.layers:
         feed = graph.by_name.get(layer.inputs[0]) if layer.kind in _CLAMPS else None
-        if feed is not None and readers[feed.name] == 1 and (feed.name in fused or feed.kind not in _KEEP_SCALE):
+        if feed is None or readers[feed.name] != 1:
+            continue
+        if feed.name in fused or (feed.in_integers and feed.kind not in _KEEP_SCALE):
             fused.add(layer.name)
             inner.add(feed.name)
     return frozenset(inner)

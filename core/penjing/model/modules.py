@@ -172,6 +172,29 @@ class Pad(nn.Module):
         return F.pad(values, sides[:-2], mode=self.mode)
 
 
+class Resize(nn.Module):
+    """An image or a signal in another size, each axis by itself.
+
+    `mode` is nearest (x = ⌊i n / m⌋), nearest-exact (x = ⌊(i + ½) n / m⌋), linear or cubic; these two put the middles
+    of the first and last values onto one another (`corners`), or else their outer edges.
+    """
+
+    def __init__(self, size: tuple[int, ...], *, mode: str, corners: bool) -> None:
+        super().__init__()
+        smooth = {1: {"linear": "linear"}, 2: {"linear": "bilinear", "cubic": "bicubic"}}.get(len(size), {})
+        known = {"nearest": "nearest", "nearest-exact": "nearest-exact", **smooth}
+        if mode not in known or min(size, default=0) < 1 or not smooth or (corners and mode not in smooth):
+            raise ValueError(f"size {size}, mode {mode!r}, corners {corners}")
+        self.size, self.mode, self.corners = size, mode, corners
+        self._torchs = known[mode]
+
+    def forward(self, values: Tensor) -> Tensor:
+        """[n, c, …] → [n, c, *size]."""
+        if self._torchs.startswith("nearest"):
+            return F.interpolate(values, size=self.size, mode=self._torchs)
+        return F.interpolate(values, size=self.size, mode=self._torchs, align_corners=self.corners)
+
+
 class Erf(nn.Module):
     """y = erf x, of which exporters make GELU."""
 
@@ -260,9 +283,10 @@ class Slice(nn.Module):
 
 
 class TransposedConv(nn.Module):
-    """Transposed convolution in one or two dimensions: what a convolution does to its gradient; weight [out, in, …].
+    """Transposed convolution in one or two dimensions: what a convolution does to its gradient.
 
-    torch and ONNX keep the weight as [in, out, …]; here the filters come first, as in every other layer.
+    torch and ONNX keep the weight as [in, out / groups, …]; here the filters come first, as in every other layer:
+    [out, in / groups, …].
     """
 
     def __init__(
@@ -274,21 +298,34 @@ class TransposedConv(nn.Module):
         padding: tuple[int, ...],
         output_padding: tuple[int, ...],
         dilation: tuple[int, ...],
+        groups: int = 1,
     ) -> None:
         super().__init__()
         self.weight = nn.Parameter(weight.detach(), requires_grad=False)
         self.bias = None if bias is None else nn.Parameter(bias.detach(), requires_grad=False)
+        if groups < 1 or len(weight) % groups:
+            raise ValueError(f"{len(weight)} filters in {groups} groups")
         self.stride, self.padding, self.output_padding, self.dilation = stride, padding, output_padding, dilation
+        self.groups = groups
 
     def forward(self, values: Tensor) -> Tensor:
         """[n, in, …] → [n, out, …], (extent - 1) stride - 2 padding + dilation (kernel - 1) + output padding + 1."""
         run: Callable[..., Tensor] = F.conv_transpose1d if self.weight.dim() == 3 else F.conv_transpose2d
         return run(
             values,
-            self.weight.transpose(0, 1),
+            turned(self.weight, self.groups),
             self.bias,
             stride=self.stride,
             padding=self.padding,
             output_padding=self.output_padding,
+            groups=self.groups,
             dilation=self.dilation,
         )
+
+
+def turned(weight: Tensor, groups: int) -> Tensor:
+    """[groups · a, b, …] → [groups · b, a, …]: filters first or inputs first, in every group."""
+    if groups == 1:
+        return weight.transpose(0, 1)
+    count, other = weight.shape[0] // groups, weight.shape[1]
+    return weight.reshape(groups, count, other, *weight.shape[2:]).transpose(1, 2).flatten(0, 1)

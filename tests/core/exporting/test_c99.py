@@ -122,11 +122,12 @@ def dilated(seed: int = 0) -> Model:
 
 
 def functions(seed: int = 0) -> Model:
-    """What nothing else here has: SiLU, erf, a reshape, identities, the largest value of all positions."""
+    """What nothing else here has: PReLU with one slope, SiLU, erf, a reshape, identities, the largest value of all."""
     return network(
         (3, 5, 4),
         [
             ("conv", nn.Conv2d(3, 6, (3, 1), stride=(2, 1)), "x"),
+            ("slopes", nn.PReLU(6), ""),
             ("silu", nn.SiLU(), ""),
             ("same", nn.Identity(), ""),
             ("erf", Erf(), "conv"),
@@ -134,6 +135,7 @@ def functions(seed: int = 0) -> Model:
             ("most", GlobalMaxPool(keepdim=True), ""),
             ("shaped", Reshape((12,)), ""),
             ("last", nn.Linear(12, 4), ""),
+            ("slope", nn.PReLU(), ""),
         ],
         seed=seed,
     )
@@ -161,8 +163,8 @@ def signals(seed: int = 0) -> Model:
     )
 
 
-EVERY = {name: make for name, make in NETWORKS.items() if name != "constants"}
-EVERY |= {
+EVERY = {
+    **NETWORKS,
     "dilated": dilated,
     "functions": functions,
     "signals": signals,
@@ -291,8 +293,9 @@ def test_that_layers_without_integers_are_listed_before_anything_is_written(tmp_
     assert caught.value.code == "export.c99_not_integer"
     assert "conv1" in caught.value.message() and "fc2" in caught.value.message()
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(UserError, match="prelu"):
-        export_model(quantized(NETWORKS["constants"](0)), tmp_path, format="c99")
+    normed = network((4, 5, 5), [("conv", nn.Conv2d(4, 4, 1), ""), ("norm", nn.GroupNorm(2, 4), "")])
+    with pytest.raises(UserError, match="norm"):
+        export_model(quantized(normed), tmp_path, format="c99")
 
 
 def test_that_what_no_kernel_can_do_is_refused_with_the_layer() -> None:

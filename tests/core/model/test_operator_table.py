@@ -25,6 +25,7 @@ from penjing.model.modules import (
     Pad,
     Power,
     Reshape,
+    Resize,
     Slice,
     Subtract,
     Transpose,
@@ -76,6 +77,8 @@ ROWS: dict[str, tuple[nn.Module, tuple[tuple[int, ...], ...]]] = {
     "pad": (Pad((0, 1, 2), (0, 3, 0), mode="constant", value=-1.5), (IMAGE,)),
     "matmul": (MatMul(), ((4, 6, 5), (4, 5, 3))),
     "layer_norm": (nn.LayerNorm(5, eps=1e-3), (IMAGE,)),
+    "group_norm": (nn.GroupNorm(4, 4, eps=1e-3), (IMAGE,)),
+    "resize": (Resize((4, 9), mode="linear", corners=True), (IMAGE,)),
     "embedding": (Embedding(torch.randn(7, 3)), ((4,),)),
     "elementary": (Elementary("sqrt"), (IMAGE,)),
     "power": (Power(1.5), (IMAGE,)),
@@ -162,18 +165,51 @@ def test_that_channels_that_flow_through_a_row_can_be_cut(kind: str) -> None:
     assert len(left) < len(made)
 
 
+@pytest.mark.parametrize("groups", [1, 2])
 @pytest.mark.parametrize("kernel", [(3, 2), (4,)])
-def test_that_the_columns_of_a_transposed_convolution_make_its_result(kernel: tuple[int, ...]) -> None:
+def test_that_the_columns_of_a_transposed_convolution_make_its_result(kernel: tuple[int, ...], groups: int) -> None:
     axes = len(kernel)
     settings = {"stride": (2, 3), "padding": (1, 0), "output_padding": (1, 0), "dilation": (1, 2)}
     module = TransposedConv(
-        torch.randn(3, 4, *kernel), None, **{name: numbers[:axes] for name, numbers in settings.items()}
+        torch.randn(6, 4 // groups, *kernel),
+        None,
+        **{name: numbers[:axes] for name, numbers in settings.items()},
+        groups=groups,
     )
     x = torch.randn(2, 4, *(6, 5)[:axes])
-    columns = operator_of(module).columns(module, x)[0]
+    columns = operator_of(module).columns(module, x)
+    filters = module.weight.detach().flatten(1).reshape(groups, 6 // groups, -1)
     with torch.no_grad():
-        wanted = module(x).movedim(1, -1).reshape(-1, 3)
-    assert torch.allclose(columns @ module.weight.detach().flatten(1).t(), wanted, atol=1e-5)
+        wanted = module(x).movedim(1, -1).reshape(-1, 6)
+    found = torch.cat([part @ own.t() for part, own in zip(columns, filters, strict=True)], dim=1)
+    assert torch.allclose(found, wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize(("groups", "filters"), [(2, 6), (4, 4)])
+def test_that_a_grouped_transposed_convolution_loses_channels_of_every_group(groups: int, filters: int) -> None:
+    """Cut the last channel of every group (of a depthwise one, the last): the others stay what they were."""
+    none = {"stride": (2, 2), "padding": (1, 1), "output_padding": (0, 0), "dilation": (1, 1)}
+    module = TransposedConv(torch.randn(filters, 4 // groups, 3, 3), torch.randn(filters), **none, groups=groups)
+    row, ids = operator_of(module), ChannelIds()
+    given = Channels(ids.fresh(4))
+    made = row.channels(module, Flow(ids, (given,), ((1, 4, 6, 5),), (1, filters, 11, 9)))
+    seen = ids.resolved(given.ids)
+    cut = seen[-1]
+    kept = torch.from_numpy((seen != cut).nonzero()[0])
+    assert len(kept) == (3 if groups == 4 else 2)
+    x = torch.randn(2, 4, 6, 5)
+    silent = x.clone()
+    silent[:, seen == cut] = 0
+    if groups == 4:
+        assert ids.resolved(made.ids).tolist() == seen.tolist()
+        smaller, left = row.select(module, outputs=kept, inputs=None), kept
+    else:
+        own = torch.from_numpy(
+            (ids.resolved(row.weight_inputs(module, Flow(ids, (given,), (), ()))) != cut).nonzero()[0]
+        )
+        smaller, left = row.select(module, outputs=None, inputs=own), torch.arange(filters)
+    with torch.no_grad():
+        assert torch.allclose(smaller(x[:, kept]), module(silent)[:, left], atol=1e-6)
 
 
 def test_that_a_model_survives_the_way_to_a_spec_and_back() -> None:
@@ -201,6 +237,10 @@ def test_that_a_model_survives_the_way_to_a_spec_and_back() -> None:
         ("pad", {"begin": (1,), "end": (0, 1), "mode": "constant", "value": 0.0}),
         ("pad", {"begin": (1,), "end": (0,), "mode": "spin", "value": 0.0}),
         ("upsample", {"factors": (1000,)}),
+        ("resize", {"size": (3, 3), "mode": "eval", "corners": False}),
+        ("resize", {"size": (3, 0), "mode": "linear", "corners": False}),
+        ("resize", {"size": (3, 3), "mode": "nearest", "corners": True}),
+        ("resize", {"size": (3, 3, 3), "mode": "linear", "corners": False}),
         ("gelu", {"approximate": "eval"}),
         ("clip", {"low": "a", "high": 1}),
         ("slice", {"dim": 0, "start": 0, "stop": 1, "step": 1, "drop": False}),

@@ -1,12 +1,4 @@
 /* A weight and a bias a channel, or one for all; may work in place. */
-struct scaled {
-    const int32_t *weights;
-    const int32_t *bias;
-    const int32_t *multiplier;
-    const int8_t *shift;
-    int32_t per_channel, count, channels, in_zero, out_zero, low, high;
-};
-
 KERNEL void scaled(const struct scaled *p, const int8_t *x, int8_t *y)
 {
     for (int32_t i = 0; i < p->count; i++) {

@@ -104,6 +104,7 @@ class PRelu(Elementwise):
 
     kind = "prelu"
     modules = (nn.PReLU,)
+    integer = integer_kernels.SLOPES
     reads = ("PRelu",)
     reads_aten = ("prelu", "_prelu_kernel")
 

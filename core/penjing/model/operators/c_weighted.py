@@ -52,20 +52,29 @@ def linear(node: CNode) -> CSteps:
 
 def scaled(node: CNode) -> CSteps:
     """One weight a channel (axis 1), or one for all."""
+    return _channelwise(node, "scaled")
+
+
+def prelu(node: CNode) -> CSteps:
+    """Two weights a channel, or two for all: the slopes from zero up and below."""
+    return _channelwise(node, "prelu")
+
+
+def _channelwise(node: CNode, kernel: str) -> CSteps:
     assert node.weight is not None
     source = node.inputs[0]
-    weight = node.weight.reshape(-1)
+    weight = node.weight.reshape(len(node.weight), -1)
     channel = source.order // (source.count // source.shape[1])
     period = len(weight) if len(weight) > 1 else 1
     first = channel[:period] if period > 1 else np.zeros(1, np.int64)
     if period > 1 and not np.array_equal(channel, np.resize(first, source.count)):
         raise Unsupported("one weight a channel of values that do not lie channel by channel")
     fields = {"per_channel": int(period > 1), "count": source.count, "channels": period, "in_zero": source.zero_point}
-    arrays = {"weights": CArray(type="int32_t", values=weight[first])}
+    arrays = {"weights": CArray(type="int32_t", values=weight[first].reshape(-1))}
     if node.bias is not None:
-        arrays["bias"] = CArray(type="int32_t", values=np.broadcast_to(node.bias, weight.shape)[first])
+        arrays["bias"] = CArray(type="int32_t", values=np.broadcast_to(node.bias, (len(weight),))[first])
     step = CStep(
-        kernel="scaled", fields={**fields, **node.bounds}, arrays={**arrays, **_scales(node, first, len(weight))}
+        kernel=kernel, fields={**fields, **node.bounds}, arrays={**arrays, **_scales(node, first, len(weight))}
     )
     return CSteps(steps=(step,), order=source.order)
 

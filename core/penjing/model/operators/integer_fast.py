@@ -37,6 +37,14 @@ def scaled(attributes: Attributes, inputs: Inputs, weight: Tensor | None, bias: 
     return result if bias is None else result + bias.reshape(shape)
 
 
+def bent(attributes: Attributes, inputs: Inputs, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+    """As `integer_reference.bent`."""
+    assert weight is not None
+    above, below = (slope.reshape(-1, *(1,) * (inputs[0].dim() - 2)) for slope in weight.t())
+    result: Tensor = inputs[0].clamp(min=0) * above + inputs[0].clamp(max=0) * below
+    return result
+
+
 def window_sum(attributes: Attributes, inputs: Inputs, weight: Tensor | None, bias: Tensor | None) -> Tensor:
     """As `integer_reference.window_sum`."""
     kernel, stride, padding = (tuple(attributes[name]) for name in ("kernel", "stride", "padding"))

@@ -45,7 +45,7 @@ class IntegerKernel:
     weights: Affine | None = None
     """Where it has them: the weight, and the bias that is added along `channel_axis`."""
     lossless: bool = False
-    """One weight per channel, which needs no quantizer: it gets a fine scale of its own."""
+    """One weight per channel, or two, which need no quantizer: they get a fine scale of their own."""
     channel_axis: int = 1
     divisor: Divisor | None = None
     clamp: Clamp | None = None
@@ -95,6 +95,12 @@ def _offset(attributes: Attributes, tensors: Mapping[str, Tensor], rank: int) ->
     return None if value is None else (torch.ones_like(value), value)
 
 
+def _slopes(attributes: Attributes, tensors: Mapping[str, Tensor], rank: int) -> tuple[Tensor, None]:
+    """From zero up a slope of 1, and the layer's own below: [channels, 2]."""
+    below = tensors["weight"].reshape(-1)
+    return torch.stack([torch.ones_like(below), below], dim=1), None
+
+
 def _pads_codes(attributes: Attributes) -> bool:
     return attributes["mode"] != "constant" or float(attributes["value"]) == 0
 
@@ -127,6 +133,9 @@ FACTOR = IntegerKernel(
 )
 OFFSET = IntegerKernel(
     reference=reference.scaled, fast=fast.scaled, scale="own", weights=_offset, lossless=True, c99=c_weighted.scaled
+)
+SLOPES = IntegerKernel(
+    reference=reference.bent, fast=fast.bent, scale="own", weights=_slopes, lossless=True, c99=c_weighted.prelu
 )
 ADD = IntegerKernel(reference=reference.added, scale="own", joins="sum", c99=c_plain.add)
 SUBTRACT = IntegerKernel(reference=reference.subtracted, scale="own", joins="sum", c99=c_plain.subtract)

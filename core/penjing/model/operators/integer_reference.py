@@ -69,6 +69,13 @@ def scaled(attributes: Attributes, inputs: Inputs, weight: IntArray | None) -> I
     return inputs[0] * weight.reshape(-1, *(1,) * (inputs[0].ndim - 2))
 
 
+def bent(attributes: Attributes, inputs: Inputs, weight: IntArray | None) -> IntArray:
+    """Two weights a channel (axis 1), or two for all, [channels, 2]: from zero up, and below."""
+    assert weight is not None
+    above, below = (slope.reshape(-1, *(1,) * (inputs[0].ndim - 2)) for slope in weight.T)
+    return np.asarray(np.maximum(inputs[0], 0) * above + np.minimum(inputs[0], 0) * below)
+
+
 def added(attributes: Attributes, inputs: Inputs, weight: IntArray | None) -> IntArray:
     """Sum of two."""
     return inputs[0] + inputs[1]

@@ -169,7 +169,7 @@ class Upsample(Operator):
     reads_aten = ("upsample_nearest1d", "upsample_nearest2d")
 
     def read(self, node: OnnxNode) -> Reading:
-        """Nearest-neighbour scaling by whole factors, where all rules of rounding agree."""
+        """Nearest-neighbour scaling by whole factors, where all rules of rounding agree; else a `resize`."""
         value = node.activation()
         rank = len(value.shape)
         mode = str(node.attributes.get("mode", "nearest"))
@@ -179,27 +179,34 @@ class Upsample(Operator):
         elif (array := node.constant(place)) is not None and array.size:
             scales = tuple(float(factor) for factor in array.reshape(-1))
         elif (sizes := node.integers("sizes", 3)) is not None:
-            scales = tuple(size / extent for size, extent in zip(sizes, value.shape, strict=True))
+            axes = node.integers("axes") or range(rank)
+            scales = tuple(size / value.shape[axis] for size, axis in zip(sizes, axes, strict=True))
         else:
             scales = ()
         rule = str(node.attributes.get("coordinate_transformation_mode", "half_pixel"))
         rounding = str(node.attributes.get("nearest_mode", "round_prefer_floor"))
         exact = node.op == "Upsample" or node.opset < 11 or (rule, rounding) in _WHOLE_FACTORS
-        if mode != "nearest" or len(scales) != rank or "axes" in node.attributes or scales[:2] != (1, 1) or not exact:
+        if "axes" in node.attributes and scales:
+            given = dict(zip((axis % rank for axis in node.integers("axes") or ()), scales, strict=True))
+            scales = tuple(given.get(axis, 1.0) for axis in range(rank))
+        fits = mode == "nearest" and len(scales) == rank and scales[:2] == (1, 1) and exact
+        if not (fits and _is_whole(scales[2:])):
+            if node.op == "Resize":
+                return None  # another row's business
             raise node.unsupported(f"scaling by {list(scales)}, mode {mode!r}, {rule}, {rounding}")
-        return self._scale(node, value, scales[2:])
+        return self._scale(value, scales[2:])
 
     def read_aten(self, node: AtenNode) -> Reading:
         """The same."""
         value = node.activation("input") if "input" in node.arguments else node.activation()
         if node.get("scale_factors") is not None:
-            return self._scale(node, value, tuple(float(factor) for factor in node.get("scale_factors")))
-        sizes = node.integers("output_size")
-        return self._scale(node, value, tuple(size / old for size, old in zip(sizes, value.shape[2:], strict=True)))
+            scales = tuple(float(factor) for factor in node.get("scale_factors"))
+        else:
+            sizes = node.integers("output_size")
+            scales = tuple(size / old for size, old in zip(sizes, value.shape[2:], strict=True))
+        return self._scale(value, scales) if _is_whole(scales) else None
 
-    def _scale(self, node: SourceNode, value: Activation, scales: tuple[float, ...]) -> Reading:
-        if len(scales) not in (1, 2) or not all(1 <= factor <= 64 and factor == int(factor) for factor in scales):
-            raise node.unsupported(f"scaling by {list(scales)}: only whole factors")
+    def _scale(self, value: Activation, scales: tuple[float, ...]) -> Reading:
         factors = tuple(int(factor) for factor in scales)
         return (
             ()
@@ -236,6 +243,10 @@ class Upsample(Operator):
     def channels(self, module: nn.Module, flow: Flow) -> Channels:
         """Its input's, if they lie along axis 1."""
         return flow.inputs[0] if flow.inputs[0].axis == 1 else super().channels(module, flow)
+
+
+def _is_whole(scales: tuple[float, ...]) -> bool:
+    return len(scales) in (1, 2) and all(1 <= factor <= 64 and factor == int(factor) for factor in scales)
 
 
 _WHOLE_FACTORS = {

@@ -128,6 +128,19 @@ def test_that_batch_norm_outside_training_is_one_weight_and_one_bias_a_channel()
     torch.testing.assert_close(inputs * weight[:, None, None] + bias[:, None, None], wanted)
 
 
+@pytest.mark.parametrize("shape", [(3,), (3, 5), (3, 4, 2)])
+@pytest.mark.parametrize("count", [1, 3])
+def test_that_a_prelu_has_one_slope_above_zero_and_its_own_below(count: int, shape: tuple[int, ...]) -> None:
+    module = nn.PReLU(count).double()
+    module.weight = nn.Parameter(torch.tensor([3.0, -2, 5])[:count].double(), requires_grad=False)
+    inputs, kernel = integers(2, *shape), kernel_of(module)
+    assert kernel.weights is not None and kernel.fast is not None
+    weight, bias = kernel.weights({}, operator_of(module).tensors(module), inputs.dim()) or (None, None)
+    assert weight is not None and bias is None
+    assert torch.equal(kernel.fast({}, [inputs], weight.double(), None), module(inputs))
+    assert np.array_equal(kernel.reference({}, [array(inputs)], array(weight)), array(module(inputs)))
+
+
 def test_that_operators_without_an_integer_form_are_known() -> None:
     # Every row either has a kernel or is named here, so that a new row is a decision.
     floating = {kind for kind, row in operators().items() if row.integer is None}
@@ -136,12 +149,13 @@ def test_that_operators_without_an_integer_form_are_known() -> None:
         "divide",
         "elementary",
         "embedding",
+        "group_norm",
         "layer_norm",
         "log_softmax",
         "matmul",
         "opaque",
         "power",
-        "prelu",
         "recurrent",
+        "resize",
         "slice",
     }
