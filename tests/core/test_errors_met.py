@@ -365,7 +365,7 @@ def test_that_a_full_disk_behind_the_command_line_has_a_code() -> None:
     assert "No space left on device" in refused.value.message()
 
 
-UNMET = {"load.batch_mixed", "export.opaque_opset", "export.c99_unsupported"}
+UNMET = {"export.opaque_opset", "export.c99_unsupported"}
 """What no file that anybody knows leads to: a last line behind checks that say it better."""
 
 

@@ -16,7 +16,7 @@ from penjing.loading.onnx_folding import FOLDED, folded
 from penjing.loading.onnx_names import LayerNames
 from penjing.loading.onnx_qdq import NODES, ON_CODES, Roundings, clipped, unmade, with_grid
 from penjing.loading.onnx_qoperators import spelled_out
-from penjing.loading.onnx_regions import Waiting, settled
+from penjing.loading.onnx_regions import Piece, Waiting, settled, takes_two
 from penjing.loading.onnx_tensors import array_of, attribute_of, bits_of
 from penjing.loading.rearranging import plainly, rearranged
 from penjing.loading.recurrences import recurrence
@@ -49,6 +49,7 @@ class _Reader:
     def __init__(self, proto: onnx.ModelProto, path: Path, example_shape: Sequence[int] | None) -> None:
         self.graph, self.folder, self.where = proto.graph, path.parent, path.name
         self.example_shape = example_shape
+        self.any_batch = False
         self.opset = _opset(proto, path.name)
         self.values: dict[str, Value] = {}
         self.budget = limits.Budget(path.name)
@@ -128,7 +129,7 @@ class _Reader:
             filled = [given if extent < 1 else extent for extent, given in zip(rest, self.example_shape, strict=True)]
             shape = [shape[0] if shape else -1, *filled]
         if shape and shape[0] < 1:
-            shape[0] = 1
+            self.any_batch, shape[0] = True, 1
         if not shape or min(shape) < 1:
             open_ = [dim.dim_param or "?" if extent < 1 else extent for dim, extent in zip(dims, shape, strict=False)]
             raise UserError("load.symbolic_shape", input=entry.name, shape=open_)
@@ -276,6 +277,7 @@ class _Reader:
             piece = self.waiting.piece(value)
             if piece is None:
                 return None
+            alone = alone and not self._mixes(piece)
             drafts = rearranged(piece, value, alone=alone)
             drafts = recurrence(piece, value) if drafts is None else drafts
             whole = None if drafts is not None else settled(piece, value, alone=alone)
@@ -289,7 +291,14 @@ class _Reader:
             self.settled[value.name] = known
         return known
 
+    def _mixes(self, piece: Piece) -> bool:
+        """Whether a piece that does not keep examples apart may meet several: a file for batches of 1 never does."""
+        return self.any_batch and takes_two(piece)
+
     def _refuse(self, value: Pending) -> NoReturn:
+        piece = self.waiting.piece(value) if value.array.dtype.kind == "f" and value.array.shape[:1] == (1,) else None
+        if piece is not None and piece.feeds and self._mixes(piece):
+            raise UserError("load.batch_mixed", layer=value.name, shape=list(value.array.shape)) from value.why
         raise value.why
 
     def _value(self, name: str, node: onnx.NodeProto) -> Value:

@@ -217,6 +217,17 @@ def settled(piece: Piece, value: Pending, *, alone: bool) -> Draft | None:
     return None
 
 
+def takes_two(piece: Piece) -> bool:
+    """Whether a piece runs with two examples at once, whatever it makes of them."""
+    weights = {name: tensor(array).numpy() for name, array in piece.weights.items()}
+    feeds = {f"{FEED}{place}": np.zeros((2, *feed.shape[1:]), np.float32) for place, feed in enumerate(piece.feeds)}
+    try:
+        session(piece.graph, weights).run([RESULT], feeds)
+    except Exception:  # onnxruntime's errors have no common public base class
+        return False
+    return True
+
+
 def _keeps_examples_apart(piece: Piece, shape: Sequence[int], one_by_one: bool) -> bool:
     """Whether two examples together give what each gives alone, in the same place."""
     generator = np.random.default_rng(1)

@@ -217,3 +217,25 @@ def test_that_a_piece_in_a_file_of_ours_is_only_nodes_of_the_standard(spoil: obj
     spoil(proto)
     with pytest.raises(ValueError, match=r"operator|more than"):
         from_text(as_text(proto.SerializeToString()))
+
+
+MIXING = {
+    "ReduceMax": ({}, [4, 3]),
+    "ReduceSum": ({"axes": [0]}, [4, 3]),
+    "LogSoftmax": ({"axis": 0}, [4]),
+    "MeanVarianceNormalization": ({"axes": [0, 1]}, [4, 3]),
+    "Unsqueeze": ({"axes": [0]}, [4]),
+}
+"""By operator: its attributes and the shape of one example; what comes out depends on who else is in the batch."""
+
+
+@pytest.mark.parametrize("operator", MIXING)
+def test_that_what_mixes_a_batch_of_any_size_is_refused_and_that_of_one_is_taken(operator: str, tmp_path: Path) -> None:
+    attributes, shape = MIXING[operator]
+    node = helper.make_node(operator, ["x"], ["y"], **attributes)
+    with pytest.raises(UserError) as refused:
+        load(graph([node], ["n", *shape], tensors={}, opset=11), tmp_path)
+    assert refused.value.code == "load.batch_mixed"
+    alone = graph([node], [1, *shape], tensors={}, opset=11)
+    x = values(1, *shape)
+    assert_parity(outputs(load(alone, tmp_path), x), runtime(alone.SerializeToString(), x))

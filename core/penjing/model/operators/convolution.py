@@ -15,7 +15,7 @@ from penjing.model.operators import integer_kernels
 from penjing.model.operators.channels import Channels, Flow
 from penjing.model.operators.onnx_writer import OnnxWriter
 from penjing.model.operators.reading import PREVIOUS, AtenNode, Draft, OnnxNode, Reading, biased
-from penjing.model.operators.table import Attributes, Operator, Shape, parameter, register
+from penjing.model.operators.table import Attributes, Operator, Shape, bias_of, parameter, register
 from penjing.model.operators.windows import Window, aten_window, onnx_window, windowed
 
 _TYPES: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d}
@@ -61,7 +61,8 @@ class Convolution(Operator):
 
     def build(self, attributes: Attributes, tensors: Mapping[str, Tensor]) -> nn.Module:
         """Attributes: stride, padding, dilation (a number an axis), groups."""
-        weight, bias = tensors["weight"], tensors.get("bias")
+        weight = tensors["weight"]
+        bias = bias_of(tensors, weight.shape[0])
         groups = int(attributes["groups"])
         with torch.device("meta"):  # the real tensors come from the file: nothing to initialise
             module: nn.Module = _TYPES[weight.dim() - 2](
@@ -75,7 +76,7 @@ class Convolution(Operator):
                 bias=bias is not None,
             )
         module.weight = parameter(weight)
-        module.bias = None if bias is None else parameter(bias)  # type: ignore[assignment]
+        module.bias = bias  # type: ignore[assignment]
         return module
 
     def attributes(self, module: nn.Module) -> Attributes:

@@ -14,7 +14,7 @@ from penjing.model.operators import integer_kernels
 from penjing.model.operators.channels import Channels, Flow
 from penjing.model.operators.onnx_writer import OnnxWriter
 from penjing.model.operators.reading import Activation, Array, AtenNode, Draft, OnnxNode, Reading, biased, is_one
-from penjing.model.operators.table import Attributes, Operator, Shape, parameter, register
+from penjing.model.operators.table import Attributes, Operator, Shape, bias_of, parameter, register
 
 
 @register
@@ -81,11 +81,12 @@ class Linear(Operator):
 
     def build(self, attributes: Attributes, tensors: Mapping[str, Tensor]) -> nn.Module:
         """No attributes: the weight says everything."""
-        weight, bias = tensors["weight"], tensors.get("bias")
+        weight = tensors["weight"]
+        bias = bias_of(tensors, weight.shape[0])
         with torch.device("meta"):
             module = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None)
         module.weight = parameter(weight)
-        module.bias = None if bias is None else parameter(bias)  # type: ignore[assignment]
+        module.bias = bias  # type: ignore[assignment]
         return module
 
     def write(self, attributes: Attributes, writer: OnnxWriter) -> None:

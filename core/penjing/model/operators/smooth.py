@@ -38,6 +38,8 @@ class Smooth(Elementwise):
         return self._draft(node, node.activation().name, node.op, float(node.get("alpha", 1.0)))
 
     def _draft(self, node: SourceNode, name: str, function: str, alpha: float) -> Reading:
+        if function == "celu" and not alpha:
+            raise node.unsupported("an alpha of 0, by which it divides")
         attributes = {"function": function} | ({"alpha": alpha} if function in ("elu", "celu") else {})
         return (Draft(kind=self.kind, inputs=(name,), attributes=attributes),)
 

@@ -183,6 +183,18 @@ def parameter(tensor: Tensor) -> nn.Parameter:
     return nn.Parameter(tensor.detach().to(torch.float32).clone(), requires_grad=False)
 
 
+def bias_of(tensors: Mapping[str, Tensor], outputs: int) -> nn.Parameter | None:
+    """The tensor `bias` as a parameter, None where there is none.
+
+    Raises:
+        ValueError: It is not one number for each output.
+    """
+    bias = tensors.get("bias")
+    if bias is not None and tuple(bias.shape) != (outputs,):
+        raise ValueError(f"a bias of shape {list(bias.shape)} for {outputs} outputs")
+    return None if bias is None else parameter(bias)
+
+
 @functools.cache
 def _load() -> None:
     for family in _FAMILIES:

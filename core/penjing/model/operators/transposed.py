@@ -15,7 +15,7 @@ from penjing.model.modules import TransposedConv, turned
 from penjing.model.operators.channels import Channels, Flow
 from penjing.model.operators.onnx_writer import OnnxWriter
 from penjing.model.operators.reading import PREVIOUS, Array, AtenNode, Draft, OnnxNode, Reading, Shape, biased
-from penjing.model.operators.table import Attributes, Operator, parameter, register
+from penjing.model.operators.table import Attributes, Operator, bias_of, parameter, register
 
 
 @register
@@ -99,10 +99,10 @@ class TransposedConvolution(Operator):
     def build(self, attributes: Attributes, tensors: Mapping[str, Tensor]) -> nn.Module:
         """Attributes: stride, padding, output_padding, dilation (a number an axis), groups."""
         settings = {key: tuple(int(one) for one in attributes[key]) for key in _SETTINGS}
-        weight, bias = tensors["weight"].to(torch.float32), tensors.get("bias")
+        weight = tensors["weight"].to(torch.float32)
+        bias = bias_of(tensors, weight.shape[0])
         if any(len(one) != weight.dim() - 2 for one in settings.values()):
             raise ValueError(f"settings {settings} for a weight of shape {list(weight.shape)}")
-        bias = None if bias is None else bias.to(torch.float32)
         return TransposedConv(weight, bias, **settings, groups=int(attributes.get("groups", 1)))
 
     def attributes(self, module: nn.Module) -> Attributes:
