@@ -51,9 +51,9 @@ class Journal(QObject):
         self.added.emit(entry)
 
 
-def engine_words(state: str) -> str:
-    """What the engine is at, as people read it."""
-    texts = {
+def engine_states() -> dict[str, str]:
+    """All that the engine can be at, as people read it."""
+    return {
         "starting": _tr("engine starting"),
         "idle": _tr("engine idle"),
         "opening": _tr("engine opening"),
@@ -61,7 +61,11 @@ def engine_words(state: str) -> str:
         "working": _tr("engine working"),
         "stopped": _tr("engine stopped"),
     }
-    return texts.get(state, state)
+
+
+def engine_words(state: str) -> str:
+    """What the engine is at, as people read it."""
+    return engine_states().get(state, state)
 
 
 def _tr(text: str) -> str:

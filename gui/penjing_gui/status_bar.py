@@ -6,9 +6,11 @@ from penjing.worker.messages import OpenProgress
 from penjing_gui import words
 from penjing_gui.controls.identity import identify
 from penjing_gui.controls.readout import Readout
-from penjing_gui.journal import engine_words
+from penjing_gui.journal import engine_states, engine_words
 from penjing_gui.notices import Notice
 from penjing_gui.session import Session
+
+_WIDEST_ACCURACY, _WIDEST_SIZE, _WIDEST_RATIO = "100.0 % ± 10.0", "99.9 KiB", "88.8×"
 
 
 class StatusBar(QStatusBar):
@@ -25,6 +27,7 @@ class StatusBar(QStatusBar):
         self.addWidget(self._message, 1)
         for label in (self._baseline, self._now, self._engine):
             self.addPermanentWidget(label)
+        self._make_room()
         session.figures_changed.connect(self._show)
         session.accuracy_changed.connect(self._show)
         session.opened.connect(self._ready)
@@ -47,6 +50,15 @@ class StatusBar(QStatusBar):
         label = identify(Readout(grows=grows), identifier)
         label.setContentsMargins(8, 2, 8, 2)
         return label
+
+    def _make_room(self) -> None:
+        """For the widest figures and words, so that none moves the others when it changes."""
+        figures = f"{_WIDEST_ACCURACY} · {_WIDEST_SIZE}"
+        self._baseline.make_room_for(self.tr("baseline {figures}").format(figures=figures))
+        self._now.make_room_for(self.tr("now {figures}").format(figures=f"{figures} ({_WIDEST_RATIO})"))
+        trying = self.tr("trying layers {share:.0f} %").format(share=100)
+        for told in engine_states().values():
+            self._engine.make_room_for(f"{told} · {trying}")
 
     def _put(self, label: Readout, text: str) -> None:
         label.say(text, text)

@@ -8,11 +8,12 @@ from penjing_gui import icons, theme, words
 from penjing_gui.controls.choices import ChoiceControl, LockControl, MethodControl
 from penjing_gui.controls.identity import identify
 from penjing_gui.controls.numbers import BitsControl, FiltersControl, SparsityControl, ThresholdControl
-from penjing_gui.controls.remark import Remark
 from penjing_gui.controls.savings import SavingsPanel
+from penjing_gui.controls.short_note import ShortNote
 from penjing_gui.session import Session
 
-_MOST_PROBLEMS = 3
+_MOST_PROBLEMS, _LINES = 3, 8
+"""Of what is wrong: how many things are said, and in how many lines; the tip has all of them."""
 
 
 class CompressPanel(QScrollArea):
@@ -56,7 +57,7 @@ class CompressPanel(QScrollArea):
             control.setParent(self)
             control.add_to(grid)
             control.show()
-        self._problems = identify(Remark(), "compress.problems")
+        self._problems = identify(ShortNote(_LINES), "compress.problems")
         layout.addWidget(self._problems)
         layout.addStretch(1)
         self.setWidget(content)
@@ -118,7 +119,5 @@ class CompressPanel(QScrollArea):
         text = "\n".join(lines[:_MOST_PROBLEMS]) + (
             self.tr("\n… and {count} more").format(count=more) if more > 0 else ""
         )
-        self._problems.setText(text)
-        self._problems.setAccessibleName(text)
+        self._problems.say(text, "\n".join(lines))
         theme.set_tone(self._problems, "error" if found and found[0].level == "error" else "warning")
-        self._problems.setVisible(bool(text))

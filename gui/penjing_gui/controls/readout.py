@@ -33,11 +33,15 @@ class Readout(KeptText):
     def fit(self) -> None:
         """One that `grows` never becomes narrower again."""
         if self._grows:
-            # Rounded down, a text would not fit into its own width.
-            width = math.ceil(QFontMetricsF(self.font()).horizontalAdvance(self._text))
-            if width > self._widest:
-                self._widest = width
-                self.updateGeometry()
+            self.make_room_for(self._text)
+
+    def make_room_for(self, text: str) -> None:
+        """Be wide enough for a text from now on: one that grows later moves what stands beside it."""
+        # Rounded down, a text would not fit into its own width.
+        width = math.ceil(QFontMetricsF(self.font()).horizontalAdvance(text))
+        if width > self._widest:
+            self._widest = width
+            self.updateGeometry()
 
     def say(self, text: str, accessible: str, tone: Tone = "plain") -> None:
         """Show a text in a tone; assistive tools hear `accessible`."""

@@ -35,6 +35,8 @@ class SampleCards(QListWidget):
         self.setUniformItemSizes(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        # One that comes and goes would move the cards.
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         self.setHorizontalScrollMode(QListView.ScrollMode.ScrollPerPixel)
         self.card = QSize()
         self.fit_words(())
