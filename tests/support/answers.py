@@ -28,8 +28,8 @@ def of_layers(graph: LayerGraph, *, noise: float, joints: bool = True) -> Sensit
     for layer, aspect, level in probes(graph):
         how = strength(aspect, level)
         after = 0.5 * (before + how * moves[layer, aspect])
-        found = found.with_point(layer, aspect, Point(level=level, reading=reading(how, after)))
+        found = found.with_point(layer, aspect, Point(level=level, reading=reading(how, after, slope=0.5)))
     for plan in whole_plans(graph, Plan()) if joints else ():
         total = sum((strength(aspect, level) * moves[layer, aspect] for layer, aspect, level in changes(graph, plan)))
-        found = found.with_joint(Joint(plan=plan, reading=reading(0.1, 0.1 * (before + total))))
+        found = found.with_joint(Joint(plan=plan, reading=reading(0.1, 0.1 * (before + total), slope=0.1)))
     return found

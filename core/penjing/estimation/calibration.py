@@ -51,7 +51,7 @@ def chances_right(baseline: Vector, moves: Moves, scales: Scales, measure: Measu
         measure: How margins become a level.
     """
     total = np.tensordot(moves, np.asarray(scales.factors, np.float32), axes=(-2, 0))
-    width = scales.noise * np.sqrt((total.astype(np.float64) ** 2).mean(axis=-1, keepdims=True))
+    width = scales.noise * np.sqrt(measure.mean(total.astype(np.float64) ** 2))[..., None]
     return measure.expected(baseline + total.astype(np.float64), width)
 
 

@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 from penjing.catalogue.metrics import metric
 from penjing.estimation.calibration import FEWEST, Scales, learned, trusted
 from penjing.estimation.predicted import LEAST_LOSS, UNTRIED, Answer, Composer, Predictions, whole_share
-from penjing.estimation.sensitivity import Aspect, Point, Sensitivity, strength
+from penjing.estimation.sensitivity import Aspect, Point, Reading, Sensitivity, strength
 from penjing.layer_graph import LayerGraph
 
 TELLING: dict[Aspect, float] = {"sparsity": 0.7, "filters": 0.4, "weight_bits": 4}
 """The levels whose divergence says how sensitive a layer is."""
 
 LEAST_SLOPE = 0.2
-"""A network whose margins shrank by more is noise."""
+"""A network whose outputs shrank by more is noise."""
 Vector = NDArray[np.float64]
 
 
@@ -64,10 +64,8 @@ def _heard(graph: LayerGraph, layer: str, aspect: Aspect, points: tuple[Point, .
 def _answer(layer: str, aspect: Aspect, points: tuple[Point, ...], known: Sensitivity) -> Answer:
     ordered = sorted(points, key=lambda point: strength(aspect, point.level))
     before = known.baseline.margins
-    heard = [point.reading.margins for point in ordered]
-    if metric(known.measure.metric).is_share:
-        heard = [_unshrunk(before, margins) for margins in heard]
-    moved = np.stack([margins - before for margins in heard])
+    shares = metric(known.measure.metric).is_share
+    moved = np.stack([_unshrunk(point.reading) if shares else point.reading.margins for point in ordered]) - before
     return Answer(
         layer=layer,
         aspect=aspect,
@@ -76,10 +74,12 @@ def _answer(layer: str, aspect: Aspect, points: tuple[Point, ...], known: Sensit
     )
 
 
-def _unshrunk(before: Vector, after: Vector) -> Vector:
-    """Margins without what all have shrunk by, which changes no choice; layers that halve them do not add up to 0."""
-    slope = float(before @ after) / max(float(before @ before), 1e-12)
-    return after / max(slope, LEAST_SLOPE)
+def _unshrunk(heard: Reading) -> Vector:
+    """Margins without what all outputs shrank by, which changes no choice; layers that halve them do not add up to 0.
+
+    Told by the outputs: margins fall where a network errs, and it would seem to have shrunk.
+    """
+    return heard.margins / max(heard.slope, LEAST_SLOPE)
 
 
 def _sensitivity(known: Sensitivity) -> dict[str, float]:

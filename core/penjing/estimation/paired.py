@@ -33,6 +33,8 @@ GRID = 48
 LEAST_VARIANCE = 1e-5
 """So much no stratum is without."""
 TINY = 1e-9
+NEAR = 0.04
+"""Of all samples, those that `chosen` takes twice as densely as what is farther."""
 FEW = 8
 """Samples of a stratum whose own variance is not believed alone."""
 
@@ -57,6 +59,30 @@ def strata(margins: Vector) -> Indices:
     found = np.empty(count, np.int64)
     found[ranked] = np.searchsorted(ends, np.arange(count), side="right")
     return found
+
+
+def chosen(margins: Vector, most: int) -> tuple[Indices, Vector]:
+    """At most about `most` samples, denser where |margin| is small, and how much each counts, together 1.
+
+    Drawn systematically along the margins (Madow & Madow 1944). The chance of a sample is in proportion to
+    1 / (1 + r / `NEAR`), r being the share of samples with a smaller |margin|; it counts by one over its chance.
+    """
+    count = len(margins)
+    if count <= most:
+        return np.arange(count), np.full(count, 1 / max(count, 1))
+    rank = np.empty(count)
+    rank[np.argsort(np.abs(margins), kind="stable")] = (np.arange(count) + 0.5) / count
+    chances = 1 / (1 + rank / NEAR)
+    low, high = 0.0, float(count)
+    for _ in range(50):  # the scale at which as many are expected as may be
+        scale = (low + high) / 2
+        low, high = (scale, high) if np.minimum(scale * chances, 1).sum() < most else (low, scale)
+    chances = np.minimum(low * chances, 1)
+    order = np.argsort(margins, kind="stable")
+    steps = np.floor(np.cumsum(chances[order]) + 0.5)
+    taken = np.sort(order[np.diff(steps, prepend=0.0) > 0])
+    weights = 1 / chances[taken]
+    return taken, weights / weights.sum()
 
 
 class Draw:

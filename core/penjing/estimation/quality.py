@@ -35,6 +35,8 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True):
     scale: float = 1.0
     abnormal: bytes = b""
     """Of a rank: by sample whether it is, as bool."""
+    weights: bytes = b""
+    """Of shares and means, float32: how much each sample counts, together 1; empty where all count alike."""
 
     @property
     def positive(self) -> Bools:
@@ -47,10 +49,16 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True):
             return 0.0
         kind = metric(self.metric).kind
         if kind == "share":
-            return float((margins > 0).mean())
+            return float(self.mean(margins > 0))
         if kind == "rank":
             return auc(np.where(self.positive, margins, -np.asarray(margins)), self.positive)
-        return float(np.mean(margins, dtype=np.float64))
+        return float(self.mean(margins))
+
+    def mean(self, values: NDArray[Any]) -> Vector:
+        """Of values […, n], each sample counting as much as it is to."""
+        if self.weights:
+            return np.asarray(values @ np.frombuffer(self.weights, "<f4").astype(np.float64), np.float64)
+        return np.asarray(values.mean(axis=-1, dtype=np.float64))
 
     def expected(self, margins: Vector, noise: Vector) -> Vector:
         """The levels of several networks, margins […, n] known up to a normal noise of this deviation, […, 1].
@@ -59,7 +67,7 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True):
         """
         if metric(self.metric).is_share:
             places = margins / np.maximum(noise, _LEAST_NOISE)
-            return np.asarray((1 / (1 + np.exp(-np.clip(LOGISTIC * places, -60, 60)))).mean(axis=-1), np.float64)
+            return self.mean(1 / (1 + np.exp(-np.clip(LOGISTIC * places, -60, 60))))
         levels = [self.level(one) for one in margins.reshape(-1, margins.shape[-1])]
         return np.array(levels).reshape(margins.shape[:-1])
 

@@ -19,12 +19,15 @@ Aspect = Literal["sparsity", "filters", "weight_bits", "activation_bits"]
 ASPECTS: tuple[Aspect, ...] = ("sparsity", "filters", "weight_bits", "activation_bits")
 
 LEVELS: Mapping[Aspect, tuple[float, ...]] = {
-    "sparsity": (0.7, 0.9, 0.5, 0.8, 0.95, 0.3),
-    "filters": (0.4, 0.2, 0.6, 0.1),
-    "weight_bits": (4, 3, 2, 6),
+    "sparsity": (0.7, 0.9, 0.5, 0.8, 0.95, 0.3, 0.6, 0.4, 0.85),
+    "filters": (0.4, 0.2, 0.6, 0.1, 0.3, 0.5),
+    "weight_bits": (4, 3, 2, 6, 5),
     "activation_bits": (4, 6, 3, 8),
 }
-"""Where curves are measured, the most telling first: an unfinished curve is then already useful."""
+"""Where curves are measured, the most telling first: an unfinished curve is then already useful.
+
+Rounding to another number of bits moves margins another way, so nothing between two of them stands for a third.
+"""
 
 
 WHOLE_PLANS = 24
@@ -56,6 +59,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """Mean KL(original ‖ changed) of the outputs' softmax, in nats; of numbers Σ(a - b)² / Σ(b - b̄)²."""
     content: bytes
     """By how much each sample is right, of classes the truth's output less the largest other one: float16."""
+    slope: float = 1.0
+    """What all outputs shrank by together: Σ a b / Σ b² of the outputs now and before, each less their mean."""
 
     @property
     def margins(self) -> NDArray[np.float64]:
@@ -63,9 +68,10 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
         return np.frombuffer(self.content, "<f2").astype(np.float64)
 
 
-def reading(divergence: float, margins: NDArray[np.float64]) -> Reading:
+def reading(divergence: float, margins: NDArray[np.float64], *, slope: float = 1.0) -> Reading:
     """A reading of these margins."""
-    return Reading(divergence=divergence, content=np.clip(margins, -LARGEST, LARGEST).astype("<f2").tobytes())
+    content = np.clip(margins, -LARGEST, LARGEST).astype("<f2").tobytes()
+    return Reading(divergence=divergence, content=content, slope=slope)
 
 
 class Point(msgspec.Struct, frozen=True, kw_only=True):

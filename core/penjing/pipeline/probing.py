@@ -4,14 +4,18 @@ import math
 import time
 from collections.abc import Callable
 
+import msgspec
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from penjing.compression.simulation import simulate
 from penjing.errors import UserError
-from penjing.estimation.evaluator import Evaluator
+from penjing.estimation.evaluator import Evaluator, Outputs, plainly
 from penjing.estimation.measured import classes_of
+from penjing.estimation.paired import chosen
 from penjing.estimation.scoring import Scorer
 from penjing.estimation.sensitivity import (
     LARGEST,
@@ -34,6 +38,8 @@ from penjing.plan import Plan
 MOST_SAMPLES, LEAST_SAMPLES = 512, 32
 SECONDS = 0.25
 """About so long may one network take to be heard; fewer samples where it is slower."""
+CHOSEN_OF = 16
+"""So many times as many samples are looked at to choose those that are listened to."""
 MEMORY = 64 << 20
 _SMALLEST = 1e-12
 
@@ -58,7 +64,7 @@ class Prober:
         """
         self._methods = methods_of(plan)
         self._schedule = schedule(graph, self._methods)
-        self._listener = Listener(model, data, graph, on_part)
+        self._listener = Listener(model, data, graph, on_part, choosing=True)
 
     def nothing(self) -> Sensitivity:
         """What is known before the first probe."""
@@ -85,8 +91,20 @@ class Prober:
 class Listener:
     """Hears what networks say on the samples that judge, beside what the network as loaded says."""
 
-    def __init__(self, model: Model, data: Dataset, graph: LayerGraph, on_part: Callable[[], None]) -> None:
-        """Listen to the network as loaded, on as many samples as its speed allows."""
+    def __init__(
+        self,
+        model: Model,
+        data: Dataset,
+        graph: LayerGraph,
+        on_part: Callable[[], None],
+        *,
+        choosing: bool = False,
+    ) -> None:
+        """Listen to the network as loaded, on as many samples as its speed allows.
+
+        With `choosing` these are drawn more densely where margins are small and choices may change, and each counts
+        for as many as it stands for (`paired.chosen`); otherwise they are spread evenly and count alike.
+        """
         self._model, self._data, self._graph, self._on_part = model, data, graph, on_part
         scorer = Scorer(data, "val")
         self._tells_classes = scorer.metric.is_share
@@ -99,18 +117,28 @@ class Listener:
         few = _spread(count, LEAST_SAMPLES)
         outputs = self._evaluator.outputs(model, on_part=on_part)
         outputs(few)
-        started = time.perf_counter()
+        started = time.thread_time()  # what else runs on the machine does not make a network slow
         outputs(few)
-        each = (time.perf_counter() - started) / max(len(few), 1)
+        each = (time.thread_time() - started) / max(len(few), 1)
         most = max(LEAST_SAMPLES, min(MOST_SAMPLES, int(SECONDS / max(each, 1e-9))))
-        self._indices = _spread(count, most)
-        self._said = self._answers(model)
+        weights = b""
+        choosing = choosing and self._tells_classes and count > most
+        self._indices = _spread(count, CHOSEN_OF * most if choosing else most)
+        if choosing:
+            # Apart from what the others share, where what flows through so many samples would find no room.
+            self._said = self._settled(plainly(simulate(model), data, "val"))
+        else:
+            self._said = self._answers(model)
         if scorer.needs_reference:
-            chosen = np.zeros(count, np.int64)
-            chosen[self._indices] = classes_of(self._said)
-            scorer = Scorer(data, "val", reference=chosen)
+            classes = np.zeros(count, np.int64)
+            classes[self._indices] = classes_of(self._said)
+            scorer = Scorer(data, "val", reference=classes)
         self._scorer = scorer
-        self.measure = scorer.measure.part(self._indices)
+        if choosing:
+            places, shares = chosen(scorer.margins(self._said, self._indices), most)
+            self._indices, self._said = self._indices[places], self._said[torch.from_numpy(places)]
+            weights = shares.astype("<f4").tobytes()
+        self.measure = msgspec.structs.replace(scorer.measure.part(self._indices), weights=weights)
         """How margins become the level that is lost."""
         self.baseline = reading(0.0, scorer.margins(self._said, self._indices))
 
@@ -136,22 +164,40 @@ class Listener:
                 return self.baseline
             return reading(math.inf, np.full(self.samples, -LARGEST))
         said = self._answers(made)
-        distance = _divergence(self._said, said) if self._tells_classes else _apart(self._said, said)
-        return reading(distance, np.nan_to_num(self._scorer.margins(said, self._indices), nan=-LARGEST))
+        margins = np.nan_to_num(self._scorer.margins(said, self._indices), nan=-LARGEST)
+        if not self._tells_classes:
+            return reading(_apart(self._said, said), margins)
+        return reading(self._divergence(said), margins, slope=self._slope(said))
 
     def _answers(self, model: Model) -> Tensor:
+        return self._settled(self._evaluator.outputs(model, on_part=self._on_part))
+
+    def _settled(self, outputs: Outputs) -> Tensor:
         """Logits, or of a softmax the logarithm, float64 [n, outputs]."""
-        said = self._evaluator.outputs(model, on_part=self._on_part)(self._indices).double()
+        parts = np.array_split(self._indices, max(1, -(-len(self._indices) // MOST_SAMPLES)))
+        said = torch.cat([outputs(part) for part in parts]).double()
         return said.clamp_min(_SMALLEST).log() if self._softmax else said
 
+    def _mean(self, values: Tensor) -> float:
+        """Of a value by sample, each counting as it is to."""
+        return float(self.measure.mean(values.numpy()))
 
-def _divergence(before: Tensor, after: Tensor) -> float:
-    """Mean KL(before ‖ after) of the classes' chances in nats; of one logit that of its sigmoid."""
-    if before.shape[1] == 1:
-        before, after = (functional.pad(values, (0, 1)) for values in (before, after))
-    first, second = (functional.log_softmax(values, 1) for values in (before, after))
-    found = float((first.exp() * (first - second)).sum(dim=1).mean())
-    return max(0.0, found) if math.isfinite(found) else math.inf
+    def _divergence(self, after: Tensor) -> float:
+        """Mean KL(before ‖ after) of the classes' chances in nats; of one logit that of its sigmoid."""
+        first, second = (functional.log_softmax(_pair(values), 1) for values in (self._said, after))
+        found = self._mean((first.exp() * (first - second)).sum(dim=1))
+        return max(0.0, found) if math.isfinite(found) else math.inf
+
+    def _slope(self, after: Tensor) -> float:
+        """Σ a b / Σ b² of the outputs after and before, each less the mean of its sample's."""
+        before, now = (values - values.mean(dim=1, keepdim=True) for values in map(_pair, (self._said, after)))
+        found = self._mean((now * before).sum(dim=1)) / max(self._mean(before.square().sum(dim=1)), _SMALLEST)
+        return found if math.isfinite(found) else 0.0
+
+
+def _pair(values: Tensor) -> Tensor:
+    """Outputs by class; the other class of a single logit has 0."""
+    return functional.pad(values, (0, 1)) if values.shape[1] == 1 else values
 
 
 def _apart(before: Tensor, after: Tensor) -> float:

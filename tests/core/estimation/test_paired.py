@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from penjing.estimation.interval import wilson
-from penjing.estimation.paired import SHARES, Draw, difference, flip_chances, strata
+from penjing.estimation.paired import SHARES, Draw, chosen, difference, flip_chances, strata
 
 Vector = NDArray[np.float64]
 
@@ -97,3 +97,21 @@ def test_that_chances_of_a_flip_fall_with_the_margin_and_know_both_sides() -> No
     assert chances[0] > chances[1] > chances[2] > chances[3]
     assert chances[4] == pytest.approx(0.46, abs=0.08)
     assert chances[5] < 0.05
+
+
+def test_that_samples_near_the_border_are_chosen_densely_and_each_counts_for_those_it_stands_for() -> None:
+    margins = np.random.default_rng(5).normal(3, 2, 8000)
+    places, weights = chosen(margins, 500)
+    assert 450 <= len(places) <= 500
+    assert len(np.unique(places)) == len(places)
+    assert weights.sum() == pytest.approx(1)
+    taken = np.zeros(8000, np.bool_)
+    taken[places] = True
+    near, far = np.abs(margins) < 0.05, np.abs(margins) > 3
+    assert taken[near].mean() > 10 * taken[far].mean()
+    for border in (-1.0, 0.0, 0.3, 1.0, 3.0, 5.0):  # what 500 samples alike tell to 2 points, these tell to one
+        share = float(weights[margins[places] < border].sum())
+        assert share == pytest.approx(float((margins < border).mean()), abs=0.01)
+    few, alike = chosen(margins[:300], 500)
+    assert few.tolist() == list(range(300))
+    assert alike.tolist() == [1 / 300] * 300
