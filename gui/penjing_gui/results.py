@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -10,9 +9,10 @@ from PySide6.QtCore import QObject
 
 from penjing.plan import Distillation, Plan, Step
 from penjing.planning.fit import FitResult
-from penjing.project.values import Run, RunKind, Unfinished
+from penjing.project.values import RunKind, Unfinished
 from penjing.worker.messages import JobDone, RunJob, Trained
 from penjing_gui.jobs import Job
+from penjing_gui.new_runs import has_network, new_run, run_name
 from penjing_gui.notices import Action, Notice
 
 if TYPE_CHECKING:
@@ -178,33 +178,14 @@ class Results(QObject):
         session = self._session
         assert message.output is not None
         id = message.output.replace("\\", "/").rsplit("/", 1)[-1]
-        run = Run(
-            id=id,
-            name=self._name(self._kind),
-            kind=self._kind,
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-            plan=trained.plan,
-            figures=trained.compressed,
-            accuracy=trained.compressed.accuracy,
-            parent=self._parent,
-            has_network=True,
-            history=trained.history,
-        )
+        made = new_run(session.runs, self._kind, id, trained.plan, trained.compressed, parent=self._parent)
+        run = has_network(made, trained.history)
         session.projects.keep_training(None)
         session.add_run(run)
         apply = Action(self.tr("Apply"), lambda: session.apply_run(id), "notice.applyRun")
         value = "" if run.accuracy is None else f" ({run.accuracy.how.show(run.accuracy.value)})"
-        text = self.tr("{name} is done{value}.").format(name=run.name, value=value)
+        text = self.tr("{name} is done{value}.").format(name=run_name(run), value=value)
         session.noticed.emit(Notice(text=text, actions=(apply,), key="job"))
-
-    def _name(self, kind: RunKind) -> str:
-        names = {
-            "finetune": self.tr("Fine-tuned {number}"),
-            "qat": self.tr("QAT {number}"),
-            "distill": self.tr("Distilled {number}"),
-        }
-        number = 1 + sum(run.kind == kind for run in self._session.runs)
-        return names.get(kind, "{number}").format(number=number)
 
 
 def _short(step: Step) -> str | Step:

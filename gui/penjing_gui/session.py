@@ -32,6 +32,7 @@ from penjing_gui.inquiries import Inquiries
 from penjing_gui.job_runner import JobRunner
 from penjing_gui.jobs import Job
 from penjing_gui.judgements import Judgements
+from penjing_gui.new_runs import run_name
 from penjing_gui.notices import Notice
 from penjing_gui.opening import Opening, Pending
 from penjing_gui.projects import Projects
@@ -243,7 +244,7 @@ class Session(SessionState):
         run = next(run for run in self._runs if run.id == id)
         self._applied = id
         if run.plan != self._plan:
-            self.edit(run.plan, self.tr("Apply {name}").format(name=run.name))
+            self.edit(run.plan, self.tr("Apply {name}").format(name=run_name(run)))
         else:
             self._accuracy_generation = -1  # the same plan, but perhaps another network
             self._set_plan(run.plan)

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication
 
+from penjing_gui.new_runs import run_name
+
 if TYPE_CHECKING:
     from penjing.project.values import Run
     from penjing.worker.messages import Change
@@ -45,7 +47,7 @@ def standing(session: "Session") -> Standing:
 
 def whose(run: "Run | None") -> str:
     """Whose answers are shown, in words: the trained network of a run, or the plan's."""
-    return _tr("plan, untrained") if run is None else _tr("{name}, trained").format(name=run.name)
+    return _tr("plan, untrained") if run is None else _tr("{name}, trained").format(name=run_name(run))
 
 
 def _tr(text: str) -> str:

@@ -1,6 +1,6 @@
 """Sweeps from the window: a job that tries many plans, each of which becomes a run as soon as it is known."""
 
-from datetime import UTC, datetime
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,9 +8,9 @@ from PySide6.QtCore import QObject, Signal
 
 from penjing.planning.study import SweepRun
 from penjing.planning.sweep import with_front
-from penjing.project.values import Run
 from penjing.worker.messages import JobDone, RunJob
 from penjing_gui.folders import work_folder
+from penjing_gui.new_runs import new_run
 from penjing_gui.notices import Notice
 
 if TYPE_CHECKING:
@@ -71,22 +71,11 @@ class Sweeps(QObject):
     def _found(self, found: SweepRun) -> None:
         self.found = (*self.found, found)
         session = self._session
-        number = 1 + sum(run.kind == "sweep" for run in session.runs)
         # A sweep that goes on tells again what it told before; a plan on another device is another run.
         known = any(run.plan == found.plan and run.figures == found.compressed for run in session.runs)
         if not known:
-            session.add_run(
-                Run(
-                    id=f"sweep-{found.plan_hash[:16]}-{number}",
-                    name=self.tr("Sweep {number}").format(number=number),
-                    kind="sweep",
-                    created=datetime.now(UTC).isoformat(timespec="seconds"),
-                    plan=found.plan,
-                    figures=found.compressed,
-                    accuracy=found.compressed.accuracy,
-                    parent=self._parent,
-                )
-            )
+            id = f"sweep-{found.plan_hash[:16]}-{secrets.token_hex(4)}"
+            session.add_run(new_run(session.runs, "sweep", id, found.plan, found.compressed, parent=self._parent))
         self.changed.emit()
 
     def _done(self, message: RunJob, done: JobDone) -> None:

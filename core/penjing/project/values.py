@@ -32,8 +32,11 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     """Letters, digits, `-` and `_`; also the name of its folder."""
-    name: str
     kind: RunKind
+    name: str = ""
+    """As a person calls it; empty: it goes by its kind and number, in any language."""
+    number: int = 0
+    """Among the runs of its kind, from 1; 0 in projects of before, whose runs all have names."""
     created: str
     """ISO 8601, with its time zone."""
     plan: Plan
@@ -66,6 +69,8 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     source: Original
     plan: Plan
     data: Original | None = None
+    metric: str | None = None
+    """What a person chose to measure quality by; None: what the data's card says, or what is found out."""
     title: str = ""
     device: str | None = None
     budgets: dict[str, int | float] = {}

@@ -8,6 +8,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 from penjing.planning.fit import Budgets
 from penjing.results import Accuracy, Figures
 from penjing_gui import words
+from penjing_gui.new_runs import run_name
 
 if TYPE_CHECKING:
     from penjing_gui.session import Session
@@ -149,7 +150,7 @@ def _rows(session: "Session", as_loaded: str, now: str) -> tuple[Row, ...]:
     baseline, figures, budgets = session.baseline, session.figures, session.budgets
     if baseline is None:
         return ()
-    names = {run.id: run.name for run in session.runs}
+    names = {run.id: run_name(run) for run in session.runs}
     rows = [_row(AS_LOADED, as_loaded, AS_LOADED, baseline, baseline.accuracy, budgets)]
     if figures is not None:
         accuracy = session.accuracy if session.accuracy_is_current else None
@@ -157,7 +158,7 @@ def _rows(session: "Session", as_loaded: str, now: str) -> tuple[Row, ...]:
     rows += [
         _row(
             run.id,
-            f"★ {run.name}" if run.pinned else run.name,
+            f"★ {names[run.id]}" if run.pinned else names[run.id],
             run.kind,
             run.figures,
             run.accuracy,

@@ -128,10 +128,10 @@ def _accuracy(session: "Session") -> Check:
     if before is None:
         return Check(state="good", name=name, text=told)
     drop = found.drop_from(before)
+    change = gained(before, found, session.texts.language)
     if found.how.is_share:
-        told = _tr("{now}, {drop:+.1f} points against the network as loaded").format(now=told, drop=-drop)
+        told = _tr("{now}, {change} against the network as loaded").format(now=told, change=change)
     else:
-        change = gained(before, found, session.texts.language)
         told = _tr("{metric} {now}, {change} against the network as loaded").format(
             metric=found.how.short, now=told, change=change
         )

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QLabel, QWidget
 
 from penjing.catalogue.metrics import metric
 from penjing_gui.controls.identity import identify
+from penjing_gui.new_runs import run_name
 from penjing_gui.pages.panel import Panel
 from penjing_gui.plots.bars import Bars
 from penjing_gui.standing import standing
@@ -55,9 +56,9 @@ class ClassPanel(Panel):
         if found.refused:
             return found.refused
         if found.run is not None and found.per_class:
-            return self.tr("outline: as loaded; bars: {name}, trained").format(name=found.run.name)
+            return self.tr("outline: as loaded; bars: {name}, trained").format(name=run_name(found.run))
         if found.run is not None:
-            return self.tr("outline: as loaded; the engine judges {name}…").format(name=found.run.name)
+            return self.tr("outline: as loaded; the engine judges {name}…").format(name=run_name(found.run))
         if found.per_class:
             return self.tr("outline: as loaded; bars: plan last measured in full")
         return self.tr("outline: as loaded; F5 measures the plan in full")

@@ -40,6 +40,8 @@ _MOST_RUNS = 12
 _MOST_CLASSES = 40
 _MOST_CONFUSED = 5
 _WIDTH = 1000
+_COLUMN = 120
+"""Pixels that a figure with its band takes; what has no room then is scrolled to."""
 _SOON = 300
 """Milliseconds without a change after which what is compared is judged: sliders move the row `now` many times."""
 
@@ -159,7 +161,10 @@ class ComparePanel(QWidget):
         if refused:
             return self._session.texts.of(refused[0].refused or "", **refused[0].values)
         if None in judged:
-            return self.tr("The engine judges the samples of {count} runs…").format(count=judged.count(None))
+            done = len(judged) - judged.count(None)
+            return self.tr("The engine judges the samples: {done} of {count} runs…").format(
+                done=done, count=len(judged)
+            )
         if self._session.data is None:
             return self.tr("Without data only figures, plans and weights can be compared.")
         return self.tr("Flipped: judged otherwise than by the network as loaded; on all validation samples.")
@@ -173,9 +178,13 @@ class ComparePanel(QWidget):
         for number, (_, cells) in enumerate(lines):
             for column, text in enumerate(cells):
                 item = QTableWidgetItem(text)
+                item.setTextAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
                 item.setToolTip("" if len(text) < 24 else text.replace("<", "‹"))
                 self.table.setItem(number, column, item)
-        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        across, down = self.table.horizontalHeader(), self.table.verticalHeader()
+        across.setMinimumSectionSize(_COLUMN)
+        across.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        down.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
         self.table.resizeRowsToContents()
 
     def _lines(self) -> Iterator[tuple[str, list[str]]]:

@@ -132,7 +132,8 @@ class DeviceCard(QAbstractButton):
         font.setWeight(font.Weight.DemiBold)
         self._lines[0].setFont(font)
         clock = f"{device.core} · {device.clock_mhz:g} MHz"
-        self._lines[0].setText(device.title)
+        # The board is told by the tip; a card has room for the chip.
+        self._lines[0].setText(device.title.partition(" (")[0])
         self._lines[1].say(clock, clock, "muted")
         facts = [device.title, clock, *(f"{self.tr(key)}: {self.tr(text)}" for key, text in device.sources.items())]
         self.setToolTip("\n".join(facts))

@@ -26,6 +26,7 @@ from penjing_gui import words
 from penjing_gui.controls.choices import QuietComboBox
 from penjing_gui.controls.identity import identify
 from penjing_gui.jobs import Job
+from penjing_gui.new_runs import run_name
 from penjing_gui.pages.checklist import Checklist, checks
 from penjing_gui.pages.device_cards import DeviceCards
 from penjing_gui.pages.empty import Page, heading
@@ -231,7 +232,7 @@ class ExportPage(Page):
             return
         run = session.run
         trained = run is not None and run.has_network
-        name = "" if run is None else run.name
+        name = "" if run is None else run_name(run)
         self.network.setText(
             self.tr("{name}, with its trained weights").format(name=name)
             if trained

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -22,6 +22,7 @@ from penjing.project.values import Run
 from penjing_gui import words
 from penjing_gui.controls.identity import identify
 from penjing_gui.item_models.runs import AS_LOADED
+from penjing_gui.new_runs import new_run, run_name
 from penjing_gui.notices import Action, Notice
 from penjing_gui.theme import SPACE
 
@@ -147,9 +148,9 @@ class HistoryPanel(QWidget):
         return made
 
     def _cells(self, run: Run) -> list[str]:
-        name = _STAR + run.name if run.pinned else run.name
+        name = run_name(run)
         return [
-            name,
+            _STAR + name if run.pinned else name,
             words.accuracy(run.accuracy),
             words.size(run.figures.size_bytes),
             _local(run.created),
@@ -177,19 +178,11 @@ class HistoryPanel(QWidget):
         session = self._session
         if session.figures is None:
             return
-        number = 1 + sum(run.kind == "kept" for run in session.runs)
-        session.add_run(
-            Run(
-                id=f"kept-{secrets.token_hex(4)}",
-                name=self.tr("Kept {number}").format(number=number),
-                kind="kept",
-                created=datetime.now(UTC).isoformat(timespec="seconds"),
-                plan=session.plan,
-                figures=session.figures,
-                accuracy=session.accuracy if session.accuracy_is_current else None,
-                parent=None if session.run is None else session.run.id,
-            )
-        )
+        measured = session.accuracy if session.accuracy_is_current else None
+        figures = msgspec.structs.replace(session.figures, accuracy=measured)
+        parent = None if session.run is None else session.run.id
+        id = f"kept-{secrets.token_hex(4)}"
+        session.add_run(new_run(session.runs, "kept", id, session.plan, figures, parent=parent))
 
     def _branch(self, *_: object) -> None:
         chosen = self._chosen_runs()
@@ -214,7 +207,8 @@ class HistoryPanel(QWidget):
         runs = self._session.runs
         # An empty name would leave nothing to click; the old one comes back.
         self._session.set_runs(
-            msgspec.structs.replace(run, name=name) if run.id == id and name else run for run in runs
+            msgspec.structs.replace(run, name=name) if run.id == id and name not in ("", run_name(run)) else run
+            for run in runs
         )
 
     def _remove(self) -> None:

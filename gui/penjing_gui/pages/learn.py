@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from penjing_gui.session import Session
 
 _ROW = 26
-_WIDTH = 220
+_WIDTH = 272
 _KEY = Qt.ItemDataRole.UserRole
 _STEP = Qt.ItemDataRole.UserRole + 1
 _TITLE = Qt.ItemDataRole.UserRole + 2
@@ -84,6 +84,7 @@ class LearnPage(QWidget):
     def _lay_out(self) -> None:
         left = QVBoxLayout()
         left.setContentsMargins(SPACE, 0, 0, SPACE)
+        left.setSpacing(SPACE // 2)
         left.addWidget(self.list, 1)
         for button in (self.open_own, self.write_own):
             left.addWidget(button)

@@ -12,6 +12,7 @@ from penjing.catalogue.metrics import metric
 from penjing_gui import theme
 from penjing_gui.controls.identity import identify
 from penjing_gui.controls.readout import Readout
+from penjing_gui.new_runs import run_name
 from penjing_gui.pages.panel import Panel
 from penjing_gui.pages.sample_cards import LINES, PICTURE, SampleCards
 from penjing_gui.plots.scale import SCALE
@@ -164,7 +165,7 @@ class SamplesPanel(Panel):
         if found.refused:
             return found.refused
         if change is None and found.run is not None:
-            return self.tr("The engine judges {name}…").format(name=found.run.name)
+            return self.tr("The engine judges {name}…").format(name=run_name(found.run))
         if change is None:
             return self.tr("Not measured yet.")
         wait = "" if session.accuracy_is_current else "…"

@@ -64,6 +64,8 @@ class TradeoffsPage(Page):
         self.hint.setProperty("muted", True)
         self._lay_out()
         session.opened.connect(self._choose_axis)
+        if session.is_open:  # the page is made anew for another language
+            self._choose_axis()
         self.model.modelReset.connect(self._refresh)
         self.model.dataChanged.connect(self._refresh)
         self.model.rowsInserted.connect(self._refresh)
@@ -196,7 +198,7 @@ class TradeoffsPage(Page):
                 accuracy=scale * row.accuracy.value,
                 fits=row.fits,
                 kind=KINDS.index(row.kind) if row.kind in KINDS else len(KINDS),
-                tip=tip(row, plans.get(row.id), language),
+                tip=tip(row, plans.get(row.id), session.graph, language),
                 named=row.kind != "sweep",
             )
             for row in self.model.rows

@@ -21,6 +21,7 @@ from penjing.catalogue.metrics import known, metric
 from penjing_gui import words
 from penjing_gui.controls.identity import identify
 from penjing_gui.jobs import Job
+from penjing_gui.new_runs import run_name
 from penjing_gui.pages.empty import Page, heading
 from penjing_gui.pages.feature_pictures import FeaturePictures
 from penjing_gui.pages.pipeline_editor import PipelineEditor
@@ -287,7 +288,7 @@ class TrainPage(Page):
         if run is None or job.result is None or job.result.trained is None:
             return self.tr("The training is done.")
         text = self.tr("{name}: {accuracy} on validation data; it is a run of its own now.")
-        said = [text.format(name=run.name, accuracy=words.accuracy(run.accuracy))]
+        said = [text.format(name=run_name(run), accuracy=words.accuracy(run.accuracy))]
         titles = methods("step")
         steps = [
             f"{self.tr(titles[one.step].title)} {one.accuracy.how.show(one.accuracy.value)}"

@@ -26,6 +26,7 @@ class Bars(Canvas):
         self.addItem(self._filled)
         self.addItem(self._outline)
         self.setYRange(0, 100, padding=0.04)
+        self.getPlotItem().getAxis("bottom").setTicks([[]])  # the places of classes are no numbers
         self.begin()
 
     def show_shares(self, names: Sequence[str], before: Sequence[float | None], now: Sequence[float | None]) -> None:

@@ -127,11 +127,18 @@ class Scatter(Canvas):
             if point.named or point.id in self._current:
                 names.setdefault((point.size, point.accuracy), []).append(point.name)
         for place, here in names.items():  # a plan that was just applied lies on its run: one label names both
-            label = pg.TextItem(anchor=(0.5, 1.3))
+            label = pg.TextItem()
             words(label, " · ".join(here), ink, font=self.font())
+            label.setAnchor(pg.Point(self._anchor(place[0], label.boundingRect().width()), 1.3))
             label.setPos(*place)
             self.addItem(label, ignoreBounds=True)
             self._labels.append(label)
+
+    def _anchor(self, size: float, width: float) -> float:
+        """Where along a label its point lies: in the middle, unless the label would leave the plot on the left."""
+        (left, right), across = self.viewRange()[0], self.getViewBox().width()
+        room = across * (size - left) / (right - left)
+        return min(0.5, max(room, 0.0) / width) if width else 0.5
 
     def _tip(self, x: float, y: float, data: str) -> str:
         """What Qt shows at the mouse; names come from files and are never markup."""

@@ -21,6 +21,7 @@ from pytestqt.qtbot import QtBot
 from penjing.estimation.exact import figures
 from penjing_gui import words
 from penjing_gui.main_window import MainWindow
+from penjing_gui.new_runs import run_name
 from tests.gui.conftest import Recorder
 from tests.support import pictures
 from tests.support.hands import (
@@ -78,7 +79,7 @@ def test_that_the_whole_job_is_done_by_mouse_and_keys(
 
     choose_tab(tabs, "Trade-offs")
     table = find(window, "runs.table", QTableView)
-    double_click(table.viewport(), click_row(table, run.name))
+    double_click(table.viewport(), click_row(table, run_name(run)))
     assert session.run == run
 
     pictures.picture(window, folder / "job-tradeoffs.png")

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pyqtgraph
+from PySide6.QtCore import QPointF
 
 from penjing_gui.plots.scatter import Point, Scatter
 
@@ -17,3 +18,22 @@ def test_that_points_at_the_same_place_share_a_label(shown: Callable[[Scatter], 
     plot.show_points(points, frozenset())
     texts = [one.toPlainText() for one in plot.scene().items() if isinstance(one, pyqtgraph.TextItem)]
     assert sorted(text for text in texts if text) == ["as loaded", "now · Distilled 1"]
+
+
+def test_that_the_name_of_a_point_at_the_edge_stays_within_the_plot(shown: Callable[[Scatter], Scatter]) -> None:
+    plot = shown(Scatter())
+    points = [
+        Point(id="one", name="a run with a long name", size=1.0, accuracy=60.0, fits=True, kind=0),
+        Point(id="two", name="as loaded", size=495.0, accuracy=94.9, fits=True, kind=0),
+    ]
+    plot.show_points(points, frozenset())
+    plot.grab()  # names are laid out when they are painted
+    box = plot.getViewBox().mapRectToScene(plot.getViewBox().rect())
+    named = {
+        one.toPlainText(): one.mapRectToScene(one.boundingRect())
+        for one in plot.scene().items()
+        if isinstance(one, pyqtgraph.TextItem) and one.toPlainText()
+    }
+    assert named["a run with a long name"].left() >= box.left() - 1
+    middle = named["as loaded"].center().x()
+    assert abs(middle - plot.getViewBox().mapViewToScene(QPointF(495.0, 94.9)).x()) < 1

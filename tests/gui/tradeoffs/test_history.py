@@ -19,6 +19,7 @@ from pytestqt.qtbot import QtBot
 from penjing.plan import Plan
 from penjing.worker.change import Change, Flip
 from penjing_gui.main_window import MainWindow
+from penjing_gui.new_runs import run_name
 from penjing_gui.pages.flips_table import MOST, Flipped, FlipsTable, flipped
 from penjing_gui.pages.history_panel import HistoryPanel
 from penjing_gui.plots.confusions import Confusions
@@ -78,7 +79,7 @@ def test_that_runs_are_kept_named_pinned_branched_and_taken_away(
     before = session.runs
     click(find(window, "history.remove", QPushButton))
     # The child is not lost with its parent.
-    assert [run.name for run in session.runs] == ["Kept 2"] and session.runs[0].parent is None
+    assert [run_name(run) for run in session.runs] == ["Kept 2"] and session.runs[0].parent is None
     heard.only().actions[0].run()
     assert session.runs == before
 
