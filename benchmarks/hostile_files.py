@@ -2,13 +2,16 @@
 
 import io
 import random
+import wave
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from onnx import helper, numpy_helper
+from PIL import Image
 from safetensors.numpy import save
 
 from penjing.devices.profiles import devices
@@ -52,12 +55,51 @@ def originals(folder: Path) -> Iterator[tuple[str, str, bytes]]:
     rows = ["label," + ",".join(f"p{place}" for place in range(x[0].size))]
     rows += [f"{label}," + ",".join(f"{one:.3g}" for one in row.ravel()) for label, row in zip(y, x, strict=True)]
     yield "data", ".csv", "\n".join(rows).encode()
+    yield "data", ".csv", _table(x[:40].reshape(40, -1), y)
+    yield "card", ".toml", _CARD
+    for ending, form, mode in _PICTURES:
+        content = io.BytesIO()
+        gray = Image.fromarray((generator.random((20, 16)) * 255).astype(np.uint8))
+        gray.convert(mode).save(content, form)
+        yield "one of a folder", ending, content.getvalue()
+    yield "one of a folder", ".wav", _sound(generator)
     plan = Plan().with_defaults(sparsity=0.5, weight_bits=4).with_layer(network_layer(network), filters=0.25)
     yield "plan", ".json", plan.to_json().encode()
     yield "project", ".penjing", _project(folder, plan)
     yield "device", ".toml", profile_text(devices()[0]).encode()
     lesson = OwnLesson(title="What bits cost", plan=plan, notes="Move one slider.", source="sample:digits")
     yield "lesson", ".json", lesson.to_json().encode()
+
+
+_CARD = b"""title = "Digits"
+classes = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]
+layout = "NCHW"
+mean = 0.5
+std = [0.25]
+metric = "top1"
+[image]
+fit = "pad"
+[audio]
+sample_rate = 8000
+"""
+_PICTURES = ((".png", "PNG", "L"), (".jpg", "JPEG", "RGB"), (".tiff", "TIFF", "RGBA"), (".gif", "GIF", "P"))
+
+
+def _table(x: NDArray[np.float32], y: NDArray[np.int64]) -> bytes:
+    """As a spreadsheet of another country writes it: quoted words, semicolons, commas in numbers, gaps."""
+    rows = ['"label";' + ";".join(f'"p;{place}"' for place in range(x.shape[1]))]
+    for label, values in zip(y, x, strict=False):
+        numbers = [f"{value:.3g}".replace(".", ",") if value > 0.01 else "n/a" for value in values]
+        rows.append(f'"digit {label}";' + ";".join(numbers))
+    return "\r\n".join(rows).encode("utf-16")
+
+
+def _sound(generator: np.random.Generator) -> bytes:
+    content = io.BytesIO()
+    with wave.open(content, "wb") as out:
+        out.setparams((2, 2, 8000, 0, "NONE", ""))
+        out.writeframes((generator.random(4000) * 20000).astype("<i2").tobytes())
+    return content.getvalue()
 
 
 def network_layer(network: Model) -> str:

@@ -117,6 +117,9 @@ def damaged_files(quick: bool) -> dict[str, Finding]:
         for index, (kind, ending, content) in enumerate(originals):
             path = root / f"original{index}{ending}"
             path.write_bytes(content)
+            (root / f"whole{ending}").write_bytes(
+                content
+            )  # what lies beside a damaged one, where a kind has neighbours
             fate = reader.read(kind, path, seconds=60)
             assert fate == "loaded", (kind, ending, fate)
         for number in range(count):

@@ -272,21 +272,21 @@ def _live(edits: int) -> None:
             session.undo_stack.clear()  # a person's memory is short, too: the stack itself may keep all plans
         application.processEvents()
         if number == warm:
-            before = _state()
+            before = _state(session.exchange.folder)
     session.undo_stack.clear()
     for _ in range(20):
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
         application.processEvents()
         time.sleep(0.05)
-    after = _state()
+    after = _state(session.exchange.folder)
     counts = {name: (before[1][name], after[1][name]) for name in after[1]}
     said = {"seconds": time.monotonic() - started, "before": before[0], "after": after[0], "counts": counts}
     print(json.dumps(said), flush=True)
     os._exit(0)
 
 
-def _state() -> tuple[int, dict[str, int]]:
-    """Resident bytes, and how many of what may leak."""
+def _state(exchange: Path) -> tuple[int, dict[str, int]]:
+    """Resident bytes, and how many of what may leak; `exchange` is the window's own folder of shared memory."""
     from PySide6.QtWidgets import QApplication
 
     gc.collect()
@@ -297,7 +297,7 @@ def _state() -> tuple[int, dict[str, int]]:
         "threads": threading.active_count(),
         "processes": sum(len(found) for found in children),
         "windows": sum(one.isVisible() for one in QApplication.topLevelWidgets()),
-        "shared memory": len(list(Path("/dev/shm").glob("penjing-exchange-*"))),
+        "shared memory": len(list(exchange.rglob("*"))),
     }
     return pages * os.sysconf("SC_PAGE_SIZE"), counts
 
