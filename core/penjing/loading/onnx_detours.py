@@ -6,6 +6,7 @@ before what moves the axes, and the moving goes on behind it.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -54,6 +55,45 @@ class Detours:
         if not all(_is_along_the_last(node, entry) for entry in beside):
             return None
         return self._order_waits(node, inputs, attributes) or self._rows_wait(node, inputs, attributes)
+
+    def wider(
+        self, node: onnx.NodeProto, inputs: Sequence[Value | None], attributes: Mapping[str, Any], why: UserError
+    ) -> Mapping[str, Value] | None:
+        """A sum or product of which one side has more axes, all of extent 1, as steps in time unrolled have."""
+        if node.op_type not in _ELEMENTWISE or len(inputs) != 2:
+            return None
+        stored = next((entry for entry in inputs if isinstance(entry, Constant)), None)
+        values = [entry for entry in inputs if isinstance(entry, Activation)]
+        if stored is not None and len(values) == 1:
+            return self._with_wider_constant(node, inputs, attributes, stored, why)
+        if len(values) != 2:
+            return None
+        few, many = sorted(values, key=lambda entry: len(entry.shape))
+        more = len(many.shape) - len(few.shape)
+        if more <= 0 or many.shape[: more + 1] != (1,) * (more + 1) or few.shape[0] != 1:
+            return None  # which axis is the batch is open where all are 1: the first one, as everywhere
+        shape = Constant(np.array((1,) * more + few.shape, np.int64))
+        reshape = onnx.helper.make_node("Reshape", [node.input[0], ""], [f"{node.output[0]}{_INNER}wide"])
+        (wide,) = self._layers(reshape, [few, shape], {}).values()
+        return self._layers(node, [wide if entry is few else entry for entry in inputs], attributes)
+
+    def _with_wider_constant(
+        self,
+        node: onnx.NodeProto,
+        inputs: Sequence[Value | None],
+        attributes: Mapping[str, Any],
+        stored: Constant,
+        why: UserError,
+    ) -> Mapping[str, Value] | None:
+        """The layer without the axes, which are put before its result."""
+        value = next(entry for entry in inputs if isinstance(entry, Activation))
+        more = stored.array.ndim - len(value.shape)
+        if more <= 0 or any(extent != 1 for extent in stored.array.shape[:more]):
+            return None
+        plain = replace(stored, array=stored.array.reshape(stored.array.shape[more:]))
+        (result,) = self._layers(node, [plain if entry is stored else entry for entry in inputs], attributes).values()
+        steps: list[_Step] = [("Reshape", {}, ((1,) * more + (-1, *result.shape[1:])))]
+        return self._again(node, result, steps, why)
 
     def node(self, node: onnx.NodeProto, inputs: Sequence[Value | None]) -> onnx.NodeProto:
         """The node, reading something simpler.
@@ -177,6 +217,8 @@ def _is_along_the_last(node: onnx.NodeProto, value: Value | None) -> bool:
 
 _STORED: Mapping[str, tuple[int, ...]] = {"MatMul": (2,), "Add": (1,), "Gemm": (1, 2)}
 """By operator: how many axes what is stored may have."""
+
+_ELEMENTWISE = frozenset({"Add", "Sub", "Mul", "Div"})
 
 _INNER = "#inner"
 """Ends the names of values that no node of the file has."""

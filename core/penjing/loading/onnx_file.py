@@ -1,7 +1,7 @@
 """Reads an ONNX file into module form: limits first, then node after node through the operator table."""
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -13,18 +13,17 @@ from penjing.loading import limits
 from penjing.loading.assembly import Assembly, known
 from penjing.loading.onnx_detours import Detours
 from penjing.loading.onnx_folding import FOLDED, folded
+from penjing.loading.onnx_header import opset_of, texts
 from penjing.loading.onnx_names import LayerNames
 from penjing.loading.onnx_qdq import NODES, ON_CODES, Roundings, clipped, unmade, with_grid
 from penjing.loading.onnx_qoperators import spelled_out
 from penjing.loading.onnx_regions import Piece, Waiting, settled, takes_two
 from penjing.loading.onnx_tensors import array_of, attribute_of, bits_of
-from penjing.loading.rearranging import plainly, rearranged
+from penjing.loading.rearranging import MOVING, plainly, rearranged
 from penjing.loading.recurrences import recurrence
 from penjing.model.model import Model
 from penjing.model.operators.reading import Activation, Codes, Constant, OnnxNode, Pending, Reading, Value
 from penjing.model.operators.table import Operator
-
-OLDEST_OPSET = 7
 
 
 def read_onnx(path: Path, *, example_shape: Sequence[int] | None = None) -> Model:
@@ -39,7 +38,7 @@ def read_onnx(path: Path, *, example_shape: Sequence[int] | None = None) -> Mode
         proto.ParseFromString(path.read_bytes())
     except Exception as error:  # protobuf's own errors have no common public base class
         raise UserError("load.not_onnx", path=path.name) from error
-    if not all(isinstance(text, str) for text in _texts(proto)):
+    if not all(isinstance(text, str) for text in texts(proto)):
         raise UserError("load.not_text", where=path.name)
     spelled_out(proto)
     return _Reader(proto, path, example_shape).read()
@@ -50,7 +49,7 @@ class _Reader:
         self.graph, self.folder, self.where = proto.graph, path.parent, path.name
         self.example_shape = example_shape
         self.any_batch = False
-        self.opset = _opset(proto, path.name)
+        self.opset = opset_of(proto, path.name)
         self.values: dict[str, Value] = {}
         self.budget = limits.Budget(path.name)
         self.assembly = Assembly(path.name)
@@ -172,7 +171,8 @@ class _Reader:
         except UserError as error:
             if error.code not in _KEEPABLE:
                 raise
-            self.values.update(self.waiting.put(node, error))
+            wider = self.detours.wider(node, inputs, attributes, error)
+            self.values.update(self.waiting.put(node, error) if wider is None else wider)
 
     def _layers(
         self, node: onnx.NodeProto, inputs: Sequence[Value | None], attributes: Mapping[str, Any]
@@ -193,9 +193,23 @@ class _Reader:
             )
             if first is None:
                 raise source.unsupported("it does not depend on the network's input")
+            if any(feed in self.types for feed in node.input) and node.op_type not in _OF_NUMBERS:
+                raise source.unsupported("arithmetic with whole numbers")
             reading = functools.partial(_read_by, source)
             made[name] = self.assembly.read(source, reading, wanted=wanted, first=first, own=node.name)
+            self._keep_type(node, name)
         return made
+
+    def _keep_type(self, node: onnx.NodeProto, name: str) -> None:
+        """What is made of whole numbers is whole numbers in the file, though module form has floats throughout."""
+        if node.op_type == "Cast":
+            kind = next((entry.i for entry in node.attribute if entry.name == "to"), onnx.TensorProto.FLOAT)
+        elif node.op_type == "Gather":
+            return  # what its places take is of another type
+        else:
+            kind = next((self.types[feed] for feed in node.input if feed in self.types), onnx.TensorProto.FLOAT)
+        if kind not in (onnx.TensorProto.FLOAT, *_REAL):
+            self.types[name] = kind
 
     def _on_codes(
         self, node: onnx.NodeProto, inputs: Sequence[Value | None], attributes: Mapping[str, Any]
@@ -254,11 +268,17 @@ class _Reader:
         self, node: onnx.NodeProto, inputs: Sequence[Value | None], attributes: Mapping[str, Any]
     ) -> Mapping[str, Value]:
         """A node that reads values no row made: they become layers where they can, else the node waits with them."""
+        inputs = [self._same_places(node, value) for value in inputs]
         pending = [value for value in inputs if isinstance(value, Pending)]
+        if not pending:
+            return self._layers(node, inputs, attributes)
         found = self.detours.layer(node, inputs, attributes)
         if found is not None:
             return found
         node = self.detours.node(node, inputs)
+        alone_in_it = sum(not isinstance(value, Constant) for value in inputs) == 1
+        if node.op_type in MOVING and alone_in_it and self.waiting.repeats(pending[0]):
+            return self.waiting.put(node, pending[0].why)  # repeated values are told from others once they lie apart
         for alone in (False, True):
             made = {value.name: self._settled(value, alone=alone) for value in pending}
             if all(made.values()):
@@ -268,7 +288,18 @@ class _Reader:
                 except UserError as error:
                     if error.code not in _KEEPABLE:
                         raise
+                    wider = self.detours.wider(node, ready, attributes, error)
+                    if wider is not None:
+                        return wider
         return self.waiting.put(node, pending[0].why)
+
+    def _same_places(self, node: onnx.NodeProto, value: Value | None) -> Value | None:
+        """What numbers of rows were before a file made those below 0 count from the end: a Gather does that itself."""
+        table = self.values.get(node.input[0]) if node.op_type == "Gather" else None
+        if not isinstance(value, Pending) or not isinstance(table, Constant) or not table.array.ndim:
+            return value
+        axis = next((entry.i for entry in node.attribute if entry.name == "axis"), 0)
+        return self.waiting.same_places(value, table.array.shape[axis]) or value
 
     def _settled(self, value: Pending, *, alone: bool) -> Activation | None:
         """The layer that makes a value which waits, put into the network once; None where it has none."""
@@ -347,29 +378,6 @@ class _Reader:
         self.assembly.warn("load.dtype_changed", dtype=dtype)
 
 
-def _texts(proto: onnx.ModelProto) -> Iterator[object]:
-    """Every name in the file; protobuf hands over bytes where a name is no UTF-8."""
-    yield from (entry.domain for entry in proto.opset_import)
-    for node in proto.graph.node:
-        yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
-        yield from (entry.name for entry in node.attribute)
-        yield from (part for entry in node.metadata_props for part in (entry.key, entry.value))
-    for tensor in proto.graph.initializer:
-        yield from (tensor.name, *(part for entry in tensor.external_data for part in (entry.key, entry.value)))
-    for value in (*proto.graph.input, *proto.graph.output):
-        yield from (value.name, *(dim.dim_param for dim in value.type.tensor_type.shape.dim))
-
-
-def _opset(proto: onnx.ModelProto, where: str) -> int:
-    versions = [entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx")]
-    if not proto.graph.node or not versions:
-        raise UserError("load.not_onnx", path=where)
-    newest = onnx.defs.onnx_opset_version()
-    if not OLDEST_OPSET <= versions[0] <= newest:
-        raise UserError("load.opset", where=where, opset=versions[0], oldest=OLDEST_OPSET, newest=newest)
-    return int(versions[0])
-
-
 def _origin(node: onnx.NodeProto, inputs: Sequence[Value | None]) -> str:
     """The stored name that a folded tensor goes by: its own where exporters share equal tensors, else its source's."""
     if node.op_type == "Identity" and "." in node.output[0]:
@@ -387,6 +395,9 @@ _FILLED = "ConstantFill"
 
 _KEEPABLE = ("load.unsupported_form", "load.unknown_operator")
 """Refusals of a row after which a node may still run as it is."""
+
+_OF_NUMBERS = (*MOVING, "Cast")
+"""What layers do with whole numbers: the rows of a table that they name, their order, floats of the same value."""
 
 _REAL = (onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16, onnx.TensorProto.DOUBLE)
 

@@ -4,6 +4,7 @@ A recurrent layer, for example, puts time first, runs, and puts the batch first 
 lies between, but it can hold the whole piece as one layer that onnxruntime runs.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -110,6 +111,30 @@ class Waiting:
             return None
         axis = next((entry.i for entry in node.attribute if entry.name == "axis"), 0)
         return axis % value.array.ndim, tuple(node.input)
+
+    def repeats(self, value: Pending) -> bool:
+        """Whether a value that waits has others more than once, by a Tile or an Expand."""
+        piece = self.piece(value)
+        return piece is not None and not piece.weights and bool({"Tile", "Expand"} & set(piece.operators))
+
+    def same_places(self, value: Pending, rows: int) -> Activation | None:
+        """The whole numbers that `value` was made of, if both name the same of so many rows; None otherwise."""
+        piece = self.piece(value) if value.array.dtype.kind in "iu" else None
+        if piece is None or set(piece.feeds) != {piece.feeds[0]} or piece.feeds[0].shape != value.array.shape:
+            return None
+        shape = value.array.shape
+        ends = (-rows, -1, 0, rows - 1)
+        numbers = np.array([*ends, *np.random.default_rng(2).integers(-rows, rows, 60 + math.prod(shape))])
+        for start in range(0, 60, math.prod(shape)):
+            given = numbers[start : start + math.prod(shape)].reshape(shape)
+            feeds = {f"{FEED}{place}": given.astype(np.float32) for place in range(len(piece.feeds))}
+            try:
+                found = session(piece.graph, piece.weights).run([RESULT], feeds)[0]
+            except Exception:  # onnxruntime's errors have no common public base class
+                return None
+            if found.shape != given.shape or (found % rows != given % rows).any():
+                return None
+        return piece.feeds[0]
 
     def piece(self, value: Pending) -> Piece | None:
         """Everything that waits and that a value is made of; None where its leaves are of different batches."""

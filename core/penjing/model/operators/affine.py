@@ -69,10 +69,8 @@ class _WithConstant(Operator):
 
     def _draft(self, node: SourceNode, name: str, shape: tuple[int, ...], value: Array, origin: str = "") -> Draft:
         rank = len(shape)
-        if value.ndim > rank:
-            if value.shape[: value.ndim - rank] != (1,) * (value.ndim - rank):
-                raise node.unsupported(f"a constant of shape {list(value.shape)} on a tensor of shape {list(shape)}")
-            value = value.reshape(value.shape[value.ndim - rank :])
+        if value.ndim > rank:  # the batch would no longer come first
+            raise node.unsupported(f"a constant of shape {list(value.shape)} on a tensor of shape {list(shape)}")
         if value.ndim == rank and value.shape[:1] not in ((), (1,)):
             raise node.unsupported("a constant that differs from one example of a batch to the next")
         if not np.issubdtype(value.dtype, np.floating) and not np.issubdtype(value.dtype, np.integer):

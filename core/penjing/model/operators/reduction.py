@@ -1,8 +1,10 @@
-"""Operators that leave one value of many: global maximum, means along any axes."""
+"""Operators that leave one value of many: maxima and means along any axes."""
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from penjing.layer_graph import FIXED
@@ -10,7 +12,16 @@ from penjing.model.modules import GlobalMaxPool, Mean
 from penjing.model.operators import integer_kernels
 from penjing.model.operators.channels import Channels, Flow
 from penjing.model.operators.onnx_writer import OnnxWriter
-from penjing.model.operators.reading import AtenNode, Draft, OnnxNode, Reading, from_front
+from penjing.model.operators.reading import (
+    PREVIOUS,
+    Activation,
+    AtenNode,
+    Draft,
+    OnnxNode,
+    Reading,
+    SourceNode,
+    from_front,
+)
 from penjing.model.operators.table import Attributes, Operator, register
 
 
@@ -42,30 +53,47 @@ class GlobalMaxPoolRow(Operator):
     modules = (GlobalMaxPool,)
     integer = integer_kernels.GLOBAL_MAX_POOL
     reads = ("GlobalMaxPool", "ReduceMax")
-    reads_aten = ("amax", "adaptive_max_pool1d", "adaptive_max_pool2d")
+    reads_aten = ("amax", "max", "adaptive_max_pool1d", "adaptive_max_pool2d")
 
     def read(self, node: OnnxNode) -> Reading:
-        """A GlobalMaxPool, or a ReduceMax over the positions."""
+        """A GlobalMaxPool, or a ReduceMax."""
         value = node.activation()
         rank = len(value.shape)
         axes, keepdim = (tuple(range(2, rank)), True) if node.op == "GlobalMaxPool" else reduced_axes(node, rank)
-        if not is_global(axes, rank):
-            raise node.unsupported(f"a maximum over the axes {list(axes)} of a tensor of shape {list(value.shape)}")
-        return (Draft(kind=self.kind, inputs=(value.name,), attributes={"keepdim": keepdim}),)
+        return self._maximum(node, value, axes, keepdim)
 
     def read_aten(self, node: AtenNode) -> Reading:
-        """The maximum over the positions."""
+        """The maximum along axes; of `max` only the values are taken."""
         value = node.activation()
         rank = len(value.shape)
-        if node.op == "amax":
+        if node.op in ("amax", "max"):
+            if node.op == "max" and "dim" not in node.arguments:
+                raise node.unsupported("a maximum of everything, or of two tensors")
             axes, keepdim = aten_axes(node, rank)
         else:
             axes, keepdim = tuple(range(2, rank)), True
             if set(node.integers("output_size")) != {1}:
                 raise node.unsupported("an adaptive maximum of more than one position")
-        if not is_global(axes, rank):
-            raise node.unsupported(f"a maximum over the axes {list(axes)} of a tensor of shape {list(value.shape)}")
-        return (Draft(kind=self.kind, inputs=(value.name,), attributes={"keepdim": keepdim}),)
+        return self._maximum(node, value, axes, keepdim)
+
+    def _maximum(self, node: SourceNode, value: Activation, axes: tuple[int, ...], keepdim: bool) -> Reading:
+        """Along the positions, which other axes are brought to the place of first."""
+        rank, shape = len(value.shape), value.shape
+        if is_global(axes, rank):
+            return (Draft(kind=self.kind, inputs=(value.name,), attributes={"keepdim": keepdim}),)
+        if 0 in axes or not axes:
+            raise node.unsupported(f"a maximum over the axes {list(axes)} of a tensor of shape {list(shape)}")
+        kept = tuple(axis for axis in range(1, rank) if axis not in axes)
+        order, rows = (0, *kept, *axes), (math.prod(shape[axis] for axis in kept), -1)
+        steps: list[tuple[str, Attributes]] = [("transpose", {"order": order})] if order != tuple(range(rank)) else []
+        steps += [("reshape", {"shape": rows})] if len(kept) != 1 else []
+        steps += [(self.kind, {"keepdim": False})]
+        left = tuple(1 if axis in axes else shape[axis] for axis in range(1, rank) if keepdim or axis in kept)
+        steps += [("reshape", {"shape": left})] if len(left) != 1 else []
+        return tuple(
+            Draft(kind=kind, inputs=(PREVIOUS if place else value.name,), attributes=attributes)
+            for place, (kind, attributes) in enumerate(steps)
+        )
 
     def build(self, attributes: Attributes, tensors: Mapping[str, Tensor]) -> nn.Module:
         """Attributes: keepdim."""
@@ -90,30 +118,39 @@ class GlobalMaxPoolRow(Operator):
 
 @register
 class MeanRow(Operator):
-    """y = mean along axes that are not exactly the positions."""
+    """y = mean along axes that are not exactly the positions; a sum is a mean as often as there are values."""
 
     kind = "mean"
     modules = (Mean,)
     integer = integer_kernels.MEAN
-    reads = ("ReduceMean",)
-    reads_aten = ("mean",)
+    reads = ("ReduceMean", "ReduceSum")
+    reads_aten = ("mean", "sum")
 
     def read(self, node: OnnxNode) -> Reading:
         """A mean that is no global average pooling."""
         value = node.activation()
-        return self._mean(node, value.name, len(value.shape), *reduced_axes(node, len(value.shape)))
+        return self._mean(node, value, *reduced_axes(node, len(value.shape)), whole=node.op == "ReduceSum")
 
     def read_aten(self, node: AtenNode) -> Reading:
         """The same."""
         value = node.activation()
-        return self._mean(node, value.name, len(value.shape), *aten_axes(node, len(value.shape)))
+        return self._mean(node, value, *aten_axes(node, len(value.shape)), whole=node.op == "sum")
 
-    def _mean(self, node: OnnxNode | AtenNode, name: str, rank: int, axes: tuple[int, ...], keepdim: bool) -> Reading:
-        if is_global(axes, rank):
+    def _mean(
+        self, node: SourceNode, value: Activation, axes: tuple[int, ...], keepdim: bool, *, whole: bool
+    ) -> Reading:
+        rank = len(value.shape)
+        positions = is_global(axes, rank)
+        if positions and not whole:
             return None
         if 0 in axes:
-            raise node.unsupported("a mean over the examples of a batch")
-        return (Draft(kind=self.kind, inputs=(name,), attributes={"dims": axes, "keepdim": keepdim}),)
+            raise node.unsupported("a mean or sum over the examples of a batch")
+        attributes: Attributes = {"keepdim": keepdim} if positions else {"dims": axes, "keepdim": keepdim}
+        draft = Draft(kind="global_avg_pool" if positions else self.kind, inputs=(value.name,), attributes=attributes)
+        if not whole:
+            return (draft,)
+        count = torch.tensor(float(math.prod(value.shape[axis] for axis in axes)))
+        return (draft, Draft(kind="multiply_constant", inputs=(PREVIOUS,), tensors={"value": count}))
 
     def build(self, attributes: Attributes, tensors: Mapping[str, Tensor]) -> nn.Module:
         """Attributes: dims, keepdim."""
