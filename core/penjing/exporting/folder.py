@@ -40,6 +40,10 @@ def new_folder(destination: Path) -> Iterator[Path]:
         _put_in_place(temporary, target)
     except OSError as error:
         raise _cannot_write(destination, error) from error
+    except UserError as error:
+        if error.values.get("folder") == temporary:  # a person knows the folder that was asked for
+            raise UserError(error.code, **{**error.values, "folder": destination}) from error
+        raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -141,3 +141,10 @@ def test_that_a_place_which_cannot_be_written_is_a_message() -> None:
 )
 def test_that_file_names_are_safe_whatever_they_come_from(name: str, wanted: str) -> None:
     assert safe_file_name(name) == wanted
+
+
+def test_that_a_full_disk_is_told_of_the_folder_that_was_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as refused, new_folder(tmp_path / "out") as temporary:
+        raise UserError("export.cannot_write", folder=temporary, detail="No space left on device")
+    assert str(tmp_path / "out") in refused.value.message()
+    assert ".penjing" not in refused.value.message()
