@@ -190,8 +190,7 @@ def _in_files() -> Iterator[tuple[str, str]]:
         profile = tomllib.loads(path.read_text("utf-8"))
         if simd := profile.get("simd"):
             yield simd, f"devices/{path.name}"
-        for fact, source in profile.get("sources", {}).items():
-            yield fact, f"devices/{path.name}"
+        for source in profile.get("sources", {}).values():
             yield source, f"devices/{path.name}"
     for path in sorted((RESOURCES / "samples").glob("*/dataset.toml")):
         card = tomllib.loads(path.read_text("utf-8"))

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from penjing import assets
+from penjing.devices.facts import fact_title
 from penjing.devices.profiles import Device, devices
 from penjing.errors import Note
 from penjing.estimation.comparison import compare_parts
@@ -91,6 +92,7 @@ def write_report(
     training: bool = True,
     rounding: Rounding = "single",
     kernels: Kernels = "generated",
+    metric: str | None = None,
     language: str = "en",
 ) -> None:
     """Write the page.
@@ -109,6 +111,7 @@ def write_report(
         training: Whether the training steps ran (`compress`) or not (`export`).
         rounding: How exported C rounds.
         kernels: What exported C calls.
+        metric: What quality was measured by, where a person chose that.
         language: `en` or `zh_CN`.
     """
 
@@ -121,6 +124,7 @@ def write_report(
         training=training,
         rounding=rounding,
         kernels=kernels,
+        metric=metric,
     )
     known = devices() if device is None or device in devices() else (device, *devices())
     compared = compare_parts(before, finished_parts(before, after, state_of(model, after), plan), known)
@@ -314,8 +318,7 @@ def _device_facts(device: Device, text: Text, language: str) -> Iterator[tuple[s
     yield text("fact_memory"), f"{words.size(device.flash_bytes)} / {words.size(device.ram_bytes)}"
     yield text("fact_bits"), ", ".join(str(bits) for bits in device.weight_bits)
     for fact, source in device.sources.items():
-        said = assets.phrase(fact, language=language)
-        yield text("fact_source", fact=said), assets.phrase(source, language=language)
+        yield fact_title(f"sources.{fact}", language), assets.phrase(source, language=language)
 
 
 def _step_detail(step: StepResult, language: str) -> str:

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from penjing.devices.facts import fact_title
 from penjing.devices.profiles import Device, devices
 from penjing.errors import UserError
 from penjing.estimation.exact import figures
@@ -56,7 +57,7 @@ class DeviceCards(QScrollArea):
         row = QHBoxLayout(inside)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(SPACE)
-        self.cards = {one.name: DeviceCard(one) for one in _devices()}
+        self.cards = {one.name: DeviceCard(one, session.texts.language) for one in _devices()}
         for card in self.cards.values():
             self._group.addButton(card)
             row.addWidget(card)
@@ -114,7 +115,7 @@ class DeviceCards(QScrollArea):
 class DeviceCard(QAbstractButton):
     """One device."""
 
-    def __init__(self, device: Device, parent: QWidget | None = None) -> None:
+    def __init__(self, device: Device, language: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.device = device
         self._fits: bool | None = None
@@ -135,7 +136,8 @@ class DeviceCard(QAbstractButton):
         # The board is told by the tip; a card has room for the chip.
         self._lines[0].setText(device.title.partition(" (")[0])
         self._lines[1].say(clock, clock, "muted")
-        facts = [device.title, clock, *(f"{self.tr(key)}: {self.tr(text)}" for key, text in device.sources.items())]
+        told = ((fact_title(f"sources.{key}", language), self.tr(text)) for key, text in device.sources.items())
+        facts = [device.title, clock, *(f"{title}: {text}" for title, text in told)]
         self.setToolTip("\n".join(facts))
         self.show_figures(None)
 

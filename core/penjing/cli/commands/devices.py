@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from penjing.assets import phrase
 from penjing.cli.sources import add_network, open_plan, open_sources
 from penjing.cli.terminal import Terminal
 from penjing.cli.words import UNKNOWN, banded, size
 from penjing.devices.battery import Battery, Duty, days
+from penjing.devices.facts import fact_title, fact_value
 from penjing.devices.profiles import Collection, Device, Measurement, checked_name, collection, device
 from penjing.devices.refit import refit
 from penjing.devices.units import parse_charge, parse_current, parse_time, parse_voltage
@@ -71,15 +71,14 @@ def _facts(entry: Device, found: Collection) -> dict[str, Any]:
 
 
 def _rows(facts: dict[str, Any], language: str, before: str = "") -> Iterator[tuple[str, str]]:
-    """One row for each single fact, named by its place in the file; where it comes from in words."""
+    """One row for each single fact, in words."""
     for key, value in facts.items():
         if isinstance(value, dict) and value:
             yield from _rows(value, language, f"{before}{key}.")
         elif value not in (None, [], (), {}):
-            shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-            yield f"{before}{key}", phrase(shown, language=language) if before == "sources." or key == "simd" else shown
+            yield fact_title(f"{before}{key}", language), fact_value(key, value, language)
         elif not before:
-            yield key, UNKNOWN
+            yield fact_title(key, language), UNKNOWN
 
 
 def _list(terminal: Terminal, found: Collection) -> None:
