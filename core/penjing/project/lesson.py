@@ -18,18 +18,21 @@ SUFFIX = ".penjinglesson"
 SCHEMA_VERSION = 1
 MOST_BYTES = 1024 * 1024
 MOST_QUESTIONS = 50
+MOST_NOTES, MOST_LINE, MOST_BECAUSE = 20_000, 500, 2000
+"""Characters."""
+LEAST_ANSWERS, MOST_ANSWERS = 2, 6
 
-Line = Annotated[str, Meta(min_length=1, max_length=500)]
+Line = Annotated[str, Meta(min_length=1, max_length=MOST_LINE)]
 
 
 class OwnQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A question with two to six answers."""
 
     text: Line
-    answers: Annotated[tuple[Line, ...], Meta(min_length=2, max_length=6)]
-    right: Annotated[int, Meta(ge=0, le=5)]
+    answers: Annotated[tuple[Line, ...], Meta(min_length=LEAST_ANSWERS, max_length=MOST_ANSWERS)]
+    right: Annotated[int, Meta(ge=0, lt=MOST_ANSWERS)]
     """The place of the right answer, from 0."""
-    because: Annotated[str, Meta(max_length=2000)] = ""
+    because: Annotated[str, Meta(max_length=MOST_BECAUSE)] = ""
 
 
 class OwnLesson(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +40,7 @@ class OwnLesson(msgspec.Struct, frozen=True, kw_only=True):
 
     title: Annotated[str, Meta(min_length=1, max_length=200)]
     plan: Plan
-    notes: Annotated[str, Meta(max_length=20_000)] = ""
+    notes: Annotated[str, Meta(max_length=MOST_NOTES)] = ""
     source: Annotated[str, Meta(max_length=200)] = ""
     """The network it was made for: `sample:NAME`, or the name of a file; never opened by itself."""
     author: Annotated[str, Meta(max_length=200)] = ""
@@ -53,7 +56,7 @@ class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     schema_version: int
     title: Annotated[str, Meta(min_length=1, max_length=200)]
     plan: dict[str, object]
-    notes: Annotated[str, Meta(max_length=20_000)] = ""
+    notes: Annotated[str, Meta(max_length=MOST_NOTES)] = ""
     source: Annotated[str, Meta(max_length=200)] = ""
     author: Annotated[str, Meta(max_length=200)] = ""
     questions: Annotated[tuple[OwnQuestion, ...], Meta(max_length=MOST_QUESTIONS)] = ()

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QEvent, QObject, QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QKeySequence, QWheelEvent
-from PySide6.QtWidgets import QAbstractSpinBox, QDoubleSpinBox, QLabel, QSlider
+from PySide6.QtWidgets import QAbstractSpinBox, QLabel, QSlider
 
 from penjing_gui.controls.identity import identify
+from penjing_gui.controls.number_box import NumberBox
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class QuietSlider(QSlider):
             event.ignore()
 
 
-class QuietSpinBox(QDoubleSpinBox):
+class QuietSpinBox(NumberBox):
     """The same for a spin box, which also leaves Undo to the plan while there is nothing typed to be undone."""
 
     def event(self, event: QEvent) -> bool:
@@ -108,9 +109,9 @@ class ValueSlider(QObject):
             font.setItalic(mixed)
             self.box.setFont(font)
         tip = self.tr("The selected layers differ; this is the first one's.") if mixed else ""
-        for widget in (self.box, self.slider):
-            if widget.toolTip() != tip:
-                widget.setToolTip(tip)
+        if self.slider.toolTip() != tip:
+            self.slider.setToolTip(tip)
+            self.box.setToolTip(tip)
 
     def set_enabled(self, enabled: bool) -> None:
         """Slider and spin box."""

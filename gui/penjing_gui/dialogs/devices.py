@@ -9,7 +9,6 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QDialog,
     QDialogButtonBox,
-    QDoubleSpinBox,
     QHBoxLayout,
     QHeaderView,
     QLabel,
@@ -24,6 +23,7 @@ from penjing.devices.profiles import collection, user_folder
 from penjing.errors import UserError
 from penjing.estimation.comparison import Compared, compare, variants
 from penjing_gui.controls.identity import identify
+from penjing_gui.controls.number_box import NumberBox
 from penjing_gui.item_models.compared import SORT, ComparedModel
 from penjing_gui.saved import saving_lines
 from penjing_gui.theme import SPACE
@@ -91,14 +91,13 @@ class DevicesDialog(QDialog):
 
     def _number(
         self, identifier: str, name: str, value: float, low: float, high: float, unit: str, *, decimals: int
-    ) -> QDoubleSpinBox:
-        box = identify(QDoubleSpinBox(), identifier, name)
+    ) -> NumberBox:
+        box = identify(NumberBox(), identifier, name)
         box.setDecimals(decimals)
         box.setRange(low, high)
         box.setSuffix(unit)
         box.setValue(value)
         box.setGroupSeparatorShown(True)
-        box.setToolTip(self.tr("{low:g} to {high:,.0f}{unit}").format(low=low, high=high, unit=unit))
         box.valueChanged.connect(self._show_battery)
         return box
 

@@ -22,7 +22,18 @@ from PySide6.QtWidgets import (
 )
 
 from penjing.errors import UserError
-from penjing.project.lesson import MOST_QUESTIONS, SUFFIX, OwnLesson, OwnQuestion, read_lesson
+from penjing.project.lesson import (
+    LEAST_ANSWERS,
+    MOST_ANSWERS,
+    MOST_BECAUSE,
+    MOST_LINE,
+    MOST_NOTES,
+    MOST_QUESTIONS,
+    SUFFIX,
+    OwnLesson,
+    OwnQuestion,
+    read_lesson,
+)
 from penjing_gui.controls.identity import identify
 from penjing_gui.dialogs.files import choose_new_file
 from penjing_gui.notices import Notice
@@ -33,6 +44,8 @@ if TYPE_CHECKING:
     from penjing_gui.session import Session
 
 _BETWEEN = "|"
+_LONGEST = 200
+"""Characters of title and author."""
 
 
 class LessonDialog(QDialog):
@@ -46,11 +59,14 @@ class LessonDialog(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.resize(620, 480)
         self.title = identify(QLineEdit(), "lesson.title", self.tr("Title"))
-        self.title.setMaxLength(200)
+        self.title.setMaxLength(_LONGEST)
         self.author = identify(QLineEdit(), "lesson.author", self.tr("Author"))
-        self.author.setMaxLength(200)
+        self.author.setMaxLength(_LONGEST)
+        for field in (self.title, self.author):
+            field.setToolTip(self.tr("At most {count} characters").format(count=_LONGEST))
         self.notes = identify(QPlainTextEdit(), "lesson.notes", self.tr("Notes"))
         self.notes.setTabChangesFocus(True)
+        self.notes.setToolTip(self.tr("At most {count} characters").format(count=f"{MOST_NOTES:,}"))
         self.table = identify(QTableWidget(0, 4), "lesson.questions", self.tr("Questions"))
         self.table.setHorizontalHeaderLabels(
             [self.tr("Question"), self.tr("Answers, | between them"), self.tr("Right"), self.tr("Because")]
@@ -106,6 +122,7 @@ class LessonDialog(QDialog):
         """A question; `right` counts from 1, as people do."""
         row = self.table.rowCount()
         if row >= MOST_QUESTIONS:
+            self._say(self.tr("A lesson has at most {count} questions.").format(count=MOST_QUESTIONS), good=True)
             return
         self.table.insertRow(row)
         for column, text in enumerate((question, answers, right, because)):
@@ -137,14 +154,29 @@ class LessonDialog(QDialog):
         text, answers, right, because = cells
         place = int(right) - 1 if right.isascii() and right.isdigit() else -1
         parts = tuple(part.strip() for part in answers.split(_BETWEEN) if part.strip())
-        if not 0 <= place < max(len(parts), 1):
-            said = self.tr("question {number}: Right is the number of an answer, from 1").format(number=row + 1)
+        wrong = ""
+        if not text:
+            wrong = self.tr("question {number}: it asks nothing")
+        elif not LEAST_ANSWERS <= len(parts) <= MOST_ANSWERS:
+            wrong = self.tr("question {number}: it needs {least} to {most} answers, with | between them")
+        elif not 0 <= place < len(parts):
+            wrong = self.tr("question {number}: Right is the number of an answer, from 1")
+        elif max(map(len, (text, *parts))) > MOST_LINE:
+            wrong = self.tr("question {number}: question and answers have at most {length} characters each")
+        elif len(because) > MOST_BECAUSE:
+            wrong = self.tr("question {number}: Because has at most {reason} characters")
+        if wrong:
+            limits = {"least": LEAST_ANSWERS, "most": MOST_ANSWERS, "length": MOST_LINE, "reason": MOST_BECAUSE}
+            said = wrong.format(number=row + 1, **limits)
             raise UserError("lesson.invalid", where=self.tr("this lesson"), detail=said)
         return OwnQuestion(text=text, answers=parts, right=place, because=because)
 
     def _check(self, *_: object) -> None:
         if not self.title.text().strip():
             self._say(self.tr("A lesson needs a title."), good=False)
+            return
+        if len(self.notes.toPlainText()) > MOST_NOTES:
+            self._say(self.tr("The notes have at most {count} characters.").format(count=f"{MOST_NOTES:,}"), good=False)
             return
         try:
             self.lesson()

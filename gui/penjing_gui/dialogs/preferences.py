@@ -7,12 +7,10 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
     QDialogButtonBox,
-    QDoubleSpinBox,
     QGridLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -21,6 +19,7 @@ from penjing.worker import cache
 from penjing_gui import settings as limits
 from penjing_gui import words
 from penjing_gui.controls.identity import identify
+from penjing_gui.controls.number_box import CountBox, NumberBox
 from penjing_gui.menus import language_names, theme_names
 from penjing_gui.settings import SettingsFile
 from penjing_gui.theme import SPACE
@@ -40,12 +39,12 @@ class Preferences(QDialog):
         self._language = identify(QComboBox(), "preferences.language")
         self._theme = identify(QComboBox(), "preferences.theme")
         self._colormap = identify(QComboBox(), "preferences.colormap")
-        self._threads = identify(QSpinBox(), "preferences.threads")
+        self._threads = identify(CountBox(), "preferences.threads")
         self._threads.setRange(limits.THREADS[0], most_threads())
-        self._cache = identify(QSpinBox(), "preferences.cache")
+        self._cache = identify(CountBox(), "preferences.cache")
         self._cache.setRange(*limits.CACHE_MIB)
         self._cache.setSingleStep(64)
-        self._autosave = identify(QDoubleSpinBox(), "preferences.autosave")
+        self._autosave = identify(NumberBox(), "preferences.autosave")
         self._autosave.setRange(*limits.AUTOSAVE_SECONDS)
         self._autosave.setSingleStep(0.5)
         self._autosave.setDecimals(1)
@@ -181,7 +180,7 @@ class Preferences(QDialog):
             (self._autosave, now.autosave_seconds),
         ):
             with QSignalBlocker(spin):
-                spin.setValue(number)  # type: ignore[arg-type]
+                spin.setValue(number)
         self._hints[self._cache].setText(
             self.tr("From {least} to {most} MiB; {used} are used. What is there can be worked out again.").format(
                 least=limits.CACHE_MIB[0], most=limits.CACHE_MIB[1], used=words.size(cache.used())

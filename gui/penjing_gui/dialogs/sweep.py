@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QProgressBar,
     QPushButton,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -20,6 +19,7 @@ from PySide6.QtWidgets import (
 from penjing.planning.sweep import with_front
 from penjing_gui import words
 from penjing_gui.controls.identity import identify
+from penjing_gui.controls.number_box import CountBox
 from penjing_gui.sweeps import DEFAULT, MOST
 from penjing_gui.theme import SPACE
 
@@ -41,10 +41,10 @@ class SweepDialog(QDialog):
         self.setWindowTitle(self.tr("Sweep"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setMinimumWidth(440)
-        self.trials = identify(QSpinBox(), "sweep.trials", self.tr("Plans to try"))
+        self.trials = identify(CountBox(), "sweep.trials", self.tr("Plans to try"))
         self.trials.setRange(1, MOST)
         self.trials.setValue(DEFAULT)
-        self.trials.setToolTip(self.tr("From 1 to {most}; more can be added later").format(most=MOST))
+        self.trials.setToolTip(self.tr("More can be added later"))
         self.scheduler = identify(QLineEdit(), "sweep.scheduler", self.tr("Dask scheduler"))
         self.scheduler.setPlaceholderText(self.tr("none: plans are tried on this machine"))
         self.scheduler.setMaxLength(200)

@@ -4,10 +4,11 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QPersistentModelIndex, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter
-from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtWidgets import QComboBox, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from penjing.plan import WEIGHT_BITS
 from penjing_gui import theme
+from penjing_gui.controls.number_box import NumberBox
 from penjing_gui.item_models.layers import BAR_ROLE
 
 Index = QModelIndex | QPersistentModelIndex
@@ -39,7 +40,7 @@ class BarDelegate(QStyledItemDelegate):
 
     def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: Index) -> QWidget:
         """Percent."""
-        box = QDoubleSpinBox(parent)
+        box = NumberBox(parent)
         box.setRange(0, 100)
         box.setDecimals(1)
         box.setSuffix(" %")

@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QSignalBlocker, Qt, QTimer
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from penjing_gui.controls.identity import identify
+from penjing_gui.controls.number_box import CountBox
 from penjing_gui.plots.pairs import PairPlot, tiles
 from penjing_gui.theme import SPACE
 
@@ -31,7 +32,8 @@ class FeaturePictures(QWidget):
         self._request = -1
         self._soon = QTimer(self, singleShot=True, interval=_SOON)
         self._soon.timeout.connect(self._ask)
-        self.sample = identify(QSpinBox(minimum=0, maximum=0), "train.featureSample", self.tr("Example"))
+        self.sample = identify(CountBox(), "train.featureSample", self.tr("Example"))
+        self.sample.setRange(0, 0)
         self.pair = identify(QComboBox(), "train.featurePair", self.tr("Layers that are compared"))
         self.pair.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.plot = identify(PairPlot(), "plot.features", self.tr("Attention and features of teacher and student"))

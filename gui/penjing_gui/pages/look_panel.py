@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from penjing.catalogue.methods import methods
 from penjing_gui.controls.identity import identify
+from penjing_gui.controls.number_box import CountBox
 from penjing_gui.pages.panel import Panel
 from penjing_gui.plots.look import LookPlot
 from penjing_gui.standing import trained_run, whose
@@ -36,7 +37,8 @@ class LookPanel(Panel):
         """Example, method and trained run of what is shown."""
         self._soon = QTimer(self, singleShot=True, interval=_SOON)
         self._soon.timeout.connect(self._ask)
-        self.sample = identify(QSpinBox(minimum=0, maximum=0), "look.sample", self.tr("Example"))
+        self.sample = identify(CountBox(), "look.sample", self.tr("Example"))
+        self.sample.setRange(0, 0)
         self.method = identify(QComboBox(), "look.method", self.tr("Method"))
         for id_, one in methods("input_saliency").items():
             self.method.addItem(self.tr(one.title), id_)

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from penjing.catalogue.metrics import metric
 from penjing_gui.controls.identity import identify
+from penjing_gui.controls.number_box import CountBox
 from penjing_gui.controls.slider import Scale, ValueSlider
 from penjing_gui.plots.bars import Bars
 from penjing_gui.theme import SPACE
@@ -51,7 +52,8 @@ class SoftLabels(QWidget):
         self._drags, self._dragging = 0, False
         self._soon = QTimer(self, singleShot=True, interval=_SOON)
         self._soon.timeout.connect(self._ask)
-        self.sample = identify(QSpinBox(minimum=0, maximum=0), "train.sample", self.tr("Example"))
+        self.sample = identify(CountBox(), "train.sample", self.tr("Example"))
+        self.sample.setRange(0, 0)
         self.next = identify(QPushButton(self.tr("Next doubtful one")), "train.sample.next")
         self.next.setToolTip(self.tr("The next example of which the original network is less than 90 % sure"))
         scale = Scale(

@@ -9,12 +9,10 @@ from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QComboBox,
-    QDoubleSpinBox,
     QFormLayout,
     QLabel,
     QPushButton,
     QSizePolicy,
-    QSpinBox,
     QWidget,
 )
 
@@ -22,6 +20,7 @@ from penjing.errors import UserError
 from penjing.plan import checked
 from penjing_gui.controls.choices import QuietComboBox
 from penjing_gui.controls.identity import identify
+from penjing_gui.controls.number_box import CountBox, NumberBox
 from penjing_gui.dialogs import files
 from penjing_gui.theme import SPACE
 
@@ -48,7 +47,7 @@ class TrainingForm(QWidget):
         self.teacher = _choice("train.teacher")
         self.student = _choice("train.student")
         self.pairs = identify(QPushButton(), "train.pairs", self.tr("Layer pairs"))
-        self.numbers: dict[str, QDoubleSpinBox | QSpinBox] = {
+        self.numbers: dict[str, NumberBox | CountBox] = {
             "soft_label": _real("train.softLabel", 0, 1, 0.05, 2),
             "temperature": _real("train.temperature", 0.1, 100, 0.5, 1),
             "feature": _real("train.feature", 0, 1000, 0.1, 3),
@@ -209,13 +208,18 @@ def _choice(identifier: str) -> QComboBox:
     return box
 
 
-def _real(identifier: str, low: float, high: float, step: float, decimals: int) -> QDoubleSpinBox:
-    spin = identify(QDoubleSpinBox(decimals=decimals, minimum=low, maximum=high, singleStep=step), identifier)
+def _real(identifier: str, low: float, high: float, step: float, decimals: int) -> NumberBox:
+    spin = identify(NumberBox(), identifier)
+    spin.setDecimals(decimals)
+    spin.setRange(low, high)
+    spin.setSingleStep(step)
     return _quiet(spin)
 
 
-def _whole(identifier: str, low: int, high: int) -> QSpinBox:
-    return _quiet(identify(QSpinBox(minimum=low, maximum=high), identifier))
+def _whole(identifier: str, low: int, high: int) -> CountBox:
+    spin = identify(CountBox(), identifier)
+    spin.setRange(low, high)
+    return _quiet(spin)
 
 
 def _quiet(spin: S) -> S:
