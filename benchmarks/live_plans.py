@@ -2,10 +2,12 @@
 
 import dataclasses
 import functools
+from pathlib import Path
 
 import numpy as np
 
 from benchmarks.networks import subjects
+from benchmarks.pools import Pool, unseen_digits
 from penjing.inspection.graph import layer_graph
 from penjing.layer_graph import LayerGraph
 from penjing.loading.dataset import Dataset, Split
@@ -21,6 +23,16 @@ def networks(quick: bool) -> dict[str, tuple[Model, Dataset, LayerGraph]]:
     """The trained networks with their data and graphs; the two samples alone if it is to be quick."""
     found = subjects(QUICK if quick else None)
     return {name: (model, data, layer_graph(model)) for name, (model, data) in found.items()}
+
+
+@functools.lru_cache(maxsize=1)
+def pooled(quick: bool, folder: Path) -> dict[str, tuple[Model, Dataset, LayerGraph, Pool]]:
+    """Four networks that read digits, with as many new digits as MNIST in `folder` has; fewer if it is to be quick."""
+    found = {name: one for name, one in networks(quick).items() if name != "watch"}
+    (model, data), *_ = subjects(("connected",)).values()
+    found["connected"] = model, data, layer_graph(model)
+    pool = unseen_digits(folder, next(iter(found.values()))[1])
+    return {name: (*one, pool) for name, one in found.items()}
 
 
 def random_plan(graph: LayerGraph, random: np.random.Generator) -> Plan:
@@ -47,10 +59,16 @@ def applied(model: Model, plan: Plan, data: Dataset, graph: LayerGraph) -> Model
 
 def unlearned(data: Dataset) -> Dataset:
     """All samples that training has not seen as validation data."""
-    return dataclasses.replace(data, val=_joined(data.val, data.test))
+    return dataclasses.replace(data, val=joined(data.val, data.test))
 
 
-def _joined(*splits: Split) -> Split:
+def judged_by(data: Dataset, split: Split) -> Dataset:
+    """The same data with other samples to judge by."""
+    return dataclasses.replace(data, val=split)
+
+
+def joined(*splits: Split) -> Split:
+    """One split after the other, recordings of each being their own."""
     labels = [split.y for split in splits if split.y is not None]
     groups = None
     if splits[0].groups is not None:

@@ -73,6 +73,12 @@ _SEPARABLE = ((16, 32, 1), (32, 32, 1), (32, 48, 2), (48, 48, 1), (48, 64, 2), (
 """(channels in, channels out, stride) of each block."""
 
 
+def fully_connected_network() -> nn.Module:
+    """LeNet-300-100 (LeCun 1998)."""
+    layers = [nn.Flatten(), nn.Linear(784, 300), nn.ReLU(), nn.Linear(300, 100), nn.ReLU(), nn.Linear(100, 10)]
+    return nn.Sequential(*layers)
+
+
 def large_network(*, width: int = 64, classes: int = 1000) -> nn.Module:
     """ResNet-50 with random weights: 25.6 million parameters at width 64, about with the square of the width."""
     torch.manual_seed(0)
@@ -118,9 +124,9 @@ NAMES = ("watch", "digits", "resnet20", "depthwise")
 
 
 def subjects(names: Sequence[str] | None = None) -> dict[str, tuple[Model, Dataset]]:
-    """Four trained networks with their data, by name; or some of them."""
+    """Four trained networks with their data, by name; or some of them, and the fully connected one."""
     wanted = NAMES if names is None else names
-    networks = {"resnet20": residual_network, "depthwise": depthwise_network}
+    networks = {"resnet20": residual_network, "depthwise": depthwise_network, "connected": fully_connected_network}
     found: dict[str, tuple[Model, Dataset]] = {}
     for name in wanted:
         sample = "digits" if name in networks else name

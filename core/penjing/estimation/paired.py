@@ -6,7 +6,7 @@ mean (Cochran 1977, §5), which is unbiased whatever the margins tell and exact 
 unseen samples may still change it is told by how far margins moved on the seen ones: few changed enough to flip a
 choice, but all of them moved.
 
->>> draw = Draw(np.linspace(-1, 5, 100))
+>>> draw = Draw(strata(np.linspace(-1, 5, 100)))
 >>> sorted(np.concatenate([draw.batch(60), draw.batch(60)]).tolist()) == list(range(100))
 True
 """
@@ -30,6 +30,8 @@ WIDTH = 0.65
 """Of the kernel, in standard deviations of the noise times k^(-1/5); wide enough to hold in 95 of 100 plans."""
 GRID = 48
 """Margins of each sign for which the chance of a flip is told; between them it is interpolated."""
+LOOKED = 8192
+"""About so many samples, evenly spread, tell what the unseen ones of a larger split may do."""
 LEAST_VARIANCE = 1e-5
 """So much no stratum is without."""
 TINY = 1e-9
@@ -92,9 +94,9 @@ class Draw:
     the stratified mean, W being the stratum's share of all samples, σ² what its samples' changes are found to vary by.
     """
 
-    def __init__(self, margins: Vector) -> None:
-        """Draw from samples with these margins, [n]; the same at every call as long as the deviations are the same."""
-        place, random = strata(margins), np.random.default_rng(1)
+    def __init__(self, place: Indices) -> None:
+        """Draw from samples of these `strata`, [n]; the same at every call as long as the deviations are the same."""
+        random = np.random.default_rng(1)
         self._waiting = [random.permutation(np.flatnonzero(place == number)) for number in range(len(SHARES) + 1)]
         self._sizes = [len(own) for own in self._waiting]
 
@@ -147,7 +149,10 @@ def difference(
         flips: Whether a change is that of a margin's sign; otherwise it is any number, and unseen samples are expected
             to vary as all seen ones do where a stratum has shown too few of its own.
     """
-    chances = flip_chances(margins, margins[seen], after[seen] - margins[seen]) if flips else np.zeros(len(margins))
+    looked = np.arange(0, len(margins), max(1, len(margins) // LOOKED))
+    chances, stratum, unseen = np.zeros(len(looked)), place[looked], ~seen[looked]
+    if flips:
+        chances = flip_chances(margins[looked], margins[seen], after[seen] - margins[seen])
     common = float(change[seen].var()) if not flips and seen.any() else 0.0
     mean, variance, variances = 0.0, 0.0, [0.0] * (len(SHARES) + 1)
     for number in np.unique(place):
@@ -161,7 +166,7 @@ def difference(
         own = change[known].astype(np.float64)
         found = float(own.mean())
         mean += float(share) * found
-        rest = chances[members & ~seen]
+        rest = chances[(stratum == number) & unseen]
         expected = float((rest * (1 - rest)).mean()) if len(rest) else 0.0
         expected = common if not flips and n < FEW else expected
         observed = float((own**2).mean()) - found**2
@@ -194,7 +199,8 @@ def flip_chances(margins: Vector, before: Vector, moved: Vector) -> Vector:
         floor, slope = float(rest.mean()), 0.0
     noise = (moved - design @ line) / (floor + slope * np.abs(before) + TINY)
     width = WIDTH * float(noise.std()) * len(noise) ** -0.2 + TINY
-    grid = np.quantile(np.abs(margins), np.linspace(0, 1, GRID))
+    size = np.abs(margins)
+    grid = np.sort(size)[np.linspace(0, len(size) - 1, GRID).astype(np.int64)]
 
     def chance(at: Vector) -> Vector:
         """That the margin `at` has another sign afterwards."""
@@ -202,9 +208,10 @@ def flip_chances(margins: Vector, before: Vector, moved: Vector) -> Vector:
         below = _student3((edge[:, None] - noise) / width).mean(axis=1)
         return np.asarray(np.where(at >= 0, below, 1 - below), np.float64)
 
-    right, wrong = chance(grid), chance(-grid - TINY)
-    size = np.abs(margins)
-    return np.asarray(np.where(margins >= 0, np.interp(size, grid, right), np.interp(size, grid, wrong)), np.float64)
+    above, found = margins >= 0, np.empty(len(margins))
+    found[above] = np.interp(size[above], grid, chance(grid))
+    found[~above] = np.interp(size[~above], grid, chance(-grid - TINY))
+    return found
 
 
 def _student3(values: Vector) -> Vector:

@@ -6,6 +6,7 @@ change, are looked at first (`estimation.paired`).
 """
 
 import dataclasses
+import functools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -60,6 +61,11 @@ class Baseline:
     def hits(self) -> Hits:
         """Which samples it gets right."""
         return self.scores > 0
+
+    @functools.cached_property
+    def strata(self) -> Indices:
+        """[n]: of its margins; every plan is measured by them."""
+        return strata(self.margins)
 
     @property
     def tells_classes(self) -> bool:
@@ -127,8 +133,8 @@ def measure_baseline(outputs: Outputs, data: Dataset, split_name: SplitName) -> 
 def measure_change(outputs: Outputs, data: Dataset, baseline: Baseline, *, full: bool) -> Iterator[Standing]:
     """The accuracy of another network after every batch; the last one of a full measurement is the plain one."""
     chosen, margins, scores = baseline.chosen.copy(), baseline.margins.copy(), baseline.scores.copy()
-    seen, place = np.zeros(len(chosen), np.bool_), strata(baseline.margins)
-    draw, variances = Draw(baseline.margins), list[tuple[float, ...]]()
+    seen, place = np.zeros(len(chosen), np.bool_), baseline.strata
+    draw, variances = Draw(place), list[tuple[float, ...]]()
     while not seen.all():
         known = variances[-1] if len(variances) >= ALIKE else ()
         indices = draw.batch(CHANGES[min(len(variances), len(CHANGES) - 1)], known)

@@ -22,7 +22,7 @@ def networks(random: np.random.Generator, *, count: int = 1000) -> tuple[Vector,
 
 def batches(margins: Vector, sizes: tuple[int, ...], variances: tuple[float, ...] = ()) -> list[NDArray[np.int64]]:
     """All that is drawn, in batches of these sizes, all others as large as the last."""
-    draw, parts = Draw(margins), list[NDArray[np.int64]]()
+    draw, parts = Draw(strata(margins)), list[NDArray[np.int64]]()
     while sum(map(len, parts)) < len(margins):
         parts.append(draw.batch(sizes[min(len(parts), len(sizes) - 1)], variances if parts else ()))
     return parts
@@ -55,7 +55,7 @@ def test_that_the_mean_is_that_of_the_strata_and_exact_in_the_end() -> None:
     before, after = networks(np.random.default_rng(3))
     change, place = (after > 0) - (before > 0).astype(float), strata(before)
     seen = np.zeros(1000, np.bool_)
-    seen[Draw(before).batch(100)] = True
+    seen[Draw(strata(before)).batch(100)] = True
     found = difference(before, after, change, seen, place)
     by_hand = sum((place == one).mean() * change[(place == one) & seen].mean() for one in range(5))
     assert found.mean == pytest.approx(by_hand, abs=1e-12)
@@ -72,7 +72,7 @@ def test_that_the_interval_holds_for_95_of_100_networks_and_needs_few_samples() 
         before, after = before[order], after[order]
         change, place = (after > 0) - (before > 0).astype(float), strata(before)
         seen, first = np.zeros(1000, np.bool_), None
-        draw, variances, number = Draw(before), (), 0
+        draw, variances, number = Draw(strata(before)), (), 0
         while not seen.all():
             seen[draw.batch((16, 16, 32, 64)[min(number, 3)], variances)] = True
             found = difference(before, after, change, seen, place)
