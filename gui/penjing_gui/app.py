@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
     mistakes = Mistakes(folders.log_file())
     settings = SettingsFile(folder)
     texts = Texts()
-    Appearance(app, settings, texts, theme=given.theme, language=given.language)
+    looks = Appearance(app, settings, texts, theme=given.theme, language=given.language)
     # Only now: what these import takes longer than all of the above.
     from penjing.worker.exchange import Exchange
     from penjing_gui.main_window import MainWindow
@@ -52,6 +52,7 @@ def main(arguments: Sequence[str]) -> int:
         single.asked.connect(window.take_over)
         spare_collector(session)
         window.painted.connect(lambda: window.begin(sources[0] if sources else None))
+        looks.settle()
         window.show()
         try:
             return app.exec()

@@ -5,6 +5,7 @@ from PySide6.QtWidgets import QApplication
 
 from penjing_gui import language, theme
 from penjing_gui.settings import Settings, SettingsFile, ThemeChoice
+from penjing_gui.system_scheme import SystemScheme
 from penjing_gui.texts import Texts
 
 
@@ -19,16 +20,23 @@ class Appearance(QObject):
         *,
         theme: ThemeChoice | None = None,
         language: str | None = None,
+        system: SystemScheme | None = None,
     ) -> None:
         super().__init__(app)
         self._app, self._texts = app, texts
         self._chosen = settings.value
         self._theme: ThemeChoice = theme or settings.value.theme
         self._language = language or settings.value.language
+        self._system = system or SystemScheme(app)
+        self._dark: bool | None = None
         self._apply_theme()
         self._apply_language()
         settings.changed.connect(self._changed)
-        app.styleHints().colorSchemeChanged.connect(self._apply_theme)
+        self._system.changed.connect(self._apply_theme)
+
+    def settle(self) -> None:
+        """Look as the system says by now; who shows the first window calls this before."""
+        self._system.settle()
 
     def _changed(self, now: Settings) -> None:
         before, self._chosen = self._chosen, now
@@ -40,7 +48,10 @@ class Appearance(QObject):
             self._apply_language()
 
     def _apply_theme(self) -> None:
-        theme.apply(self._app, self._theme)
+        dark = self._system.dark if self._theme == "system" else self._theme == "dark"
+        if dark != self._dark:
+            self._dark = dark
+            theme.apply(self._app, "dark" if dark else "light")
 
     def _apply_language(self) -> None:
         language.apply(self._app, language.resolved(self._language), self._texts)

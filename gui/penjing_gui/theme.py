@@ -4,12 +4,10 @@ import gc
 from dataclasses import dataclass
 from typing import Literal
 
-from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication, QWidget
 
 from penjing import assets
-from penjing_gui.settings import ThemeChoice
 
 SPACE = 8
 """Pixels of the grid on which everything lies."""
@@ -79,9 +77,9 @@ def colors(palette: QPalette) -> Colors:
     return DARK if palette.color(QPalette.ColorRole.Window).lightness() < 128 else LIGHT
 
 
-def apply(app: QApplication, choice: ThemeChoice) -> None:
-    """Give the application the palette that was chosen, or the one that the system asks for."""
-    chosen = DARK if choice == "dark" or (choice == "system" and _system_is_dark(app)) else LIGHT
+def apply(app: QApplication, choice: Literal["light", "dark"]) -> None:
+    """Give the application one of the palettes."""
+    chosen = DARK if choice == "dark" else LIGHT
     collects = gc.isenabled()
     # Qt goes through all widgets by their addresses and tells each, also those of ours that wait for the collector:
     # one that is collected in between, in a handler of another, would be a crash.
@@ -137,11 +135,6 @@ def palette(chosen: Colors) -> QPalette:
         found.setColor(group.Disabled, which, QColor(chosen.muted))
     found.setColor(group.Disabled, role.Highlight, QColor(chosen.border))
     return found
-
-
-def _system_is_dark(app: QApplication) -> bool:
-    # On plain X11 the scheme is unknown, and light is the quieter guess.
-    return app.styleHints().colorScheme() == Qt.ColorScheme.Dark
 
 
 def _style_sheet(chosen: Colors) -> str:
