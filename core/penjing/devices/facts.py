@@ -12,6 +12,10 @@ from penjing.devices.units import size_text
 _SIZES = frozenset({"flash_bytes", "ram_bytes", "kernel_bytes"})
 _WORDS = {"origin", "kind", "sparse_storage"}
 """Facts whose values are identifiers of Penjing's own."""
+_PHRASES = frozenset({"simd", "memory", "throughput", "power_mw", "runtime"})
+"""Facts and sources of facts that are told in a phrase."""
+_CODES = {"linux-board": "linux_board"}
+"""Identifiers that no code of a message can hold."""
 
 
 def fact_title(key: str, language: str) -> str:
@@ -35,9 +39,9 @@ def fact_value(key: str, value: object, language: str) -> str:
         return f"{value:g} MHz"
     if key in _WORDS:
         return _named(str(value), language)
-    return phrase(value, language=language) if isinstance(value, str) else str(value)
+    return phrase(str(value), language=language) if key in _PHRASES else str(value)
 
 
 def _named(key: str, language: str) -> str:
-    code = f"fact.{key.replace('-', '_')}"
+    code = f"fact.{_CODES.get(key, key)}"
     return text(code, language=language) if code in messages("en") else key

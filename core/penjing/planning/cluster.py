@@ -5,6 +5,7 @@ trusted. Every worker needs Penjing installed.
 """
 
 import contextlib
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,8 @@ from penjing.errors import UserError
 from penjing.plan import Plan
 from penjing.planning.runner import Outcome, Tried, TryPlan
 
+ADDRESS = re.compile(r"(tcp|tls)://[^\s/:]+:[0-9]{1,5}|(tcp|tls)://\[[0-9a-fA-F:]+\]:[0-9]{1,5}")
+"""What the address of a scheduler looks like; Dask would look for anything else in its own ways, and for long."""
 _PATIENCE = 10
 """Seconds in which a scheduler answers and has a worker."""
 _GLANCE = 0.5
@@ -67,8 +70,10 @@ def cluster(address: str, run: TryPlan) -> Iterator[ClusterRunner]:
     """The workers of the scheduler at an address.
 
     Raises:
-        UserError: `sweep.needs_dask`, `sweep.no_scheduler`, `sweep.no_workers`.
+        UserError: `sweep.wrong_address`, `sweep.needs_dask`, `sweep.no_scheduler`, `sweep.no_workers`.
     """
+    if not ADDRESS.fullmatch(address):
+        raise UserError("sweep.wrong_address", address=address)
     try:
         import distributed
     except ImportError as error:

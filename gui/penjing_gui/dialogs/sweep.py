@@ -1,6 +1,5 @@
 """Asks how many plans to try, then shows how far it is; the page behind it can be used meanwhile."""
 
-import re
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
@@ -16,6 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from penjing.planning.cluster import ADDRESS
 from penjing.planning.sweep import with_front
 from penjing_gui import words
 from penjing_gui.controls.identity import identify
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 _STEPS = 1000
 EXAMPLE = "tcp://127.0.0.1:8786"
-_ADDRESS = re.compile(r"(tcp|tls)://[^\s/:]+:[0-9]{1,5}|(tcp|tls)://\[[0-9a-fA-F:]+\]:[0-9]{1,5}")
 
 
 class SweepDialog(QDialog):
@@ -121,7 +120,7 @@ class SweepDialog(QDialog):
         )
         busy = job is not None and job.active
         address = self.scheduler.text().strip()
-        wrong = bool(address) and not _ADDRESS.fullmatch(address)
+        wrong = bool(address) and not ADDRESS.fullmatch(address)
         self.start.setEnabled(session.is_open and session.data is not None and not busy and not wrong)
         self.cancel.setEnabled(sweeps.active)
         self.trials.setEnabled(not sweeps.active)

@@ -63,7 +63,8 @@ class OwnView(QScrollArea):
         self.about.setText(" · ".join(part for part in about if part))
         self.notes.setText(lesson.notes)
         language = self._session.texts.language
-        lines = [f"{layer or '–'}: {what}" for layer, what in plan_lines(lesson.plan, language)]
+        every = self._session.texts.of("report.every_layer")
+        lines = [f"{layer or every}: {what}" for layer, what in plan_lines(lesson.plan, language)]
         more = ["…"] if len(lines) > _MOST_LINES else []
         self.plan.setText("\n".join([*lines[:_MOST_LINES], *more, step_titles(lesson.plan, language)]))
         self.told.clear()

@@ -84,7 +84,7 @@ def test_that_a_sweep_without_json_shows_the_front_in_the_language_asked_for(
         (("--trials", "-1"), "sweep.trials"),
         (("--trials", "many"), "cli.usage"),
         (("--device", "toaster"), "device.unknown"),
-        (("--scheduler", "nowhere"), "sweep.no_scheduler"),
+        (("--scheduler", "nowhere"), "sweep.wrong_address"),
         (("--scheduler", "tcp://127.0.0.1:9"), "sweep.no_scheduler"),
     ],
 )
