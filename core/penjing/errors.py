@@ -69,5 +69,23 @@ class UserError(Exception):
         return self.message() if hint is None else f"{self.message()} {hint}"
 
 
+_NO_MEMORY = (
+    "can't allocate memory",
+    "Failed to allocate memory",
+    "bad allocation",
+    "bad_alloc",
+    "could not create a primitive",  # oneDNN, of a convolution whose kernel found no room
+)
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether an error means that the memory did not suffice, in the words of Python, torch or onnxruntime.
+
+    >>> lacks_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory")), lacks_memory(RuntimeError("shape"))
+    (True, False)
+    """
+    return isinstance(error, MemoryError) or any(words in str(error) for words in _NO_MEMORY)
+
+
 class Cancelled(Exception):  # noqa: N818 (it is an outcome that the user asked for, not an error)
     """The person stopped the work; whatever was half done is removed by who catches this."""

@@ -41,6 +41,8 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
     metric: str = "top1"
     """Id of `catalogue.metrics`; `agreement` with the original where the data does not tell what is right."""
     split: str = "val"
+    blank: int = 0
+    """Of the samples looked at, those whose answer is no number (NaN): they count as wrong."""
 
     @property
     def how(self) -> Metric:

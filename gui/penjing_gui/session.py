@@ -385,7 +385,10 @@ class Session(SessionState):
                     self.foresight.measured(self._plan, message.accuracy)
                 self.accuracy_changed.emit()
             case wire.Failed() if message.generation == self._generation:
-                self.noticed.emit(self.texts.failure(message.code, message.values, key="measure"))
+                notice = self.texts.failure(message.code, message.values, key="measure")
+                self._refused = message.generation, notice.text
+                self.noticed.emit(notice)
+                self.accuracy_changed.emit()
             case wire.Crashed():
                 text = self.tr("The engine met a mistake of Penjing's own; your plan is unharmed.")
                 self.noticed.emit(Notice(level="error", text=text, details=message.text, key="engine"))

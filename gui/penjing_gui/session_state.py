@@ -229,6 +229,11 @@ class SessionState(SessionSignals):
         """Whether `shown_accuracy` is of an earlier plan."""
         return not self.accuracy_is_current and self.foresight.accuracy(self._plan) is None
 
+    @property
+    def refusal(self) -> str:
+        """Why the present plan cannot be measured, in words; empty as far as nothing speaks against it."""
+        return self._refused[1] if self._refused[0] == self._generation else ""
+
     def _reset(self) -> None:
         self._opened: wire.Opened | None = None
         self._plan = Plan()
@@ -246,6 +251,7 @@ class SessionState(SessionSignals):
         self._baseline_final = False
         self._accuracy: Accuracy | None = None
         self._accuracy_generation = -1
+        self._refused = (-1, "")
         self._per_class: tuple[float | None, ...] = ()
         self._change: wire.Change | None = None
         self._device: Device | None = None

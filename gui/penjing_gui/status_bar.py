@@ -27,7 +27,16 @@ class StatusBar(QStatusBar):
         self.addWidget(self._message, 1)
         for label in (self._baseline, self._now, self._engine):
             self.addPermanentWidget(label)
+        self._baseline.setToolTip(
+            self.tr("The network as loaded: accuracy measured on validation samples, bytes of its weights exact")
+        )
+        self._now.setToolTip(
+            self.tr("The plan: accuracy predicted, then measured; bytes exact under the device's storage")
+        )
+        self._engine.setToolTip(self.tr("What the process that measures is at"))
         self._make_room()
+        for label in (self._message, self._baseline, self._now, self._engine):
+            label.setContentsMargins(8, 2, 8, 2)  # only now: a status bar takes away what its widgets bring
         session.figures_changed.connect(self._show)
         session.accuracy_changed.connect(self._show)
         session.opened.connect(self._ready)
@@ -47,9 +56,7 @@ class StatusBar(QStatusBar):
         self.say(self.tr("Ready"))
 
     def _label(self, identifier: str, *, grows: bool = True) -> Readout:
-        label = identify(Readout(grows=grows), identifier)
-        label.setContentsMargins(8, 2, 8, 2)
-        return label
+        return identify(Readout(grows=grows), identifier)
 
     def _make_room(self) -> None:
         """For the widest figures and words, so that none moves the others when it changes."""
@@ -74,7 +81,8 @@ class StatusBar(QStatusBar):
         accuracy = session.shown_accuracy
         told = []
         if accuracy is not None:
-            told = ["…" if session.accuracy_is_stale else words.named_accuracy(accuracy)]
+            known = not session.accuracy_is_stale
+            told = [words.named_accuracy(accuracy) if known else words.UNKNOWN if session.refusal else "…"]
         times = words.ratio(before.size_bytes, now.size_bytes)
         size = words.size(now.size_bytes) if session.figures_are_current else "…"
         text = " · ".join([*told, f"{size} ({times})" if times else size])
@@ -88,7 +96,8 @@ class StatusBar(QStatusBar):
         known = self._session.foresight
         told = engine_words(state)
         if known.done < known.total:
-            told += " · " + self.tr("trying layers {share:.0f} %").format(share=100 * known.done / known.total)
+            trying = self.tr("trying layers {share:.0f} %").format(share=100 * known.done / known.total)
+            told = trying if state == "idle" else f"{told} · {trying}"
         self._put(self._engine, told)
         layout = self.layout()
         if layout is not None:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from penjing.assets import LANGUAGES
 from penjing.cli.help import Parser, speak
 from penjing.cli.terminal import Terminal, be_silent
-from penjing.errors import UserError
+from penjing.errors import UserError, lacks_memory
 
 COMMANDS = ("samples", "devices", "inspect", "estimate", "fit", "compress", "export", "sweep", "verify", "first_run")
 HIDDEN = ("first_run",)
@@ -46,7 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         be_silent()  # the reader of our output went away (`| head`)
         return SUCCESS
-    except Exception:
+    except Exception as error:
+        if lacks_memory(error):
+            terminal.error(UserError("memory.too_little"))
+            return USER_ERROR
         traceback.print_exc()
         terminal.note("cli.bug")
         return BUG

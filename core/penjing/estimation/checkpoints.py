@@ -134,7 +134,10 @@ class Checkpoints:
         """Keep a tensor on some samples; what was kept of another network under this name is forgotten."""
         slot = self._slots.get(name)
         if slot is None or slot.values.shape[1:] != values.shape[1:]:
-            slot = self._slots[name] = self._empty(digest, values.shape[1:])
+            try:
+                slot = self._slots[name] = self._empty(digest, values.shape[1:])
+            except MemoryError:
+                return  # a run can begin earlier as well
         elif slot.digest != digest:  # its memory serves again: new pages are dear
             slot.there[:] = False
             slot = self._slots[name] = dataclasses.replace(slot, digest=digest)

@@ -7,6 +7,7 @@ torch.Size([64, 10])
 """
 
 import functools
+import sys
 import time
 from collections.abc import Callable, Mapping
 
@@ -19,6 +20,7 @@ from penjing.catalogue.metrics import metric
 from penjing.compression.integer_graph import FloatNode, IntegerGraph
 from penjing.compression.lowering import lower
 from penjing.compression.simulation import Predict, simulate, simulate_graph
+from penjing.errors import lacks_memory
 from penjing.estimation.checkpoints import Checkpoints, cost
 from penjing.estimation.digests import digests
 from penjing.estimation.onnx_runner import Runner, onnx_runner
@@ -38,7 +40,7 @@ Shape = tuple[int, ...]
 MEMORY = 256 << 20
 TRIAL, TRIALS, LONG_TRIAL = 32, 3, 0.05
 """Samples and runs that decide which runtime is the faster one; no more runs after so many seconds."""
-PART = 0.02
+PART = 0.03
 """Seconds that one part of a batch is to take, between two looks whether anybody still waits.
 
 All times are those of this thread alone: beside other work the wall's clock would make parts too small.
@@ -241,20 +243,26 @@ def _seconds(run: Runner, given: Mapping[str, Values]) -> float:
 
 def _in_parts(outputs: Outputs, on_part: OnPart, *, first: int) -> Outputs:
     """The same outputs, in parts as large as the speed of the last one allows."""
-    size = first
+    size, most = first, sys.maxsize
 
     def run(indices: Indices) -> Tensor:
-        nonlocal size
+        nonlocal size, most
         found: list[Tensor] = []
         start = 0
         while start < len(indices) or not found:
             on_part()
             part = indices[start : start + size]
             began = time.thread_time()
-            found.append(outputs(part))
+            try:
+                found.append(outputs(part))
+            except Exception as error:  # onnxruntime's errors have no common public base class
+                if not lacks_memory(error) or len(part) <= 1:
+                    raise
+                size = most = len(part) // 2  # fewer at a time need less
+                continue
             seconds = time.thread_time() - began
             # Growing slowly: the first of a size also pays for memory, and a cached beginning may end.
-            size = max(1, min(2 * size, int(PART / max(seconds, 1e-6) * max(len(part), 1))))
+            size = max(1, min(2 * size, most, int(PART / max(seconds, 1e-6) * max(len(part), 1))))
             start += len(part) if len(part) else 1
         return found[0] if len(found) == 1 else torch.cat(found)
 

@@ -8,12 +8,15 @@
 
 from collections.abc import Callable, Iterator
 
+import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from penjing.errors import lacks_memory
 from penjing.estimation.interval import effective_samples, wilson
+from penjing.estimation.margins import NONE, blank
 from penjing.estimation.scoring import Scorer
 from penjing.loading.dataset import Dataset, SplitName
 from penjing.results import Accuracy, OnProgress, Progress, unheard
@@ -43,11 +46,11 @@ def measure(
         if reference is None:
             raise ValueError("data without labels needs a reference to agree with")
         scorer = Scorer(dataset, split_name, reference=predictions(reference, dataset, split_name))
-    found = [
-        scorer.scores(output, indices)
-        for output, indices in _outputs(predict, dataset, split_name, on_progress, batch_size)
-    ]
-    return scorer.accuracy(np.concatenate(found) if found else np.zeros(0))
+    found, blanks = [np.zeros(0)], 0
+    for output, indices in _outputs(predict, dataset, split_name, on_progress, batch_size):
+        found.append(scorer.scores(output, indices))
+        blanks += int(np.count_nonzero(blank(output)))
+    return msgspec.structs.replace(scorer.accuracy(np.concatenate(found)), blank=blanks)
 
 
 def predictions(
@@ -68,22 +71,29 @@ def _outputs(
     predict: Predict, dataset: Dataset, split_name: SplitName, on_progress: OnProgress, batch_size: int
 ) -> Iterator[tuple[Tensor, Classes]]:
     """The first output of every batch of a split, in order, and the places in it."""
-    split = dataset.split(split_name)
+    split, start = dataset.split(split_name), 0
     with torch.no_grad():
-        for start in range(0, len(split), batch_size):
+        while start < len(split):
             on_progress(Progress(stage="measure", done=start, total=len(split)))
             indices = np.arange(start, min(start + batch_size, len(split)))
-            result = predict(*dataset.inputs(split, slice(start, start + batch_size)))
+            try:
+                result = predict(*dataset.inputs(split, slice(start, start + batch_size)))
+            except (MemoryError, RuntimeError) as error:
+                if not lacks_memory(error) or len(indices) == 1:
+                    raise
+                batch_size = len(indices) // 2  # fewer at a time need less
+                continue
+            start += len(indices)
             yield (result if isinstance(result, Tensor) else result[0]), indices
     on_progress(Progress(stage="measure", done=len(split), total=len(split)))
 
 
 def classes_of(output: Tensor | tuple[Tensor, ...]) -> Classes:
-    """The chosen class of each sample: the largest output; of a single logit, whether it is above 0."""
+    """The chosen class of each sample: the largest output; of a single logit, whether it is above 0; of NaN `NONE`."""
     first = output if isinstance(output, Tensor) else output[0]
     flat = first.detach().reshape(first.shape[0], -1)
     chosen = (flat[:, 0] > 0).long() if flat.shape[1] == 1 else flat.argmax(dim=1)
-    return chosen.cpu().numpy().astype(np.int64)
+    return np.where(blank(flat), NONE, chosen.cpu().numpy().astype(np.int64))
 
 
 def accuracy_of(

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from penjing.catalogue.metrics import metric
-from penjing.estimation.margins import margins_of
+from penjing.errors import UserError
+from penjing.estimation.margins import blank, margins_of
 from penjing.estimation.quality import Measure, quality_of
 from penjing.loading.dataset import Dataset, SplitName
 from penjing.results import Accuracy
@@ -40,11 +41,21 @@ class Scorer:
         return self.metric.id == "agreement" and self.labels is None
 
     def scores(self, output: Tensor, indices: Indices) -> Vector:
-        """By example: 1 where it is right (share), its squared or absolute error, how abnormal it looks (rank)."""
+        """By example: 1 where it is right (share), its squared or absolute error, how abnormal it looks (rank).
+
+        An answer that is no number is not right.
+
+        Raises:
+            UserError: `measure.no_number` where an error of such an answer is asked for.
+        """
         flat = output.detach().reshape(len(indices), -1).double()
         if self.metric.is_share:
             assert self.labels is not None
-            return _right(flat, self.labels[indices], self.metric.k).astype(np.float64)
+            right = _right(flat, self.labels[indices], self.metric.k) & ~blank(flat)
+            return right.astype(np.float64)
+        if not flat.isfinite().all():
+            first = int(indices[int(torch.nonzero(~flat.isfinite().all(dim=1))[0])])
+            raise UserError("measure.no_number", example=first, split=self.split_name)
         if self.metric.kind == "rank" and not self.data.reconstructs:
             return np.asarray((flat[:, 0] if flat.shape[1] == 1 else flat[:, 1] - flat[:, 0]).numpy(), np.float64)
         apart = flat - self.data.wanted(self.split, indices).double()

@@ -7,7 +7,7 @@ import msgspec
 import torch
 from torch import Tensor, fx, nn
 
-from penjing.errors import UserError
+from penjing.errors import UserError, lacks_memory
 from penjing.layer_graph import NetworkInput
 from penjing.loading.names import is_safe
 from penjing.loading.reasons import reason
@@ -104,6 +104,8 @@ def _module(node: NodeSpec) -> nn.Module:
     try:
         return row.build(node.attributes, node.tensors)
     except (KeyError, TypeError, ValueError, IndexError, RuntimeError, OverflowError) as error:
+        if lacks_memory(error):
+            raise MemoryError(str(error)) from error  # nothing is wrong with the file
         detail = f"{type(error).__name__}: {reason(error)}"
         raise UserError("model.bad_node", layer=node.source_name, operator=node.kind, detail=detail) from error
 

@@ -11,6 +11,7 @@ from penjing.estimation.exact import figures_of
 from penjing.estimation.finished import state_of
 from penjing.estimation.measured import measure
 from penjing.inspection.graph import layer_graph
+from penjing.loading.cautions import cautions
 from penjing.loading.dataset import Dataset
 from penjing.model.model import Model
 from penjing.pipeline.formats import chosen
@@ -59,11 +60,21 @@ def estimate_plan(
         estimate=Estimate(baseline=_with(baseline, before), compressed=_with(compressed, after)),
         warnings=(
             *((one.code, dict(one.values)) for one in model.warnings),
+            *((one.code, dict(one.values)) for one in (() if data is None else cautions(data))),
+            *(
+                ("measure.blank", {"count": one.blank, "all": one.n})
+                for one in (after,)
+                if one is not None and one.blank
+            ),
             *((code, {}) for code in notes if code != "warning.quantize_not_in_pipeline"),  # `check` says it, too
             *((problem.code, dict(problem.values)) for problem in problems),
             *((one.code, dict(one.values)) for one in finished.warnings),
         ),
     )
+
+
+def _blanks(found: Accuracy | None) -> tuple[tuple[str, dict[str, Any]], ...]:
+    return () if found is None or not found.blank else (("measure.blank", {"count": found.blank, "all": found.n}),)
 
 
 def _accuracy(model: Model, data: Dataset | None, reference: Model) -> Accuracy | None:

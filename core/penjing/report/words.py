@@ -52,8 +52,8 @@ def quality(accuracy: Accuracy | None) -> str:
 
 
 def quality_title(accuracy: Accuracy | None, language: str) -> str:
-    """What was measured; of classes simply the accuracy."""
-    if accuracy is None or accuracy.metric in ("top1", "agreement"):
+    """What was measured; of classes with labels simply the accuracy."""
+    if accuracy is None or accuracy.metric == "top1":
         return text("figure.accuracy", language=language)
     return metric_name(accuracy.how, language)
 

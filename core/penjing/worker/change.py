@@ -111,7 +111,9 @@ def change_of(
 
 
 def confusion_of(truth: Classes, chosen: Classes) -> tuple[Count, ...]:
-    """The cells of a confusion matrix that are not 0, by truth, then by choice."""
+    """The cells of a confusion matrix that are not 0, by truth, then by choice; answers that are none have no cell."""
+    told = (truth >= 0) & (chosen >= 0)
+    truth, chosen = truth[told], chosen[told]
     pairs, counts = np.unique(np.stack([truth, chosen], axis=1), axis=0, return_counts=True)
     return tuple(
         Count(truth=right, chosen=taken, samples=count)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, assert_never
 
 import torch
 
-from penjing.errors import Cancelled, UserError
+from penjing.errors import Cancelled, UserError, lacks_memory
 from penjing.loading.penjingnet import read_penjingnet
 from penjing.pipeline.run import run_plan
 from penjing.results import Progress
@@ -127,8 +127,8 @@ class Engine:
             # The exchange folder is full or gone.
             values = plain({"path": self._channel.exchange, "detail": error.strerror or error})
             self._channel.send(Failed(code="worker.cannot_write", values=values, **with_number))
-        except Exception:
-            self._channel.send(Crashed(text=traceback.format_exc(), **with_number))
+        except Exception as error:
+            self._channel.send(_mistake(error, **with_number))
 
     def _answer(self, message: ToEngine) -> None:
         folder = self._channel.exchange
@@ -281,8 +281,8 @@ class Engine:
             self._channel.send(
                 Failed(code=error.code, values=plain(error.values), request=request, generation=generation)
             )
-        except Exception:
-            self._channel.send(Crashed(text=traceback.format_exc(), request=request, generation=generation))
+        except Exception as error:
+            self._channel.send(_mistake(error, request=request, generation=generation))
         if isinstance(message, OpenSource):
             self._baseline = None
         else:
@@ -299,8 +299,9 @@ class Engine:
             over = work.over
         except Cancelled:
             return
-        except Exception:
-            told = Crashed(text=traceback.format_exc())
+        except Exception as error:
+            # What waits has no generation of the plan: nothing that is shown fails with it.
+            told = _mistake(error)
         if told is not None:
             self._channel.send(told)
         if isinstance(work, Judge):
@@ -340,6 +341,14 @@ class Engine:
 
     def _use_threads(self) -> None:
         torch.set_num_threads(1 if self._job_runs else min(self._threads, os.cpu_count() or 1))
+
+
+def _mistake(error: Exception, *, request: int | None = None, generation: int | None = None) -> Failed | Crashed:
+    """What to tell of an error that nobody expected: a lack of memory is no mistake of Penjing's."""
+    if lacks_memory(error):
+        code = "memory.too_little" if generation is None else "measure.too_little_memory"
+        return Failed(code=code, values={}, request=request, generation=generation)
+    return Crashed(text=traceback.format_exc(), request=request, generation=generation)
 
 
 def _snapshot(opened: Open, wanted: Snapshot) -> SnapshotWritten:

@@ -13,7 +13,7 @@ import torch
 from penjing.compression.simulation import simulate
 from penjing.devices.profiles import Device, device
 from penjing.distillation.train import StopAndKeepBest
-from penjing.errors import Cancelled, UserError
+from penjing.errors import Cancelled, UserError, lacks_memory
 from penjing.estimation.exact import figures_of
 from penjing.estimation.finished import state_of
 from penjing.estimation.measured import measure
@@ -82,7 +82,9 @@ def _end(control: JobControl) -> Message:
         return JobCancelled()
     except UserError as error:
         return JobFailed(code=error.code, values=plain(error.values))
-    except Exception:
+    except Exception as error:
+        if lacks_memory(error):
+            return JobFailed(code="memory.too_little", values={})
         return Crashed(text=traceback.format_exc())
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from penjing.errors import UserError
+from penjing.errors import UserError, lacks_memory
 
 _SHARE = 0.8
 """Of the memory that is free."""
@@ -34,7 +34,7 @@ def memory_limit(most: int | None, *, where: str) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+        if lacks_memory(error):
             raise UserError("worker.out_of_memory", where=where, mib=allowed >> 20) from error
         raise
     finally:

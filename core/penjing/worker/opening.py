@@ -9,6 +9,7 @@ from penjing.estimation.evaluator import Evaluator
 from penjing.inspection.criteria.evidence import Evidence
 from penjing.inspection.graph import layer_graph
 from penjing.layer_graph import LayerGraph
+from penjing.loading.cautions import cautions
 from penjing.loading.data import open_data
 from penjing.loading.data_card import card_facts
 from penjing.loading.dataset import SPLITS, Dataset, SplitName
@@ -94,7 +95,7 @@ def open_source(message: OpenSource, on_stage: Callable[[OpenProgress], None]) -
         title=Path(message.source).name if facts is None else facts.title,
         data=None if data is None else _summary(data, opened.data_source or "", model),
         sample=facts,
-        warnings=model.warnings,
+        warnings=model.warnings if data is None else (*model.warnings, *cautions(data)),
     )
     return opened, announcement
 

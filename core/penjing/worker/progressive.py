@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from penjing.estimation.evaluator import Outputs
 from penjing.estimation.interval import effective_samples, wilson
-from penjing.estimation.margins import margins_of
+from penjing.estimation.margins import blank, margins_of
 from penjing.estimation.measured import classes_of
 from penjing.estimation.paired import Difference, Draw, difference, strata
 from penjing.estimation.quality import auc_change
@@ -56,6 +57,8 @@ class Baseline:
     scores: NDArray[np.float64]
     """[n]: of `Scorer.scores`."""
     scorer: Scorer
+    blank: int = 0
+    """Samples whose answer is no number."""
 
     @property
     def hits(self) -> Hits:
@@ -75,7 +78,7 @@ class Baseline:
     @property
     def accuracy(self) -> Accuracy:
         """On the whole split, as `estimation.measured.measure` says it."""
-        return self.scorer.accuracy(self.scores)
+        return msgspec.structs.replace(self.scorer.accuracy(self.scores), blank=self.blank)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -102,24 +105,32 @@ def measure_baseline(outputs: Outputs, data: Dataset, split_name: SplitName) -> 
     agrees = scorer.needs_reference
     labels = None if agrees else scorer.labels
     chosen, margins, scores = np.zeros(count, np.int64), np.zeros(count), np.zeros(count)
-    seen = np.zeros(count, np.bool_)
+    seen, blanks = np.zeros(count, np.bool_), np.zeros(count, np.bool_)
     order = np.arange(count) if labels is None else labels
     for indices in spread_batches(order.astype(np.float64)):
         output = outputs(indices)
         chosen[indices] = classes_of(output)
-        seen[indices] = True
+        seen[indices], blanks[indices] = True, blank(output)
         if agrees:
-            margins[indices], scores[indices] = margins_of(output, chosen[indices]), 1.0
+            margins[indices], scores[indices] = margins_of(output, chosen[indices]), ~blanks[indices]
             continue
         scores[indices] = scorer.scores(output, indices)
         margins[indices] = scorer.margins(output, indices, scores[indices])
         if not seen.all():
-            accuracy = scorer.accuracy(scores[seen], np.flatnonzero(seen))
+            accuracy = _told(scorer.accuracy(scores[seen], np.flatnonzero(seen)), blanks)
             yield Standing(accuracy=accuracy, final=False, rest=math.inf)
     if agrees:
         scorer = Scorer(data, split_name, reference=chosen)
     truth = chosen if scorer.labels is None else scorer.labels
-    found = Baseline(split=split_name, chosen=chosen, truth=truth, margins=margins, scores=scores, scorer=scorer)
+    found = Baseline(
+        split=split_name,
+        chosen=chosen,
+        truth=truth,
+        margins=margins,
+        scores=scores,
+        scorer=scorer,
+        blank=int(np.count_nonzero(blanks)),
+    )
     yield Standing(
         accuracy=found.accuracy,
         final=True,
@@ -135,6 +146,7 @@ def measure_change(outputs: Outputs, data: Dataset, baseline: Baseline, *, full:
     chosen, margins, scores = baseline.chosen.copy(), baseline.margins.copy(), baseline.scores.copy()
     seen, place = np.zeros(len(chosen), np.bool_), baseline.strata
     draw, variances = Draw(place), list[tuple[float, ...]]()
+    blanks = np.zeros(len(chosen), np.bool_)
     while not seen.all():
         known = variances[-1] if len(variances) >= ALIKE else ()
         indices = draw.batch(CHANGES[min(len(variances), len(CHANGES) - 1)], known)
@@ -142,22 +154,28 @@ def measure_change(outputs: Outputs, data: Dataset, baseline: Baseline, *, full:
         chosen[indices] = classes_of(output)
         scores[indices] = baseline.scorer.scores(output, indices)
         margins[indices] = baseline.scorer.margins(output, indices, scores[indices])
-        seen[indices] = True
+        seen[indices], blanks[indices] = True, blank(output)
         if seen.all():
             break
         found = estimate(baseline, scores, margins, seen, place)
+        found = dataclasses.replace(found, accuracy=_told(found.accuracy, blanks))
         variances.append(found.variances)
         enough = not full and found.rest <= ENOUGH and found.accuracy.n >= LEAST
         yield dataclasses.replace(found, final=enough, change=_change(baseline, chosen, seen, final=enough))
         if enough:
             return
     yield Standing(
-        accuracy=baseline.scorer.accuracy(scores),
+        accuracy=_told(baseline.scorer.accuracy(scores), blanks),
         final=True,
         rest=0.0,
         per_class=per_class(scores > 0, baseline.truth, data) if baseline.tells_classes else (),
         change=_change(baseline, chosen, seen, final=True),
     )
+
+
+def _told(accuracy: Accuracy, blanks: NDArray[np.bool_]) -> Accuracy:
+    """The same with the number of answers that are none."""
+    return msgspec.structs.replace(accuracy, blank=int(np.count_nonzero(blanks)))
 
 
 def unchanged(baseline: Baseline, data: Dataset) -> Standing:
@@ -239,6 +257,7 @@ def spread_batches(keys: NDArray[np.float64]) -> Iterator[Indices]:
 def per_class(hits: Hits, truth: Classes, data: Dataset) -> tuple[float | None, ...]:
     """The share of hits in each class; None where there is no sample."""
     classes = max(len(data.classes), int(truth.max(initial=-1)) + 1)
+    hits, truth = hits[truth >= 0], truth[truth >= 0]
     counts = np.bincount(truth, minlength=classes)
     right = np.bincount(truth, weights=hits, minlength=classes)
     return tuple(float(share / n) if n else None for share, n in zip(right, counts, strict=True))

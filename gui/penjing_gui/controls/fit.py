@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QScrollA
 
 from penjing.catalogue.methods import methods
 from penjing.catalogue.metrics import metric_name
+from penjing.results import Accuracy
 from penjing_gui import theme, words
 from penjing_gui.controls.identity import identify
 from penjing_gui.controls.limited import BOX, STALE, Limit, Limited
@@ -47,6 +48,7 @@ class FitPanel(QScrollArea):
         font.setBold(True)
         self._accuracy.setFont(font)
         self._seen = identify(Readout(), "estimate.accuracy.seen")
+        self._seen.setToolTip(self.tr("How many validation samples that is told from, and how"))
         self._grid.addWidget(self._seen, self._grid.rowCount(), 1, 1, 2)
         self._size = self._readout(
             "estimate.size",
@@ -185,17 +187,33 @@ class FitPanel(QScrollArea):
     def _show_accuracy(self) -> None:
         session = self._session
         value = session.shown_accuracy
-        if value is None:
+        tip = session.refusal if session.refusal and session.accuracy_is_stale else ""
+        if tip:
+            seen = self.tr("not measured: {why}").format(why=tip)
+            self._put(self._accuracy, words.UNKNOWN, stale=False, more=seen)
+        elif value is None:
             waiting = session.data is not None
             seen = "" if waiting or not session.is_open else self.tr("no data to measure with")
             self._put(self._accuracy, STALE if waiting else words.UNKNOWN, stale=waiting, more=seen)
         else:
             measured = self.tr("measured") if value.kind == "measured" else self.tr("predicted")
             metric = [] if value.metric == "top1" else [metric_name(value.how, session.texts.language)]
-            metric = [self.tr("agreement with the original")] if value.metric == "agreement" else metric
-            seen = ", ".join([f"n={value.n}", measured, *metric])
+            metric = [self.tr("agreement")] if value.metric == "agreement" else metric
+            blanks = [self.tr("{count} no numbers").format(count=value.blank)] if value.blank else []
+            seen = ", ".join([f"n={value.n}", *blanks, measured, *metric])
+            tip = self._meaning(value)
             self._put(self._accuracy, words.named_accuracy(value), stale=session.accuracy_is_stale, more=seen)
-        self._seen.say(seen, seen, "muted")
+        self._seen.say(seen, seen, "alarming" if value is not None and value.blank else "muted")
+        self._seen.setToolTip(tip or seen)
+
+    def _meaning(self, value: Accuracy) -> str:
+        """What is behind a number that is not simply the share of right answers."""
+        told = []
+        if value.metric == "agreement":
+            told.append(self.tr("How often the plan answers as the network as loaded does: the data has no labels."))
+        if value.blank:
+            told.append(self._session.texts.of("measure.blank", count=value.blank, all=value.n))
+        return "\n".join(told)
 
     def _put(self, label: Readout, text: str, *, stale: bool, more: str = "") -> None:
         text = f"{text} {STALE}" if stale and STALE not in text else text

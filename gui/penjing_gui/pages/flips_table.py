@@ -92,7 +92,7 @@ class FlipsTable(QTableWidget):
         inks = theme.colors(self.palette())
 
         def name(number: int) -> str:
-            return classes[number] if number < len(classes) else str(number)
+            return "NaN" if number < 0 else classes[number] if number < len(classes) else str(number)
 
         for place, row in enumerate(rows):
             self.setItem(place, 0, QTableWidgetItem(str(row.sample)))

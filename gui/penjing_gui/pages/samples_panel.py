@@ -86,6 +86,12 @@ class SamplesPanel(Panel):
         """Of the tab."""
         return self.tr("Samples")
 
+    def how(self) -> str:
+        """Of the tab's tip."""
+        return self.tr(
+            "Measured: validation samples judged otherwise than as loaded; the right answer's margin before and now"
+        )
+
     def show_now(self) -> None:
         """Read the session; the list follows a little later, as it changes with every batch that is measured."""
         data, found = self.session.data, standing(self.session)
@@ -335,7 +341,8 @@ def _signed(value: float) -> str:
 
 
 def _name(names: tuple[str, ...], index: int) -> str:
-    return names[index] if index < len(names) else str(index)
+    """Of a class; below 0 of an answer that is no number."""
+    return "NaN" if index < 0 else names[index] if index < len(names) else str(index)
 
 
 def _long(shape: tuple[int, ...]) -> bool:

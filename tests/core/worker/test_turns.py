@@ -161,3 +161,27 @@ def test_that_a_cancelled_opening_keeps_what_was_open(engine: Engine, inbox: Inb
 
 def _done(window: Recorder) -> bool:
     return any(isinstance(message, Measured) and message.final for message in window.sent)
+
+
+def test_that_a_lack_of_memory_is_told_as_such_and_the_next_plan_is_measured(
+    engine: Engine, inbox: Inbox, window: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("penjing.worker.engine.run_plan", full)
+        patched.setattr("penjing.worker.engine.saliency_picture", full)
+        inbox.put(measure(1))
+        inbox.put(WantSaliency(request=5, layer="conv1"))
+        for _ in range(4):
+            engine.turn() if inbox.waits or engine._measuring else None
+    failed = [message for message in window.take() if isinstance(message, Failed)]
+    assert {(one.code, one.generation, one.request) for one in failed} == {
+        ("measure.too_little_memory", 1, None),
+        ("memory.too_little", None, 5),
+    }
+    inbox.put(measure(2))
+    while not _done(window):
+        engine.turn()
+    assert any(isinstance(message, Measured) and message.final for message in window.take())
