@@ -7,14 +7,17 @@ import numpy as np
 import pytest
 import torch
 
+from penjing.compression.prune import prune
 from penjing.compression.simulation import simulate
-from penjing.estimation.evaluator import Outputs, plainly
+from penjing.estimation.evaluator import Evaluator, Outputs, plainly
 from penjing.estimation.margins import margins_of
 from penjing.estimation.measured import measure, predictions
 from penjing.estimation.paired import strata
 from penjing.estimation.scoring import Scorer
+from penjing.inspection.graph import layer_graph
 from penjing.loading.dataset import Dataset, Split
 from penjing.model.model import Model
+from penjing.plan import Plan
 from penjing.worker.progressive import (
     Baseline,
     Standing,
@@ -67,6 +70,22 @@ def test_that_the_last_accuracy_is_that_of_the_plain_measurement(labels: bool) -
     assert not any(one.final for one in earlier)
     assert last.accuracy == measure(student, data, "val", reference=convolutional())
     assert baseline.accuracy == measure(convolutional(), data, "val", reference=convolutional())
+
+
+def test_that_the_last_accuracy_is_that_of_a_plain_loop_whatever_ran_it_and_whatever_was_kept() -> None:
+    model, data = convolutional(), quarters(val=300)
+    graph, evaluator = layer_graph(model), Evaluator(data, "val")
+    *_, baseline = measure_baseline(evaluator.outputs(model), data, "val")
+    assert isinstance(baseline, Baseline)
+    truth, inputs = data.val.y, data.batch(data.val, slice(None))
+    assert truth is not None
+    for share in (0.3, 0.9):
+        changed = prune(model, graph, Plan().with_layer("conv2", sparsity=share)).model
+        *_, last = measure_change(evaluator.outputs(changed), data, baseline, full=True)
+        with torch.no_grad():
+            right = [int(changed.module(one[None]).argmax()) == label for one, label in zip(inputs, truth, strict=True)]
+        assert last.accuracy.value == sum(right) / 300
+        assert last.accuracy.n == 300
 
 
 def test_that_the_baseline_ends_with_the_plain_measurement_and_its_classes() -> None:
