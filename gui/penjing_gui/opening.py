@@ -20,6 +20,8 @@ class Pending:
     request: int
     source: str
     data: str | None
+    metric: str | None = None
+    """By what the person wants the data to be measured."""
     project: Project | None = None
     again: bool = False
     """The engine died: what is open is opened in the new one, and nothing of the plan changes."""
@@ -32,8 +34,8 @@ class Opening(QObject):
         super().__init__(session)
         self.pending: Pending | None = None
         self._arriving: wire.Opened | None = None
-        self.metric: tuple[str, str] | None = None
-        """Data, and what they are to be measured by in place of what is found out."""
+        self.metric: str | None = None
+        """By what the person chose to measure what is open."""
         self._session = session
         session.engine.received.connect(self._hear)
         session.engine.restarted.connect(self._restarted)
@@ -44,9 +46,13 @@ class Opening(QObject):
         session = self._session
         self.cancel()
         self._arriving = None
-        self.pending = Pending(request=session.next_request(), source=source, data=data, project=project, again=again)
+        metric = self.metric if again else None
+        if project is not None and data == (None if project.data is None else project.data.path):
+            metric = project.metric
+        self.pending = Pending(
+            request=session.next_request(), source=source, data=data, metric=metric, project=project, again=again
+        )
         session.engine.start()
-        metric = self.metric[1] if self.metric is not None and self.metric[0] == data else None
         session.engine.send(wire.OpenSource(request=self.pending.request, source=source, data=data, metric=metric))
 
     def cancel(self) -> None:
@@ -65,7 +71,7 @@ class Opening(QObject):
                 self._arriving = message
             case wire.Tables() if self._arriving is not None:
                 # Only now can figures be told, so only now is it open.
-                arriving = self._arriving
+                arriving, self.metric = self._arriving, pending.metric
                 self._over()
                 session.adopt(pending, arriving, message)
             case wire.Failed():

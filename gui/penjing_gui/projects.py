@@ -92,6 +92,7 @@ class Projects(QObject):
         return Project(
             source=name(source),
             data=None if given is None else name(given),
+            metric=session.chosen_metric,
             title=session.title,
             device=None if device is None else device.name,
             budgets={key: value for key, value in msgspec.structs.asdict(session.budgets).items() if value is not None},

@@ -58,7 +58,8 @@ def open_data(source: str | Path, *, model: Model, metric: str | None = None) ->
     shape = model.inputs[0].shape[1:]
     names = tuple(one.source_name for one in model.inputs)
     raw = _read(path, card, shape, answers=math.prod(model.outputs[0].shape[1:]), inputs=names)
-    return _dataset(raw, card, model, path, metric or card.metric)
+    data = _dataset(raw, card, model, path, metric or card.metric)
+    return dataclasses.replace(data, metric_chosen=metric is not None)
 
 
 def example_shape(source: str | Path) -> tuple[int, ...] | None:

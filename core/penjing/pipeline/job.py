@@ -250,6 +250,7 @@ def _with(figures: Figures, accuracy: Accuracy | None) -> Figures:
 def _report(folder: Path, job: Job, plan: Plan, finished: Finished, result: RunResult) -> None:
     # What was trained before comes again only by training.
     training = job.training or job.finished is not None
+    metric = job.data.metric if job.data is not None and job.data.metric_chosen else None
     write_script(
         folder,
         model_source=job.model_source,
@@ -259,6 +260,7 @@ def _report(folder: Path, job: Job, plan: Plan, finished: Finished, result: RunR
         training=training,
         rounding=job.rounding,
         kernels=job.kernels,
+        metric=metric,
     )
     write_report(
         folder / "report.html",
@@ -274,5 +276,6 @@ def _report(folder: Path, job: Job, plan: Plan, finished: Finished, result: RunR
         training=training,
         rounding=job.rounding,
         kernels=job.kernels,
+        metric=metric,
         language=job.language,
     )

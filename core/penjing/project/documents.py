@@ -30,6 +30,7 @@ class _Head(msgspec.Struct, frozen=True, kw_only=True):
     schema_version: int
     source: Original
     data: Original | None = None
+    metric: str | None = None
     title: str = ""
     device: str | None = None
     budgets: dict[str, int | float] = {}
@@ -42,6 +43,7 @@ def encode(project: Project) -> dict[str, bytes]:
         schema_version=SCHEMA_VERSION,
         source=project.source,
         data=project.data,
+        metric=project.metric,
         title=project.title,
         device=project.device,
         budgets=project.budgets,
@@ -76,6 +78,7 @@ def decode(documents: Mapping[str, bytes], *, where: str = "project") -> Project
     return Project(
         source=head.source,
         data=head.data,
+        metric=head.metric,
         title=head.title,
         device=head.device,
         budgets=head.budgets,

@@ -19,6 +19,8 @@ class Again(TypedDict):
     training: bool
     rounding: Rounding
     kernels: Kernels
+    metric: str | None
+    """One that a person chose."""
 
 
 def command_line(
@@ -30,12 +32,15 @@ def command_line(
     training: bool = True,
     rounding: Rounding = "single",
     kernels: Kernels = "generated",
+    metric: str | None = None,
 ) -> str:
     """`penjing compress MODEL --plan plan.json …`; files by their names alone: where they lie differs by machine."""
     parts = ["penjing", "compress" if training else "export", named(model_source)]
     parts += ["--plan", "plan.json"]
     if data_source is not None and data_source != model_source:
         parts += ["--data", named(data_source)]
+    if metric is not None:
+        parts += ["--metric", metric]
     if device is not None:
         parts += ["--device", device.name]
     for name in formats:

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from penjing.catalogue.methods import methods
+from penjing.catalogue.metrics import known
 from penjing.devices.profiles import Device
 from penjing.model.c_kernels.parts import Kernels, Rounding
 
@@ -24,6 +25,7 @@ from penjing.plan import read_plan
 HERE = Path(__file__).resolve().parent
 MODEL = {model}
 DATA = {data}
+METRIC = {metric}
 DEVICE = {device}
 FORMATS = {formats}
 
@@ -38,7 +40,7 @@ def main():
     job = Job(
         model=model,
         plan=read_plan((HERE / "plan.json").read_bytes()),
-        data=None if DATA is None else open_data(place(DATA), model=model),
+        data=None if DATA is None else open_data(place(DATA), model=model, metric=METRIC),
         model_source=place(MODEL),
         data_source=None if DATA is None else place(DATA),
         device=None if DEVICE is None else device(DEVICE),
@@ -69,8 +71,9 @@ def write_script(
     training: bool,
     rounding: Rounding = "single",
     kernels: Kernels = "generated",
+    metric: str | None = None,
 ) -> Path:
-    """Write the script; sources become paths relative to it."""
+    """Write the script; sources become paths relative to it; `metric` is one that a person chose."""
     path = folder / FILE
     text = script_text(
         model_source=_relative(model_source, folder),
@@ -80,6 +83,7 @@ def write_script(
         training=training,
         rounding=rounding,
         kernels=kernels,
+        metric=metric,
     )
     path.write_text(text, encoding="utf-8")
     return path
@@ -94,11 +98,13 @@ def script_text(
     training: bool,
     rounding: Rounding = "single",
     kernels: Kernels = "generated",
+    metric: str | None = None,
 ) -> str:
     """The script, its sources as they are given; every value is a literal that cannot be code."""
     return _SCRIPT.format(
         model=ascii(model_source),
         data=ascii(data_source),
+        metric=ascii(metric if metric is not None and known(metric) else None),
         device=ascii(None if device is None else device.name),
         formats=ascii(tuple(name for name in formats if name in methods("format"))),
         training=ascii(training),

@@ -45,10 +45,12 @@ def test_that_names_are_literals_and_paths_relative(tmp_path: Path, name: str) -
         device=device("rp2040"),
         formats=("onnx-int8", "safetensors"),
         training=True,
+        metric="top3",
     )
     assert constants(path) == {
         "MODEL": f"../{name}",
         "DATA": "sample:digits",
+        "METRIC": "top3",
         "DEVICE": "rp2040",
         "FORMATS": ("onnx-int8",),
     }
@@ -66,7 +68,7 @@ def test_that_the_script_and_the_command_of_an_export_make_the_same_network_agai
     labels = {f"y_{name}": classes_of(original(values)) for name in ("train", "val", "test")}
     np.savez(tmp_path / "data.npz", **parts, **labels)
     model = open_model(tmp_path / "net.onnx")
-    data = open_data(tmp_path / "data.npz", model=model)
+    data = open_data(tmp_path / "data.npz", model=model, metric="agreement")
     plan = Plan().with_defaults(weight_bits=8, activation_bits=8, filters=0.25)
     if trained_before:  # as the window does: one job trains, another exports what it left
         options = msgspec.structs.replace(plan.distillation, epochs=2, lr=0.01)
@@ -95,10 +97,12 @@ def test_that_the_script_and_the_command_of_an_export_make_the_same_network_agai
     # The command names files by their names alone: they lie beside the plan.
     page = (tmp_path / "out" / "report.html").read_text()
     lines = html.unescape(page).splitlines()
+    assert '"metric":"agreement"' in (tmp_path / "out" / "verdict.json").read_text().replace(" ", "")
     (command,) = (line for line in lines if "penjing compress" in line or "penjing export" in line)
     words = shlex.split(command[command.index("penjing ") :])
     shutil.copy(tmp_path / "out" / "plan.json", tmp_path)
     monkeypatch.chdir(tmp_path)
+    assert words[words.index("--metric") + 1] == "agreement"
     words[words.index("-o") + 1] = "once-more"
     assert main(words[1:]) == 0
     assert (tmp_path / "once-more" / "model.penjingnet").read_bytes() == first.read_bytes()

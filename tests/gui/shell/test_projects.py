@@ -45,6 +45,7 @@ def test_that_a_saved_project_opens_as_it_was(session: Session, live: Session, q
     name = session.graph.compressible[1].name
     session.set_layer((name,), "Bits", weight_bits=3)
     session.set_device("rp2040")
+    session._opening.metric = "top3"
     path = tmp_path / "a.penjing"
     assert session.save_project(path)
     assert not session.unsaved
@@ -55,6 +56,7 @@ def test_that_a_saved_project_opens_as_it_was(session: Session, live: Session, q
     assert live.plan == session.plan
     assert live.device == session.device
     assert live.budgets == session.budgets
+    assert live.data is not None and live.data.metric == live.chosen_metric == "top3"
     assert live.projects.path == path
     assert not live.projects.read_only
     assert not live.unsaved
