@@ -148,5 +148,5 @@ def _layer(node: _Node, model: Model, numbers: _Numbers) -> Layer:
         result_grid=_grid(model.activation_quantizers.get(node.name)),
         verbatim=verbatim(module) if isinstance(module, Opaque) else None,
         compressible=kind in _COMPRESSIBLE,
-        reason=None if kind in _COMPRESSIBLE else _REASONS[kind],
+        reason=None if kind in _COMPRESSIBLE else "layer.opaque" if isinstance(module, Opaque) else _REASONS[kind],
     )

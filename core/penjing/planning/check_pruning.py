@@ -23,6 +23,7 @@ from penjing.inspection.selection import (
 )
 from penjing.layer_graph import Layer, LayerGraph
 from penjing.plan import Plan, Settings
+from penjing.planning.kept import tied_at
 from penjing.planning.problem import Problem, of_layer
 
 
@@ -110,7 +111,7 @@ def _cutting(plan: Plan, graph: LayerGraph, layer: Layer, settings: Settings) ->
     channels = set(layer.output_channels)
     group = next((one for one in graph.groups if not channels.isdisjoint(one.channels)), None)
     if group is None:
-        met = _tied_at(graph, layer)
+        met = tied_at(graph, layer)
         code, values = ("check.output_filters", {}) if met is None else ("check.filters_fixed", {"by": met})
         yield of_layer("warning" if own else "note", layer, code, **values)
         return
@@ -120,25 +121,6 @@ def _cutting(plan: Plan, graph: LayerGraph, layer: Layer, settings: Settings) ->
     elif settings.filter_threshold is None and settings.filters > 0 and _share(settings, len(group.channels)) == 0:
         count = len(group.channels)
         yield of_layer("warning", layer, "check.no_filters", filters=settings.filters, channels=count)
-
-
-def _tied_at(graph: LayerGraph, layer: Layer) -> str | None:
-    """Where the results of a layer that keeps its filters meet channels that cannot be cut; None: in an output.
-
-    Followed through all that makes no channels of its own: the first that joins them with others, else the first that
-    lays them out anew, else the layer itself.
-    """
-    reached, joins, others = [layer], [], []
-    for one in reached:
-        for reader in graph.layers:
-            if one.name not in reader.inputs or reader in reached or reader.weight_kind in {"dense", "grouped"}:
-                continue
-            reached.append(reader)
-            joins += [reader.name] if len(reader.inputs) > 1 else []
-            others += [reader.name] if len(reader.output_channels) != len(one.output_channels) else []
-    if {output.layer for output in graph.outputs} & {one.name for one in reached}:
-        return None
-    return (*joins, *others, layer.name)[0]
 
 
 def _share(settings: Settings, channels: int) -> int:

@@ -12,6 +12,7 @@ from penjing.cli.sources import add_model, open_plan, open_sources
 from penjing.cli.terminal import Terminal
 from penjing.cli.words import count, size
 from penjing.layer_graph import Grid, Layer
+from penjing.planning.kept import Kept, kept
 
 HELP = "Show layers, shapes, costs and, on request, how important every filter is and where the network looks."
 EXAMPLE = "penjing inspect network.onnx --saliency l1 --json"
@@ -58,6 +59,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
                     for i in graph.inputs
                 ],
                 "outputs": [{"name": o.source_name, "shape": o.shape, "layer": o.layer} for o in graph.outputs],
+                "kept": _kept_as_json(kept(graph), terminal),
                 "opset": graph.opset,
                 "warnings": told,
                 "saliency": judged[0] if judged else None,
@@ -84,6 +86,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     terminal.table("", [terminal.text(f"cli.column.{key}") for key in names], rows, right="   rrr")
     total = (sum(layer.params for layer in graph.layers), sum(layer.macs for layer in graph.layers))
     terminal.say(terminal.text("cli.totals", params=count(total[0]), macs=count(total[1])))
+    _show_kept(kept(graph), terminal)
     if judged:
         ranking.show(terminal, judged)
     if looked is not None:
@@ -91,6 +94,32 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     if card is not None:
         data_words.show(terminal, card)
     return 0
+
+
+def _show_kept(found: Kept, terminal: Terminal) -> None:
+    """What no plan changes, and why."""
+    for code, layers in found.whole.items():
+        terminal.say(terminal.text("cli.kept.whole", layers=", ".join(layers), reason=terminal.text(code)))
+    if found.filters:
+        where = [
+            terminal.text("cli.kept.end", layer=layer)
+            if by is None
+            else terminal.text("cli.kept.at", layer=layer, by=by)
+            for layer, by in found.filters.items()
+        ]
+        terminal.say(terminal.text("cli.kept.filters", layers=", ".join(where)))
+    if found.floats:
+        terminal.say(terminal.text("cli.kept.float", layers=", ".join(found.floats)))
+
+
+def _kept_as_json(found: Kept, terminal: Terminal) -> dict[str, Any]:
+    return {
+        "whole": [
+            {"layer": layer, "reason": terminal.text(code)} for code, layers in found.whole.items() for layer in layers
+        ],
+        "filters": [{"layer": layer, "at": by} for layer, by in found.filters.items()],
+        "float": found.floats,
+    }
 
 
 def _grid(grid: Grid | None) -> dict[str, Any] | None:

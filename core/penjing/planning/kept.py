@@ -1,0 +1,58 @@
+"""What of a network no plan changes, and why: for who looks at it before planning. Torch-free.
+
+>>> from penjing.layer_graph import LayerGraph
+>>> kept(LayerGraph(inputs=(), outputs=(), layers=())).whole
+{}
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from penjing.layer_graph import Layer, LayerGraph
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """Names of layers."""
+
+    whole: Mapping[str, tuple[str, ...]]
+    """Stored numbers or operators that stay as they are, by the message code that says why."""
+    filters: Mapping[str, str | None]
+    """Layers whose filters stay, and where their channels meet others that cannot be cut; None: in an output."""
+    floats: tuple[str, ...]
+    """What computes in float in a quantized network."""
+
+
+def kept(graph: LayerGraph) -> Kept:
+    """The layers that weights, filters and bits of a plan do not reach."""
+    whole: dict[str, tuple[str, ...]] = {}
+    for layer in graph.layers:
+        if layer.reason is not None and (layer.verbatim is not None or (layer.params and layer.weight_kind == "other")):
+            whole[layer.reason] = (*whole.get(layer.reason, ()), layer.name)
+    cut = {channel for group in graph.groups for channel in group.channels}
+    filters = {
+        layer.name: tied_at(graph, layer)
+        for layer in graph.layers
+        if layer.compressible and cut.isdisjoint(layer.output_channels)
+    }
+    floats = tuple(layer.name for layer in graph.layers if not layer.in_integers)
+    return Kept(whole=whole, filters=filters, floats=floats)
+
+
+def tied_at(graph: LayerGraph, layer: Layer) -> str | None:
+    """Where the results of a layer that keeps its filters meet channels that cannot be cut; None: in an output.
+
+    Followed through all that makes no channels of its own: the first that joins them with others, else the first that
+    lays them out anew, else the layer itself.
+    """
+    reached, joins, others = [layer], [], []
+    for one in reached:
+        for reader in graph.layers:
+            if one.name not in reader.inputs or reader in reached or reader.weight_kind in {"dense", "grouped"}:
+                continue
+            reached.append(reader)
+            joins += [reader.name] if len(reader.inputs) > 1 else []
+            others += [reader.name] if len(reader.output_channels) != len(one.output_channels) else []
+    if {output.layer for output in graph.outputs} & {one.name for one in reached}:
+        return None
+    return (*joins, *others, layer.name)[0]

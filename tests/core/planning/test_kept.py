@@ -1,0 +1,46 @@
+"""What of a network no plan changes is told with the reason, before anything is planned."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from penjing.cli.main import main
+from penjing.exporting.onnx_float import float_proto
+from penjing.inspection.graph import layer_graph
+from penjing.model.modules import Add, AddConstant
+from penjing.planning.kept import kept
+from tests.support.networks import cumulative_sum, network
+
+NODES: list[Any] = [
+    ("conv", nn.Conv2d(3, 4, 3), ""),
+    ("same", nn.Conv2d(4, 4, 1), ""),
+    ("sums", cumulative_sum((4, 4, 4)), ""),
+    ("both", Add(), "same sums"),
+    ("shift", AddConstant(torch.ones(1, 4, 4, 4)), ""),
+    ("norm", nn.GroupNorm(2, 4), ""),
+    ("flat", nn.Flatten(), ""),
+    ("fc", nn.Linear(64, 2), ""),
+]
+
+
+def test_that_layers_are_told_apart_by_what_keeps_them() -> None:
+    found = kept(layer_graph(network((3, 6, 6), NODES)))
+    assert found.whole == {"layer.opaque": ("sums",), "layer.other_weights": ("shift",)}
+    assert found.filters == {"same": "both", "fc": None}  # an operator that nobody knows, and the outputs
+    assert found.floats == ("sums", "norm")
+
+
+def test_that_a_network_without_any_says_nothing() -> None:
+    found = kept(layer_graph(network((3,), [("a", nn.Linear(3, 4), ""), ("b", nn.Linear(4, 2), "")])))
+    assert (found.whole, found.floats) == ({}, ()) and found.filters == {"b": None}
+
+
+@pytest.mark.parametrize(("language", "word"), [("en", "Kept as they are: sums."), ("zh_CN", "保持原样：sums。")])
+def test_that_inspect_lists_them(tmp_path: Any, capsys: pytest.CaptureFixture[str], language: str, word: str) -> None:
+    path = tmp_path / "network.onnx"
+    path.write_bytes(float_proto(network((3, 6, 6), NODES)).SerializeToString())
+    assert main(["inspect", str(path), "--language", language]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert word in said.replace("。 ", "。") and "fc" in said
