@@ -256,7 +256,7 @@ class NetworkPanel(Panel):
                 parts.append(self.session.texts.of(layer.reason, layer=layer.name, kind=layer.kind))
             text = "  ·  ".join(part for part in parts if part)
         self.said.say(text, text)
-        self.said.setToolTip(text)
+        self.said.setToolTip(f"{text}\n{self._how(self._numbers[self.number.currentIndex()])}".strip())
         self.plot.setAccessibleDescription(text)
 
     # -------------------------------------------------------------------------------------------------------- search

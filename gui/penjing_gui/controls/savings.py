@@ -152,7 +152,8 @@ class SavingsPanel(QWidget):
         for part, cells in self._cells.items():
             saving = self._found.get(part)
             texts = (words.UNKNOWN,) * 3 if saving is None else amounts(saving)
-            reasons = "" if saving is None else "\n".join(self._reasons(saving))
+            how = self.tr("Exact flash and RAM, predicted time: the plan without this part, less the plan with it")
+            reasons = "\n".join([how, *([] if saving is None else self._reasons(saving))])
             for cell, text, name in zip(cells, texts, (self.tr("Flash"), self.tr("RAM"), self.tr("Time")), strict=True):
                 cell.say(text, f"{part_name(part)}, {name}: {text}", "plain" if saving is not None else "muted")
                 if cell.toolTip() != reasons:

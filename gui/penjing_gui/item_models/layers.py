@@ -175,7 +175,8 @@ class LayersModel(QAbstractTableModel):
 
     def as_csv(self) -> str:
         """The whole table with plain numbers."""
-        rows = [[_quoted(title) for title in self._titles().values()]]
+        units = {Column.BEFORE: " (B)", Column.NOW: " (B)"}
+        rows = [[_quoted(f"{title}{units.get(column, '')}") for column, title in self._titles().items()]]
         for layer in self._layers:
             rows.append([_quoted(self._value(layer, column)) for column in Column])
         return "".join(",".join(row) + "\n" for row in rows)

@@ -101,8 +101,19 @@ class RunsModel(QAbstractTableModel):
             self.tr("MACs"),
             self.tr("Fits"),
         )
+        tips = (
+            "",
+            self.tr("Measured on validation samples, ± half of a 95 % interval"),
+            self.tr("Exact: bytes of weights and biases under the device's storage"),
+            self.tr("Exact: weights, scales and the code that the network needs on the device"),
+            self.tr("Exact: the tensors that are alive at once"),
+            self.tr("Exact: multiply-accumulates of one inference"),
+            self.tr("Whether it is within every budget"),
+        )
         if orientation != Qt.Orientation.Horizontal:
             return None
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return tips[section] or None
         if role == Qt.ItemDataRole.DisplayRole:
             return titles[section]
         return _aligned(section) if role == Qt.ItemDataRole.TextAlignmentRole else None

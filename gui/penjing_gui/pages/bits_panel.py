@@ -51,6 +51,10 @@ class BitsPanel(Panel):
         """Of the tab."""
         return self.tr("Bits")
 
+    def how(self) -> str:
+        """Of the tab's tip."""
+        return self.tr("Exact: what rounding the layer's weights to so many bits loses, beside the other layers")
+
     def show_now(self) -> None:
         """Read the session."""
         session, decibels = self.session, self.measure.currentData() == "sqnr"

@@ -48,6 +48,10 @@ class BytesPanel(Panel):
         """Of the tab."""
         return self.tr("Bytes")
 
+    def how(self) -> str:
+        """Of the tab's tip."""
+        return self.tr("Exact: bytes of the weights in each way to store them; predicted: those of whole files")
+
     def show_now(self) -> None:
         """Count soon, in pieces."""
         self._counting.ask()

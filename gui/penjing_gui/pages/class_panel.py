@@ -37,6 +37,10 @@ class ClassPanel(Panel):
         """Of the tab."""
         return self.tr("Classes")
 
+    def how(self) -> str:
+        """Of the tab's tip."""
+        return self.tr("Measured on all validation samples: the share of each class that is recognised")
+
     def show_now(self) -> None:
         """Read the session."""
         session, data = self.session, self.session.data

@@ -43,6 +43,15 @@ class CriteriaPanel(Panel):
         self.what.addItem(self.tr("Weights"), "criterion")
         self.table = identify(QTableWidget(0, 3), "criteria.table", self.tr("Criteria"))
         self.table.setHorizontalHeaderLabels([self.tr("Criterion"), "", self.tr("Agrees")])
+        tips = (
+            self.tr("A double click chooses it for the plan"),
+            self.tr("Filters or weights in the order of the criterion that is chosen: dark ones go first"),
+            self.tr("Exact: the share of what it would cut that the chosen criterion would cut, too"),
+        )
+        for column, tip in enumerate(tips):
+            cell = self.table.horizontalHeaderItem(column)
+            assert cell is not None
+            cell.setToolTip(tip)
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setDefaultSectionSize(_ROW)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -71,6 +80,12 @@ class CriteriaPanel(Panel):
     def title(self) -> str:
         """Of the tab."""
         return self.tr("All criteria")
+
+    def how(self) -> str:
+        """Of the tab's tip."""
+        return self.tr(
+            "The scores of all criteria, each from its lowest to its highest; those of data are measured"
+        )
 
     def show_layer(self, found: LayerView) -> None:
         """What the plan does to the layer that is current."""

@@ -66,6 +66,12 @@ class DataPanel(Panel):
         """Of the tab."""
         return self.tr("Data")
 
+    def how(self) -> str:
+        """Of the tab's tip."""
+        return self.tr(
+            "Exact: counted in the data as the network takes them; answers are those of the network as loaded"
+        )
+
     def show_now(self) -> None:
         """Read the session."""
         data = self.session.data

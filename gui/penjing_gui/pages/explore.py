@@ -70,11 +70,22 @@ class ExplorePage(Page):
         column.addWidget(self.facts)
         column.addWidget(self.problems)
         column.addWidget(self.of_layer, 1)
-        self.of_layer.add(self.histogram, self.tr("Weights"), self.log, self.before)
-        self.of_layer.add(self.ranges, self.ranges.title(), self.ranges.ends)
-        self.of_layer.add(self.bits, self.bits.title(), self.bits.measure)
-        self.of_filters.add(self.saliency, self.tr("Saliency"), *self.saliency.corner)
-        self.of_filters.add(self.criteria, self.criteria.title(), self.criteria.what)
+        self.of_layer.add(
+            self.histogram,
+            self.tr("Weights"),
+            self.log,
+            self.before,
+            how=self.tr("Exact: the weights as loaded, counted in equal bins; what is below θ becomes zero"),
+        )
+        self.of_layer.add(self.ranges, self.ranges.title(), self.ranges.ends, how=self.ranges.how())
+        self.of_layer.add(self.bits, self.bits.title(), self.bits.measure, how=self.bits.how())
+        self.of_filters.add(
+            self.saliency,
+            self.tr("Saliency"),
+            *self.saliency.corner,
+            how=self.tr("The score of every weight under the criterion, a row for each filter; low scores go first"),
+        )
+        self.of_filters.add(self.criteria, self.criteria.title(), self.criteria.what, how=self.criteria.how())
         splitter = QSplitter(Qt.Orientation.Vertical, childrenCollapsible=False)
         for panel, share in ((top, 5), (self.of_filters, 4), (self.strip, 3)):
             splitter.addWidget(panel)

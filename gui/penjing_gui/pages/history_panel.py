@@ -68,6 +68,11 @@ class HistoryPanel(QWidget):
     def _lay_out(self) -> None:
         self.tree.setColumnCount(4)
         self.tree.setHeaderLabels([self.tr("Run"), self.tr("Accuracy, %"), self.tr("Weights"), self.tr("When")])
+        for column, tip in (
+            (1, self.tr("Measured on validation samples, ± half of a 95 % interval")),
+            (2, self.tr("Exact: bytes of weights and biases under the device's storage")),
+        ):
+            self.tree.headerItem().setToolTip(column, tip)
         self.tree.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.tree.setEditTriggers(QAbstractItemView.EditTrigger.EditKeyPressed)
         self.tree.setExpandsOnDoubleClick(False)

@@ -57,6 +57,12 @@ class LookPanel(Panel):
         """Of the tab."""
         return self.tr("Where it looks")
 
+    def how(self) -> str:
+        """Of the tab's tip."""
+        return self.tr(
+            "Measured: which places of an example speak for its class, and how probable the class is, before and now"
+        )
+
     def show_example(self, index: int) -> None:
         """Look into another example of the validation data, when the tab is next seen."""
         self._count_examples()

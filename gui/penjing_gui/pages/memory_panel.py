@@ -56,6 +56,10 @@ class MemoryPanel(Panel):
         """Of the tab."""
         return self.tr("Memory")
 
+    def how(self) -> str:
+        """Of the tab's tip."""
+        return self.tr("Exact: bytes of the tensors that are alive at once, step by step, each at its place")
+
     def show_now(self) -> None:
         """Read the session; a timeline of which nothing changed is kept."""
         session = self.session

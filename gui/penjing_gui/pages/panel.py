@@ -26,6 +26,10 @@ class Panel(QWidget):
         """Of the tab."""
         raise NotImplementedError
 
+    def how(self) -> str:
+        """How what it shows is found out, and of what kind it is: the tip of its tab."""
+        return ""
+
     def show_now(self) -> None:
         """Read the session and draw."""
         raise NotImplementedError

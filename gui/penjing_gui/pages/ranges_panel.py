@@ -52,6 +52,12 @@ class RangesPanel(Panel):
         """Of the tab."""
         return self.tr("Activations")
 
+    def how(self) -> str:
+        """Of the tab's tip."""
+        return self.tr(
+            "Measured on training examples: the values of the layer's result, and where its codes begin and end"
+        )
+
     def show_now(self) -> None:
         """Read the session; what is not known yet is asked for."""
         wish = self._wish()

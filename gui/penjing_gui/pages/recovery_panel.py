@@ -78,6 +78,12 @@ class RecoveryPanel(Panel):
         """Of the tab."""
         return self.tr("Remedies")
 
+    def how(self) -> str:
+        """Of the tab's tip."""
+        return self.tr(
+            "Measured on validation samples: the accuracy with each remedy alone, and the bytes that it costs"
+        )
+
     def show_now(self) -> None:
         """Read the session; remedies for another plan are forgotten."""
         session = self.session

@@ -39,6 +39,6 @@ class Strip(QTabWidget):
             RecoveryPanel(session),
         )
         for panel in self.panels:
-            self.addTab(panel, panel.title())
+            self.setTabToolTip(self.addTab(panel, panel.title()), panel.how())
         samples.chosen.connect(look.show_example)
         samples.opened_closer.connect(lambda _: self.setCurrentWidget(look))

@@ -32,7 +32,7 @@ class Views(QWidget):
         layout.addWidget(self._stack, 1)
         self.tabs.currentChanged.connect(self._show)
 
-    def add(self, view: QWidget, title: str, *corner: QWidget) -> None:
+    def add(self, view: QWidget, title: str, *corner: QWidget, how: str = "") -> None:
         """One more view, with what stands at the right of the tabs while it is seen; a readout takes the room."""
         row = QWidget()
         inside = QHBoxLayout(row)
@@ -45,7 +45,7 @@ class Views(QWidget):
             inside.addWidget(widget, int(widget.sizePolicy().horizontalPolicy() == taker))
         self._stack.addWidget(view)
         self._corners.addWidget(row)
-        self.tabs.addTab(title)
+        self.tabs.setTabToolTip(self.tabs.addTab(title), how)
 
     @property
     def current(self) -> QWidget:
