@@ -3,7 +3,7 @@
 import functools
 
 from PySide6.QtCore import QByteArray, QRectF, QSize, Qt
-from PySide6.QtGui import QAction, QIcon, QPainter, QPalette, QPixmap
+from PySide6.QtGui import QAction, QGuiApplication, QIcon, QPainter, QPalette, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
 
@@ -11,7 +11,6 @@ from penjing import assets
 
 _PROPERTY = "penjingIcon"
 _SIZES = (16, 20, 24)
-_SCALES = (1, 2, 3)
 
 
 def set_icon(target: QAction | QAbstractButton, name: str) -> None:
@@ -32,13 +31,15 @@ def retint(root: QWidget) -> None:
 def tinted(name: str, palette: QPalette, *, role: QPalette.ColorRole = QPalette.ColorRole.ButtonText) -> QIcon:
     """An icon in the colour of a role, paler where it is disabled."""
     icon = QIcon()
+    # Also as dense as the screens are: a picture of another density would be scaled, and blurred by it.
+    scales = sorted({1.0, 2.0, *(screen.devicePixelRatio() for screen in QGuiApplication.screens())})
     for mode, group in (
         (QIcon.Mode.Normal, QPalette.ColorGroup.Active),
         (QIcon.Mode.Disabled, QPalette.ColorGroup.Disabled),
     ):
         color = palette.color(group, role).name()
         for size in _SIZES:
-            for scale in _SCALES:
+            for scale in scales:
                 icon.addPixmap(pixmap(name, color, size, scale), mode)
     return icon
 

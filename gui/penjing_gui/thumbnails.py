@@ -5,8 +5,8 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QImage, QPainter, QPen, QPixmap, QPolygonF
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QGuiApplication, QImage, QPainter, QPen, QPixmap, QPolygonF
 
 from penjing_gui.plots.scale import color_map
 from penjing_gui.theme import Colors
@@ -22,12 +22,14 @@ def thumbnail(example: Values, *, width: int, height: int, inks: Colors, look: L
 
     Args:
         example: [channels, height, width], [channels, length] or [features].
-        width: Of the picture, in pixels.
-        height: Of the picture, in pixels.
+        width: Of the picture, in pixels of the layout; the densest screen has more for each.
+        height: Of the picture, in the same pixels.
         inks: Of the present theme.
         look: `spectrogram` shows what [channels, length] holds at which frequency.
     """
-    result = QPixmap(width, height)
+    density = QGuiApplication.instance().devicePixelRatio()  # type: ignore[union-attr]
+    result = QPixmap(QSize(width, height) * density)
+    result.setDevicePixelRatio(density)
     result.fill(Qt.GlobalColor.transparent)
     painter = QPainter(result)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -82,7 +84,7 @@ def _draw_picture(painter: QPainter, room: QRectF, picture: NDArray[np.ubyte], *
         place = QRectF(0, 0, columns * scale, rows * scale)
         place.moveCenter(room.center())
     # Few pixels are meant to be seen as such, many to be seen as a picture.
-    smooth = max(rows, columns) > max(room.width(), room.height())
+    smooth = max(rows, columns) > max(room.width(), room.height()) * painter.device().devicePixelRatio()
     painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, smooth)
     painter.drawImage(place, image)
 
