@@ -103,7 +103,7 @@ class DataPanel(Panel):
         head.addWidget(self.more)
         body = QHBoxLayout()
         body.setSpacing(SPACE)
-        scroll = QScrollArea(widgetResizable=True)
+        scroll = identify(QScrollArea(widgetResizable=True), "data.about", self.tr("About the data"))
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setFixedWidth(_WIDE)
