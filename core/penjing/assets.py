@@ -4,6 +4,7 @@ import errno
 import functools
 import json
 import os
+import re
 from importlib.resources import files
 from pathlib import Path
 
@@ -18,6 +19,31 @@ _REFUSALS = {
     if hasattr(errno, name)
 }
 """What operating systems say when they refuse something, by the code of its text: they say it in English."""
+_PLACE = r"(?: - at `\$\.?(?P<place>[^`]*)`)?"
+_READERS = tuple(
+    (re.compile(pattern), f"reader.{name}")
+    for name, pattern in {
+        "truncated": r"Input data was truncated|.* \(at end of document\)",
+        "json": r"JSON is malformed: .* \(byte (?P<byte>\d+)\)",
+        "unknown": rf"Object contains unknown field `(?P<key>[^`]*)`{_PLACE}",
+        "missing": rf"Object missing required field `(?P<key>[^`]*)`{_PLACE}",
+        "length": rf"Expected `\w+` of length (?P<limit>[<>=]+ \d+){_PLACE}",
+        "limit": rf"Expected `\w+` (?P<limit>[<>=]+ [-+.e\d]+){_PLACE}",
+        "kind": rf"Expected `(?P<wanted>[^`]*)`, got `(?P<found>[^`]*)`{_PLACE}",
+        "toml": r".* \(at line (?P<line>\d+), column (?P<column>\d+)\)",
+        "text": r"'utf-8' codec can't decode bytes? .* in position (?P<byte>\d+).*|.*[Ii]nvalid utf-8.*",
+        "gone": r"it is missing",
+        "without": r"no (?P<name>[\w.]+)",
+        "more": r"more than (?P<most>\d+ [KMG]iB)",
+        "zip": r"File is not a zip file",
+        "packed": r"Error -\d+ while decompressing data.*|Bad CRC-32 for file.*|Bad magic number.*|.*compression.*",
+    }.items()
+)
+"""What the readers of JSON, TOML and zip find wrong in a file: they say it in English, and for programmers."""
+_KINDS = ("str", "int", "float", "bool", "object", "array", "null")
+"""Kinds of values that have a name of their own in every language."""
+_INSIDE = re.compile(r"[\w/-]+\.(?:json|toml): ")
+"""Which file of an archive it is about."""
 
 
 def resources() -> Path:
@@ -83,10 +109,36 @@ def _told(key: str, value: object, language: str) -> object:
     """A value in the reader's language, where it is Penjing's or the operating system's own words and no name."""
     if isinstance(value, OSError) and value.strerror:
         value = value.strerror
+    if callable(message := getattr(value, "message", None)):
+        value = str(message(language)).rstrip(".。")  # an error of Penjing's own is part of the sentence
+    elif isinstance(value, Exception):
+        value = str(value)
     code = _REFUSALS.get(value) if isinstance(value, str) else None
     if code is not None:
         return messages(language).get(code, value)
-    return phrase(value, language=language) if key == "detail" and isinstance(value, str) else value
+    return _detail(value, language) if key == "detail" and isinstance(value, str) else value
+
+
+def _detail(value: str, language: str) -> str:
+    """What is wrong with a file in the reader's words, where a library has found it, else a phrase of Penjing's."""
+    inside = _INSIDE.match(value)
+    start = 0 if inside is None else inside.end()
+    for pattern, code in _READERS:
+        if found := pattern.fullmatch(value, start):
+            values = {key: part for key, part in found.groupdict().items() if part is not None}
+            place = values.pop("place", "")
+            if code == "reader.kind":
+                values = {key: _kind(part, language) for key, part in values.items()}
+            told = text(code, language=language, **values)
+            told = text("reader.at", language=language, told=told, place=place) if place else told
+            return value[:start] + told
+    return phrase(value, language=language)
+
+
+def _kind(names: str, language: str) -> str:
+    """Of a value, as `str | null` names it."""
+    parts = names.split(" | ")
+    return " / ".join(messages(language)[f"reader.kind.{one}"] if one in _KINDS else one for one in parts)
 
 
 def _printable(value: object) -> str:

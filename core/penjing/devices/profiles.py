@@ -18,6 +18,7 @@ from msgspec import Meta
 from platformdirs import user_data_path
 
 from penjing import assets
+from penjing.devices.units import size_text
 from penjing.errors import UserError
 
 Positive = Annotated[float, Meta(gt=0, le=1e12)]
@@ -193,13 +194,15 @@ def read_device(path: Path) -> Device:
     """
     try:
         if path.stat().st_size > _LARGEST_FILE:
-            raise ValueError(f"larger than {_LARGEST_FILE} bytes")
-        found = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Device)
+            raise UserError("devices.too_large", path=path, most=size_text(_LARGEST_FILE))
+        found = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8-sig")), Device)
         _check(found)
     except msgspec.ValidationError as error:
         raise _explained(path, str(error)) from error
     except UserError as error:
-        raise UserError("devices.wrong_value", path=path, key="name", detail=error.message()) from error
+        if error.code == "devices.too_large":
+            raise
+        raise UserError("devices.wrong_value", path=path, key="name", detail=error) from error
     except (OSError, ValueError, RecursionError) as error:  # msgspec's and tomllib's errors are ValueErrors
         raise _invalid(path, error) from error
     return found

@@ -5,12 +5,14 @@
 'Half of fc1'
 """
 
+import codecs
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
+from penjing.devices.units import size_text
 from penjing.errors import UserError
 from penjing.plan import Plan, plan_from_json
 
@@ -75,7 +77,7 @@ def open_lesson(path: Path) -> OwnLesson:
     except OSError as error:
         raise UserError("lesson.unreadable", path=path, detail=error.strerror or error) from error
     if len(content) > MOST_BYTES:
-        raise UserError("lesson.too_large", path=path.name, most=MOST_BYTES)
+        raise UserError("lesson.too_large", path=path.name, most=size_text(MOST_BYTES))
     return read_lesson(content, where=path.name)
 
 
@@ -86,15 +88,16 @@ def read_lesson(content: bytes, *, where: str = "lesson") -> OwnLesson:
         UserError: `lesson.invalid` with the place and the reason, `lesson.version`; what a plan says of itself.
     """
     try:
-        found = msgspec.json.decode(content, type=_File)
+        found = msgspec.json.decode(content.removeprefix(codecs.BOM_UTF8), type=_File)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UserError("lesson.invalid", where=where, detail=str(error) or type(error).__name__) from error
     if found.schema_version != SCHEMA_VERSION:
         raise UserError("lesson.version", where=where, version=found.schema_version, known=SCHEMA_VERSION)
     for number, question in enumerate(found.questions, start=1):
         if question.right >= len(question.answers):
-            detail = f"question {number}: right is {question.right}, and there are {len(question.answers)} answers"
-            raise UserError("lesson.invalid", where=where, detail=detail)
+            raise UserError(
+                "lesson.right", where=where, number=number, right=question.right, last=len(question.answers) - 1
+            )
     return OwnLesson(
         title=found.title,
         plan=plan_from_json(found.plan, where=where),

@@ -198,7 +198,7 @@ def test_that_a_wrong_profile_costs_a_message_and_not_the_list(penjing_home: Pat
 def test_that_a_huge_profile_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "huge.toml"
     path.write_text(MINE + "#" * 100_000)
-    with pytest.raises(UserError, match="65536"):
+    with pytest.raises(UserError, match="64 KiB"):
         read_device(path)
 
 
