@@ -264,9 +264,9 @@ class Session(SessionState):
         self.runs_changed.emit()
         self.projects.touch()
 
-    def request_saliency(self, layer: str, criterion: str | None) -> int:
+    def request_saliency(self, layer: str, criterion: str | None, *, folded: bool = False) -> int:
         """Ask for a layer's picture; `saliency_received` brings it with this number."""
-        return self._inquiries.ask(wire.WantSaliency, layer=layer, criterion=criterion)
+        return self._inquiries.ask(wire.WantSaliency, layer=layer, criterion=criterion, folded=folded)
 
     def request_scores(self, wanted: Wanted) -> None:
         """Ask for scores, each but once; `tables_changed` says that they are here."""
@@ -379,6 +379,9 @@ class Session(SessionState):
                 if message.final or self._accuracy_of_run is None:
                     self._accuracy, self._accuracy_generation = message.accuracy, message.generation
                 self.measured_generation = message.generation
+                if self._refused[1]:  # of an earlier plan
+                    self._refused = (-1, "")
+                    self.noticed.emit(Notice(text="", key="measure"))
                 self._per_class = message.per_class or self._per_class
                 self._change = message.change
                 if message.final:

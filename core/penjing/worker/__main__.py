@@ -15,8 +15,6 @@ from penjing.worker.messages import Message, Shutdown, decode_to_engine, decode_
 
 NICE = 5
 """Of the engine: on few cores its threads give way to the window, which works little and is waited for."""
-JOB_NICE = 10
-"""Of a job: behind everything that a person waits for, also while it loads its libraries."""
 
 
 def main() -> None:
@@ -51,7 +49,6 @@ def _engine(channel: Channel, started: float) -> None:
 
 
 def _job(channel: Channel, started: float) -> None:
-    os.nice(JOB_NICE)
     control = JobControl(channel)
     channel.listen(decode_to_job, hear=control.hear, ended=control.abandon)
     from penjing.worker.jobs import run_job

@@ -72,6 +72,8 @@ class WantSaliency(Message, frozen=True, kw_only=True):
     layer: str
     criterion: str | None = None
     """A weight criterion; None: the weights themselves, signed."""
+    folded: bool = False
+    """Of the weights themselves: with the batch norm behind them multiplied in, as they run on a device."""
 
 
 class WantSamples(Message, frozen=True, kw_only=True):

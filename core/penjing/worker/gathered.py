@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from penjing.catalogue.methods import methods
+from penjing.compression.folding import fold_batch_norm
 from penjing.estimation.gathering import rounding_error
 from penjing.estimation.tables import FIT_CRITERION
 from penjing.inspection.criteria.evidence import Evidence
@@ -73,7 +74,8 @@ def wanted_tables(evidence: Evidence, folder: Path, wanted: WantTables) -> Table
 def saliency_picture(evidence: Evidence, folder: Path, wanted: WantSaliency) -> Saliency:
     """One layer's scores, or its weights, one row a filter."""
     if wanted.criterion is None:
-        scores = evidence.model.weight(wanted.layer)
+        model = fold_batch_norm(evidence.model) if wanted.folded else evidence.model
+        scores = model.weight(wanted.layer)
     else:
         scores = weight_scores_from(evidence, wanted.layer, wanted.criterion)
     outgoing = Outgoing(folder)

@@ -47,12 +47,15 @@ from penjing.worker.messages import (
 from penjing.worker.snapshot import NETWORK, Taken, read_snapshot
 from penjing.worker.watched import watched
 
+NICE = 10
+"""Of the work, not of loading the libraries before: on a machine that is busy with other things that would not end."""
 RUN = "run.json"
 """In the folder of a run: its `Trained`."""
 
 
 def run_job(channel: Channel, control: JobControl, started: float) -> None:
-    """Take the job that is sent, do it, tell its end; on one thread."""
+    """Take the job that is sent, do it, tell its end; on one thread and behind everything that a person waits for."""
+    os.nice(NICE)
     torch.set_num_threads(1)
     channel.send(Ready(pid=os.getpid(), seconds=time.monotonic() - started))
     channel.send(_end(control))

@@ -37,6 +37,8 @@ class Gatherer(QObject):
             return
         if needs.weights:
             self._requests[session.request_saliency(layer, None)] = "weights"
+        if needs.folded:
+            self._requests[session.request_saliency(layer, None, folded=True)] = "folded"
         if needs.scores is not None and (session.data is not None or not needs_data(needs.scores)):
             self._requests[session.request_saliency(layer, needs.scores)] = "scores"
         if session.data is None:
@@ -67,6 +69,7 @@ class Gatherer(QObject):
             figures=session.figures,
             baseline=session.baseline,
             scores=self._found.get("scores"),
+            folded=self._found.get("folded"),
             inputs=self._found.get("inputs"),
             logits=self._found.get("logits"),
             look=self._found.get("look"),

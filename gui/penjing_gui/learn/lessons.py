@@ -15,6 +15,8 @@ from penjing.catalogue.methods import METHODS, Kind, Method
 
 FIRST = "matrix"
 """The lesson of no method: nine numbers on which everything is tried first."""
+_BEFORE = {"step.quantize": ("idea.fold",)}
+"""Lessons of no method of their own, by that of the method before which they are read."""
 _FILES = ("criterion", "pruning", "quantization", "training")
 
 
@@ -78,7 +80,7 @@ def outline() -> Mapping[Kind, tuple[str, ...]]:
         key = key_of(method)
         if key not in seen:
             seen.add(key)
-            found.setdefault(method.kind, []).append(key)
+            found.setdefault(method.kind, []).extend((*_BEFORE.get(key, ()), key))
     return {kind: tuple(keys) for kind, keys in found.items()}
 
 

@@ -121,7 +121,13 @@ def _format(plan: Plan, layer: str, id: str) -> Plan:
     return for_all(plan, _FORMATS[id])
 
 
+def _idea(plan: Plan, layer: str, id: str) -> Plan:
+    """Whatever quantizes folds first."""
+    return _step(_changed(plan, layer, weight_bits=_low(plan, layer)), layer, "quantize")
+
+
 _TRIES: Mapping[str, Callable[[Plan, str, str], Plan]] = {
+    "idea": _idea,
     "criterion": _criterion,
     "filter_criterion": _filter_criterion,
     "scope": _scope,

@@ -77,6 +77,8 @@ class Material:
     baseline: Figures | None = None
     scores: Array | None = None
     """Of the criterion of the lesson, shaped like the weights."""
+    folded: Array | None = None
+    """The weights with the batch norm behind them multiplied in."""
     inputs: Array | None = None
     """Some examples as the network takes them, [n, …]."""
     logits: tuple[Array, Array, int] | None = None
@@ -118,7 +120,12 @@ def example_of(key: str) -> Example:
     Raises:
         KeyError: There is none.
     """
-    from penjing_gui.learn import worked_pruning, worked_quantization, worked_training  # noqa: F401 (they register)
+    from penjing_gui.learn import (  # noqa: F401 (they register)
+        worked_folding,
+        worked_pruning,
+        worked_quantization,
+        worked_training,
+    )
 
     return EXAMPLES[key] if key in EXAMPLES else EXAMPLES[key.partition(".")[0]]
 
@@ -149,6 +156,7 @@ class Needs:
 
     weights: bool = True
     scores: str | None = None
+    folded: bool = False
     inputs: bool = False
     logits: bool = False
     look: str | None = None
@@ -156,6 +164,7 @@ class Needs:
 
 _NEEDS: Mapping[str, Needs] = {
     "matrix": Needs(weights=False),
+    "idea.fold": Needs(folded=True),
     "calibrator": Needs(inputs=True),
     "rounding": Needs(inputs=True),
     "setting.bias_correction": Needs(inputs=True),

@@ -131,7 +131,8 @@ class ExportPage(Page):
             label.setBuddy(self.folder)
         self.format.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.format_says.setProperty("muted", True)
-        self.format_says.setMinimumHeight(2 * self.format_says.fontMetrics().lineSpacing())
+        # Fonts that Chinese is written in are a little taller than they say.
+        self.format_says.setMinimumHeight(2 * self.format_says.fontMetrics().lineSpacing() + SPACE // 2)
         self.format_says.setAlignment(Qt.AlignmentFlag.AlignTop)
         return form
 

@@ -43,6 +43,7 @@ def _material() -> Material:
     fields = {
         "layer": LAYER, "weights": flat, "graph": GRAPH, "plan": plan, "tables": tables, "device": nrf,
         "figures": figures(GRAPH, plan, tables=tables, device=nrf), "baseline": figures(GRAPH, device=nrf),
+        "folded": np.linspace(0.5, 2.0, len(flat))[:, None] * flat,
         "scores": weight_scores(MODEL, LAYER, "magnitude").double().numpy().reshape(flat.shape),
         "inputs": few_data((3, 32, 32), 8).val.x.astype(np.float64),
         "logits": (np.array([2.0, 1.0, 0.1]), np.array([1.0, 1.5, 0.2]), 0),
