@@ -156,6 +156,8 @@ class DataCard(msgspec.Struct, frozen=True, kw_only=True):
     inputs: tuple[InputFacts, ...] = ()
     targets: tuple[tuple[float, float, float], ...] = ()
     """By number to be answered: least, mean and largest of the training split."""
+    cautions: tuple[Note, ...] = ()
+    """What the data cannot tell of a network."""
     preparation: tuple[Note, ...] = ()
     """What was done to the files: resized, filled in, left out, brought to a range."""
 

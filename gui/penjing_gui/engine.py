@@ -80,6 +80,8 @@ class Engine(QObject):
         super().__init__(parent)
         self.exchange = exchange
         self.state = "stopped"
+        self.kept = (0, 0)
+        """Bytes of results of layers that it keeps so that a changed plan begins later, and the most that it may."""
         self._link: Link | None = None
         self._deaths: list[float] = []
         self._tuning: Tune | None = None
@@ -132,6 +134,7 @@ class Engine(QObject):
 
     def _hear(self, message: FromWorker) -> None:
         if isinstance(message, State):
+            self.kept = message.kept, message.most_kept
             self._say(message.state)
         elif not isinstance(message, Ready):
             self.received.emit(message)

@@ -1,5 +1,6 @@
 """The line at the bottom: the last word, the network as loaded, the network now, what the engine is at."""
 
+from PySide6.QtCore import QSize, QTimer
 from PySide6.QtWidgets import QStatusBar, QWidget
 
 from penjing.worker.messages import OpenProgress
@@ -8,8 +9,11 @@ from penjing_gui.controls.identity import identify
 from penjing_gui.controls.readout import Readout
 from penjing_gui.journal import engine_states, engine_words
 from penjing_gui.notices import Notice
+from penjing_gui.own_memory import own_memory
 from penjing_gui.session import Session
 
+_LOOKS = 2000
+"""Milliseconds between two looks at how much memory is taken."""
 _WIDEST_ACCURACY, _WIDEST_SIZE, _WIDEST_RATIO = "100.0 % ± 10.0", "99.9 KiB", "88.8×"
 
 
@@ -19,13 +23,16 @@ class StatusBar(QStatusBar):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
+        self._said_of: str | None = None
+        """The key of the notice that is shown."""
         self.setSizeGripEnabled(False)
         self._message = self._label("status.message", grows=False)
         self._baseline = self._label("status.baseline")
         self._now = self._label("status.now")
         self._engine = self._label("engine.state")
+        self._memory = self._label("status.memory")
         self.addWidget(self._message, 1)
-        for label in (self._baseline, self._now, self._engine):
+        for label in (self._baseline, self._now, self._engine, self._memory):
             self.addPermanentWidget(label)
         self._baseline.setToolTip(
             self.tr("The network as loaded: accuracy measured on validation samples, bytes of its weights exact")
@@ -35,8 +42,6 @@ class StatusBar(QStatusBar):
         )
         self._engine.setToolTip(self.tr("What the process that measures is at"))
         self._make_room()
-        for label in (self._message, self._baseline, self._now, self._engine):
-            label.setContentsMargins(8, 2, 8, 2)  # only now: a status bar takes away what its widgets bring
         session.figures_changed.connect(self._show)
         session.accuracy_changed.connect(self._show)
         session.opened.connect(self._ready)
@@ -47,6 +52,10 @@ class StatusBar(QStatusBar):
         self._ready()
         self._show()
         self._show_engine(session.engine.state)
+        self._look = QTimer(self, interval=_LOOKS)
+        self._look.timeout.connect(self._show_memory)
+        self._look.start()
+        self._show_memory()
 
     def say(self, text: str) -> None:
         """Show one line."""
@@ -56,7 +65,7 @@ class StatusBar(QStatusBar):
         self.say(self.tr("Ready"))
 
     def _label(self, identifier: str, *, grows: bool = True) -> Readout:
-        return identify(Readout(grows=grows), identifier)
+        return identify(Readout(grows=grows, padding=QSize(8, 2)), identifier)
 
     def _make_room(self) -> None:
         """For the widest figures and words, so that none moves the others when it changes."""
@@ -64,6 +73,7 @@ class StatusBar(QStatusBar):
         self._baseline.make_room_for(self.tr("baseline {figures}").format(figures=figures))
         self._now.make_room_for(self.tr("now {figures}").format(figures=f"{figures} ({_WIDEST_RATIO})"))
         trying = self.tr("trying layers {share:.0f} %").format(share=100)
+        self._memory.make_room_for(self.tr("memory {size}").format(size=_WIDEST_SIZE))
         for told in engine_states().values():
             self._engine.make_room_for(f"{told} · {trying}")
 
@@ -103,6 +113,22 @@ class StatusBar(QStatusBar):
         if layout is not None:
             layout.activate()  # now, not with the next event: longer words are never shown cut
 
+    def _show_memory(self) -> None:
+        found = own_memory()
+        if not found:
+            return
+        window, *others = found.items()
+        told = [self.tr("the window {size}").format(size=words.size(window[1]))]
+        for pid, size in others:
+            name = self.tr("the engine {size}") if pid == self._session.engine.pid else self.tr("a job {size}")
+            told.append(name.format(size=words.size(size)))
+        kept, most = self._session.engine.kept
+        bound = self.tr("In the engine at most {most} are results of layers that are kept; now {kept}.")
+        text = self.tr("memory {size}").format(size=words.size(sum(found.values())))
+        tip = self.tr("Taken on this machine: {parts}.").format(parts=", ".join(told))
+        self._put(self._memory, text)
+        self._memory.setToolTip(f"{tip}\n{bound.format(most=words.size(most), kept=words.size(kept))}" if most else tip)
+
     def _show_opening(self, progress: OpenProgress | None) -> None:
         if progress is None:
             self._ready()
@@ -117,4 +143,7 @@ class StatusBar(QStatusBar):
 
     def _show_notice(self, notice: Notice) -> None:
         if notice.text:
+            self._said_of = notice.key
             self.say(notice.text)
+        elif notice.key and notice.key == self._said_of:  # what was said no longer holds
+            self._ready()

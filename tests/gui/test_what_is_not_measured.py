@@ -1,5 +1,8 @@
 """Where a plan cannot be measured, or a number is not what it seems, the window says so in words that stay."""
 
+import os
+from pathlib import Path
+
 import msgspec
 import pytest
 from pytestqt.qtbot import QtBot
@@ -8,6 +11,8 @@ from penjing.results import Accuracy
 from penjing.worker import messages as wire
 from penjing_gui.controls.readout import Readout
 from penjing_gui.main_window import MainWindow
+from penjing_gui.own_memory import own_memory
+from penjing_gui.pages.class_panel import ClassPanel, most_changed
 from tests.support.hands import find
 
 FULL = Accuracy(value=0.75, low=0.7, high=0.8, n=1000)
@@ -67,5 +72,32 @@ def test_that_the_status_bar_leaves_room_at_its_end(measured: MainWindow, qtbot:
         state.say(words, words)
         measured.statusBar().layout().activate()
         text = state.fontMetrics().horizontalAdvance(words)
-        assert state.contentsRect().width() >= text
-        assert state.geometry().right() <= measured.statusBar().width() and state.contentsMargins().right() == 8
+        assert state.width() >= text + 16
+        assert state.geometry().right() <= measured.statusBar().width()
+
+
+def test_that_what_penjing_takes_of_this_machines_memory_is_shown(measured: MainWindow) -> None:
+    # The kernel's own figure for this process, in KiB; there is no engine here.
+    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmRSS")]
+    found = own_memory()
+    assert found[os.getpid()] == pytest.approx(1024 * int(line.split()[1]), rel=0.05)
+    shown = find(measured, "status.memory", Readout)
+    assert shown.text().startswith("memory ") and shown.text().endswith("iB")
+    assert "the window" in shown.toolTip()
+
+
+def test_that_a_network_of_many_classes_shows_those_that_change_most(measured: MainWindow) -> None:
+    before = [1.0 if at % 2 else None for at in range(1000)]
+    now = [None if share is None else 1.0 - (at % 100) / 1000 for at, share in enumerate(before)]
+    chosen = most_changed(before, now, most=10)
+    # Of the classes with examples, the ten that lost most: 99, 199, … lost 0.099 each.
+    assert list(chosen) == list(range(99, 1000, 100))
+    assert list(most_changed([0.5, None], [0.4, None], most=10)) == [0, 1]
+
+
+def test_that_classes_say_what_to_do_while_no_data_is_open(shell: MainWindow) -> None:
+    panel = ClassPanel(shell.session)
+    panel.show_now()
+    assert not panel.plot.isVisibleTo(panel)
+    assert "drop a data file" in panel.empty.text.text()
+    panel.deleteLater()

@@ -17,6 +17,7 @@ def as_json(card: DataCard, terminal: Terminal) -> Mapping[str, Any]:
     """The card as `inspect` says it: `preparation` in words."""
     how = metric(card.metric)
     facts = msgspec.to_builtins(card)
+    facts["cautions"] = [terminal.text(note.code, **note.values) for note in card.cautions]
     facts["preparation"] = [terminal.text(note.code, **note.values) for note in card.preparation]
     facts["metric_name"] = metric_name(how, terminal.language)
     facts["better"] = "higher" if how.higher else "lower"
@@ -46,5 +47,6 @@ def show(terminal: Terminal, card: DataCard) -> None:
         own = [card.class_counts.get(split, ()) for split in splits]
         rows.append((shown(name), *(count(one[number]) if number < len(one) else "–" for one in own)))
     terminal.table("", columns, rows, right=" rrr")
+    terminal.warn([terminal.text(note.code, **note.values) for note in card.cautions])
     for note in card.preparation:
         terminal.say(f"· {terminal.text(note.code, **note.values)}")

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from penjing.loading.cautions import cautions
 from penjing.loading.dataset import SPLITS, Dataset, Split
 from penjing.model.model import Model
 from penjing.results import DataCard, InputFacts, Note
@@ -32,6 +33,7 @@ def card_facts(data: Dataset, model: Model) -> DataCard:
         grouped=data.train.groups is not None,
         inputs=_inputs(data, model),
         targets=_targets(data),
+        cautions=cautions(data),
         preparation=preparation(data),
     )
 

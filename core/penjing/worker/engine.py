@@ -7,11 +7,12 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Literal, assert_never
 
 import torch
 
 from penjing.errors import Cancelled, UserError, lacks_memory
+from penjing.estimation.evaluator import MEMORY
 from penjing.loading.penjingnet import read_penjingnet
 from penjing.pipeline.run import run_plan
 from penjing.results import Progress
@@ -104,7 +105,7 @@ class Engine:
             bool(self._judging) or self._recover is not None or (self._learning is not None and not self._job_runs)
         )
         if not busy:
-            self._say(State(state="idle"))
+            self._say("idle")
         message = self._inbox.take(wait=not busy and not goes_on)
         if message is not None:
             self._handle(message)
@@ -175,7 +176,7 @@ class Engine:
                 assert_never(message)
 
     def _opening(self, message: OpenSource) -> None:
-        self._say(State(state="opening"))
+        self._say("opening")
         self._measuring = None
 
         def on_stage(progress: OpenProgress) -> None:
@@ -232,6 +233,7 @@ class Engine:
                 graph=opened.graph,
                 training=False,
                 measuring=False,
+                reused=opened.reused,
                 on_progress=on_batch,
             )
         self._measured = message.generation, finished.model
@@ -262,7 +264,7 @@ class Engine:
 
     def _next_batch(self) -> None:
         """One batch of the baseline, on which every plan rests, else of the plan."""
-        self._say(State(state="measuring"))
+        self._say("measuring")
         message: OpenSource | Measure
         if self._baseline is not None:
             message, answers = self._baseline
@@ -318,7 +320,7 @@ class Engine:
     def _work(self, answer: Callable[[Open], Message]) -> None:
         opened = self._require_open()
         if self._baseline is None and self._measuring is None:
-            self._say(State(state="working"))
+            self._say("working")
         self._channel.send(answer(opened))
 
     def _student(self, run: str | None) -> "tuple[int | None, Model] | None":
@@ -334,10 +336,13 @@ class Engine:
             raise UserError("worker.nothing_open")
         return self._open
 
-    def _say(self, state: State) -> None:
-        if state != self._state:
-            self._state = state
-            self._channel.send(state)
+    def _say(self, at: Literal["idle", "opening", "measuring", "working"]) -> None:
+        if self._state is not None and at == self._state.state:
+            return
+        evaluators = () if self._open is None else self._open.evaluators.values()
+        kept = sum(one.checkpoints.bytes for one in evaluators)
+        self._state = State(state=at, kept=kept, most_kept=MEMORY)
+        self._channel.send(self._state)
 
     def _use_threads(self) -> None:
         torch.set_num_threads(1 if self._job_runs else min(self._threads, os.cpu_count() or 1))

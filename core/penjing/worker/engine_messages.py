@@ -157,6 +157,9 @@ class State(Message, frozen=True, kw_only=True):
     """What the engine is at; sent when it changes."""
 
     state: Literal["idle", "opening", "measuring", "working"]
+    kept: int = 0
+    """Bytes of results of layers that are kept, so that a plan which changes a later one begins there."""
+    most_kept: int = 0
 
 
 class OpenProgress(Message, frozen=True, kw_only=True):

@@ -19,8 +19,12 @@ class Readout(KeptText):
     It keeps its place: as wide as its layout makes it, or with `grows` as wide as its widest text so far.
     """
 
-    def __init__(self, text: str = "", parent: QWidget | None = None, *, grows: bool = False) -> None:
+    def __init__(
+        self, text: str = "", parent: QWidget | None = None, *, grows: bool = False, padding: QSize | None = None
+    ) -> None:
+        """`padding` is what it leaves free left and right, above and below: some parents take margins away."""
         super().__init__(parent)
+        self._padding = padding or QSize(0, 0)
         self._grows, self._widest = grows, 0
         self._tone: Tone = "plain"
         font = self.font()
@@ -61,7 +65,8 @@ class Readout(KeptText):
         """A line high."""
         margins = self.contentsMargins()
         width = self._widest + margins.left() + margins.right()
-        return QSize(width, self.fontMetrics().height() + margins.top() + margins.bottom())
+        height = self.fontMetrics().height() + margins.top() + margins.bottom()
+        return QSize(width + 2 * self._padding.width(), height + 2 * self._padding.height())
 
     def minimumSizeHint(self) -> QSize:
         """The same."""
@@ -78,7 +83,8 @@ class Readout(KeptText):
             font.setWeight(QFont.Weight.DemiBold)
             painter.setFont(font)
         painter.setPen(QColor(ink))
-        place = self.contentsRect()
+        across, down = self._padding.width(), self._padding.height()
+        place = self.contentsRect().adjusted(across, down, -across, -down)
         shown = painter.fontMetrics().elidedText(self._text, Qt.TextElideMode.ElideRight, place.width())
         painter.drawText(place, self.alignment() | Qt.TextFlag.TextSingleLine, shown)
         painter.end()

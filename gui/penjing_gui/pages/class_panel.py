@@ -1,13 +1,15 @@
 """Accuracy of every class, as loaded and under the plan that was last measured in full, or of a trained run."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtWidgets import QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 from penjing.catalogue.metrics import metric
 from penjing_gui.controls.identity import identify
 from penjing_gui.new_runs import run_name
+from penjing_gui.pages.empty import Empty
 from penjing_gui.pages.panel import Panel
 from penjing_gui.plots.bars import Bars
 from penjing_gui.standing import standing
@@ -15,6 +17,10 @@ from penjing_gui.standing import standing
 if TYPE_CHECKING:
     from penjing_gui.session import Session
     from penjing_gui.standing import Standing
+
+
+MOST = 48
+"""Classes whose bars can be told apart."""
 
 
 class ClassPanel(Panel):
@@ -26,8 +32,16 @@ class ClassPanel(Panel):
         self.plot.name_axes("", self.tr("accuracy, %"))
         self.hint = QLabel(textFormat=Qt.TextFormat.PlainText)
         self.hint.setProperty("muted", True)
-        self.column.addWidget(self.hint)
-        self.column.addWidget(self.plot, 1)
+        self._shown = QWidget()
+        column = QVBoxLayout(self._shown)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.hint)
+        column.addWidget(self.plot, 1)
+        self.empty = Empty("", "")
+        self._stack = QStackedWidget()
+        for widget in (self.empty, self._shown):
+            self._stack.addWidget(widget)
+        self.column.addWidget(self._stack, 1)
         for changed in (session.accuracy_changed, session.opened, session.closed, session.tables_changed):
             changed.connect(self.refresh)
         for changed in (session.runs_changed, session.judgements.changed):
@@ -45,16 +59,27 @@ class ClassPanel(Panel):
         """Read the session."""
         session, data = self.session, self.session.data
         if data is None:
-            self.plot.show_shares((), (), ())
-            self.hint.setText(self.tr("No data is open; drop a data file on the window to measure with it."))
+            self._say_empty(self.tr("No data is open; drop a data file on the window to measure with it."))
             return
         if not metric(data.metric).is_share:
-            self.plot.show_shares((), (), ())
-            self.hint.setText(self.tr("The metric of these data is none of classes."))
+            self._say_empty(self.tr("The metric of these data is none of classes."))
             return
         found = standing(session)
-        self.plot.show_shares(data.classes, session.baseline_per_class, found.per_class)
-        self.hint.setText(self._words(found))
+        before, now = session.baseline_per_class, found.per_class
+        names = [data.classes[at] if at < len(data.classes) else str(at) for at in range(len(before))]
+        chosen = most_changed(before, now, most=MOST)
+        told = [self._words(found)]
+        if len(chosen) < len(names):
+            few = self.tr("the {shown} of {all} classes that change most, of those with examples")
+            told.append(few.format(shown=len(chosen), all=len(names)))
+        self.hint.setText(" · ".join(told))
+        shares = ([one[at] if at < len(one) else None for at in chosen] for one in (before, now))
+        self.plot.show_shares([names[at] for at in chosen], *shares)
+        self._stack.setCurrentWidget(self._shown)
+
+    def _say_empty(self, text: str) -> None:
+        self.empty.say(text, "")
+        self._stack.setCurrentWidget(self.empty)
 
     def _words(self, found: "Standing") -> str:
         if found.refused:
@@ -66,3 +91,17 @@ class ClassPanel(Panel):
         if found.per_class:
             return self.tr("outline: as loaded; bars: plan last measured in full")
         return self.tr("outline: as loaded; F5 measures the plan in full")
+
+
+def most_changed(before: Sequence[float | None], now: Sequence[float | None], *, most: int) -> Sequence[int]:
+    """The classes to show, in their order: all, or of more than `most` those with examples that change most.
+
+    >>> most_changed([1.0, None, 0.5, 0.9], [1.0, None, 0.2, 0.8], most=2)
+    [2, 3]
+    """
+    if len(before) <= most:
+        return range(len(before))
+    later = [now[at] if at < len(now) else None for at in range(len(before))]
+    known = [at for at, share in enumerate(before) if share is not None]
+    changes = {at: abs((later[at] or 0.0) - (before[at] or 0.0)) if later[at] is not None else 0.0 for at in known}
+    return sorted(sorted(known, key=lambda at: -changes[at])[:most])

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 
 from penjing.assets import phrase
 from penjing.catalogue.metrics import METRICS, TASKS, metric, metric_name
-from penjing_gui import theme
+from penjing_gui import theme, words
 from penjing_gui.controls.identity import identify
 from penjing_gui.controls.readout import Readout
 from penjing_gui.pages.panel import Panel
@@ -177,6 +177,7 @@ class DataPanel(Panel):
     def _lines(self, card: "DataCard") -> list[str]:
         texts = self.session.texts
         told = [f"{card.title} · {texts.of(TASKS.get(card.task, TASKS['unlabelled']))}"]
+        told += [f"{words.MARKS['warning']} {texts.of(note.code, **note.values)}" for note in card.cautions]
         told.append(" · ".join(f"{texts.of(f'split.{name}')} {card.sizes[name]:,}" for name in SPLITS))
         rule = phrase(card.split_rule, language=texts.language) if card.split_rule else self.tr("it came in parts")
         told.append(self.tr("Split: {rule}").format(rule=rule))
