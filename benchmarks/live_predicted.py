@@ -9,6 +9,7 @@ has learned from: there the bar says something of the predictions.
 
 import dataclasses
 import math
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +75,7 @@ def predicted(quick: bool, folder: Path | None) -> dict[str, Finding]:
         for name, (model, data, graph, pool) in pooled(quick, folder).items():
             parts = judged_by(data, pool.curves.part(slice(LISTENED))), judged_by(data, pool.targets)
             every[name] = _tried(model, graph, *parts, plans=plans)
+            print(name, file=sys.stderr, flush=True)
     for name, (model, data, graph) in networks(quick).items():
         if name not in every:
             every[name] = _tried(model, graph, *_halves(data), plans=plans)

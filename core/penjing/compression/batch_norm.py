@@ -9,22 +9,28 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from penjing.inspection.execution import affordable, execute
+from penjing.compression.flows import Flows, Inputs, Moments, through_norms
+from penjing.inspection.execution import affordable
 from penjing.inspection.few_samples import few_samples
 from penjing.model.model import Model
 from penjing.model.operators.table import operator_of
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from penjing.loading.dataset import Dataset
 
 _TINY = 1e-12
 
-Moments = tuple[Tensor, Tensor]
-"""Mean and unbiased variance of each channel, float64."""
-
 
 def reestimate(
-    model: Model, data: "Dataset", *, samples: int = 256, method: str | None = None, reference: Model | None = None
+    model: Model,
+    data: "Dataset",
+    *,
+    samples: int = 256,
+    method: str | None = None,
+    reference: Model | None = None,
+    flows: Flows | None = None,
 ) -> Model:
     """A model whose batch norms describe what really flows into them; one without batch norm is returned as it is.
 
@@ -39,58 +45,74 @@ def reestimate(
             `differential` shifts the stored ones by how the samples' statistics changed against `reference`:
             μ ← μ + m - m₀, σ² ← σ² v / v₀, so that the sampling error of few inputs cancels.
         reference: The network before compression, for `differential`.
+        flows: What is known from other networks on the same data; the result is the same with it, only sooner there.
     """
     norms = [name for name, module, _ in model.layers() if _is_norm(module)]
     if not norms:
         return model
     count = min(affordable(model, samples), affordable(reference or model, samples))
-    values = few_samples(data, count).inputs
+    values = _inputs(data, count) if flows is None else flows.inputs(data, count, _inputs)
     if method == "differential":
         if reference is None:
             raise ValueError("the differential method needs the network before compression")
-        before = _statistics(reference, values)
+        before = _statistics(reference, values, flows)
     elif method is None:
         before = {}
     else:
         raise ValueError(f"unknown method {method!r}")
     result = model.copy()
 
-    def visit(name: str, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        if not _is_norm(module):
-            return
-        mean, variance = channel_moments(inputs[0])
+    def tell(name: str, module: nn.Module, values: Tensor) -> Moments:
+        found = channel_moments(values)
         places = _places(module, reference.layer(name)) if reference is not None and name in before else None
-        if places is not None:
-            old_mean, old_variance = before[name]
-            shift(module, (old_mean[places], old_variance[places]), (mean, variance))
-            return
-        module.get_buffer("running_mean").copy_(mean)
-        module.get_buffer("running_var").copy_(variance)
+        if places is None:
+            return found
+        old_mean, old_variance = before[name]
+        return shifted(module, (old_mean[places], old_variance[places]), found)
 
+    treatment: tuple[Hashable, ...] = (count, method)
+    if reference is not None and method is not None and flows is not None:
+        treatment += (flows.names(reference)[reference.outputs[0].layer],)
     with torch.no_grad():
-        execute(result, values, visit)
+        through_norms(result, values, is_norm=_is_norm, tell=tell, use=_store, flows=flows, treatment=treatment)
     return result
 
 
 def shift(module: nn.Module, before: Moments, after: Moments) -> None:
     """Moves a batch norm's statistics, in place, as those of its input moved: μ ← μ + m - m₀, σ² ← σ² v / v₀."""
+    _store("", module, shifted(module, before, after))
+
+
+def shifted(module: nn.Module, before: Moments, after: Moments) -> Moments:
+    """What a batch norm's statistics become then."""
     mean, variance = _stored(module)
     known = before[1] > _TINY  # a channel that never moved has no ratio: its own variance stays
     ratio = torch.where(known, after[1] / before[1].clamp_min(_TINY), 1.0)
-    module.get_buffer("running_mean").copy_(mean + after[0] - before[0])
-    module.get_buffer("running_var").copy_(variance * ratio)
+    return mean + after[0] - before[0], variance * ratio
 
 
-def _statistics(model: Model, values: tuple[Tensor, ...]) -> dict[str, Moments]:
+def _store(name: str, module: nn.Module, moments: Moments) -> None:
+    module.get_buffer("running_mean").copy_(moments[0])
+    module.get_buffer("running_var").copy_(moments[1])
+
+
+def _statistics(model: Model, values: Inputs, flows: Flows | None) -> dict[str, Moments]:
     found: dict[str, Moments] = {}
 
-    def visit(name: str, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        if _is_norm(module):
-            found[name] = channel_moments(inputs[0])
+    def tell(name: str, module: nn.Module, values: Tensor) -> Moments:
+        return channel_moments(values)
 
+    def use(name: str, module: nn.Module, moments: Moments) -> None:
+        found[name] = moments
+
+    treatment = (len(values[0]), "as it is")
     with torch.no_grad():
-        execute(model, values, visit)
+        through_norms(model, values, is_norm=_is_norm, tell=tell, use=use, flows=flows, treatment=treatment)
     return found
+
+
+def _inputs(data: "Dataset", count: int) -> Inputs:
+    return few_samples(data, count).inputs
 
 
 def channel_moments(values: Tensor) -> Moments:

@@ -104,7 +104,7 @@ class _Run:
         self._chooses = metric(evaluator.data.metric).is_share
         self._split = evaluator.data.split(evaluator.split_name)
         self._model = model
-        self._graph = lower(model) if model.activation_quantizers else _as_it_is(model)
+        self._graph = lower(model) if model.activation_quantizers else as_it_is(model)
         self._shapes = evaluator.shapes(model)
         self._digests = digests(self._graph, on_part)
         self._wanted = evaluator.checkpoints.wanted(self._graph, self._shapes)
@@ -214,7 +214,7 @@ class _Part:
         return run
 
 
-def _as_it_is(model: Model) -> IntegerGraph:
+def as_it_is(model: Model) -> IntegerGraph:
     """A network without quantized activations, which `lower` would look at for longer than it takes to run."""
     spec = spec_of(model)
     nodes = tuple(

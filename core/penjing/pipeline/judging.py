@@ -16,6 +16,7 @@ from penjing.compression.simulation import simulate
 from penjing.loading.dataset import Dataset
 from penjing.model.model import Model
 from penjing.model.operators.table import operator_of
+from penjing.pipeline.reuse import Reused
 
 MOST_JUDGES = 256
 """Validation inputs that decide between candidates inside a step."""
@@ -26,7 +27,7 @@ Judge = Callable[[Model], float | None]
 """A candidate → its distance, less is better; None where nothing can be told."""
 
 
-def judge(teacher: Model, data: Dataset | None) -> Judge:
+def judge(teacher: Model, data: Dataset | None, reused: Reused | None = None) -> Judge:
     """How far a network is from `teacher` on at most 256 validation inputs: the mean KL(teacher ‖ network) in nats.
 
     Outputs that are no classes are compared by Σ(a - b)² / Σb². What the teacher says is computed once.
@@ -38,15 +39,15 @@ def judge(teacher: Model, data: Dataset | None) -> Judge:
     chosen = np.unique(np.linspace(0, len(split) - 1, num=min(len(split), MOST_JUDGES)).round().astype(np.int64))
     inputs = tuple(zip(*(torch.split(one, _BATCH) for one in data.inputs(split, chosen)), strict=True))
     tells_classes = metric(data.metric).is_share
-    said: list[Tensor] = []
+    known = Reused() if reused is None else reused
 
     def distance(candidate: Model) -> float | None:
-        if not said:
-            said.append(_answers(teacher, inputs, logarithm=tells_classes))
-        answers = _answers(candidate, inputs, logarithm=tells_classes)
-        if answers.shape != said[0].shape:
+        if not known.said or known.said[0][0] is not teacher:
+            known.said[:] = [(teacher, _answers(teacher, inputs, logarithm=tells_classes))]
+        wanted, answers = known.said[0][1], _answers(candidate, inputs, logarithm=tells_classes)
+        if answers.shape != wanted.shape:
             return None
-        found = float((_divergence if tells_classes else _apart)(answers, said[0]))
+        found = float((_divergence if tells_classes else _apart)(answers, wanted))
         return found if np.isfinite(found) else np.inf
 
     return distance

@@ -32,6 +32,7 @@ from penjing.layer_graph import LayerGraph
 from penjing.loading.dataset import Dataset
 from penjing.model.model import Model
 from penjing.model.operators.table import operator_of
+from penjing.pipeline.reuse import Reused
 from penjing.pipeline.run import run_plan
 from penjing.plan import Plan
 
@@ -106,6 +107,7 @@ class Listener:
         for as many as it stands for (`paired.chosen`); otherwise they are spread evenly and count alike.
         """
         self._model, self._data, self._graph, self._on_part = model, data, graph, on_part
+        self._reused = Reused()
         scorer = Scorer(data, "val")
         self._tells_classes = scorer.metric.is_share
         self._softmax = self._tells_classes and any(
@@ -157,6 +159,7 @@ class Listener:
                 graph=self._graph,
                 training=False,
                 measuring=False,
+                reused=self._reused,
                 on_progress=lambda _: self._on_part(),
             ).model
         except UserError as error:

@@ -12,6 +12,7 @@ from penjing.layer_graph import LayerGraph
 from penjing.loading.dataset import Dataset
 from penjing.loading.open import open_model
 from penjing.model.model import Model
+from penjing.pipeline.reuse import Reused
 from penjing.pipeline.steps import Context, State, require_step, validation_accuracy
 from penjing.plan import Plan
 from penjing.planning.check import require_known_layers
@@ -40,6 +41,7 @@ def run_plan(
     training: bool = True,
     measuring: bool = True,
     checkpoints: Path | None = None,
+    reused: Reused | None = None,
     on_progress: OnProgress = unheard,
 ) -> Finished:
     """A new model: the plan's steps applied to `model`, or to the student that the plan names, one after the other.
@@ -47,6 +49,7 @@ def run_plan(
     `graph` is the layer graph of `model`, where the caller has it already. Without `training` the steps that train are
     left out; with `measuring` the accuracy on the validation split is taken after every step that did something.
     In the folder `checkpoints` training steps keep their state, to go on from it; who is done removes it.
+    `reused` is what other plans of the same network and data found out; this one adds to it.
 
     Raises:
         UserError: `plan.unknown_layer`, or what a step says.
@@ -65,6 +68,7 @@ def run_plan(
         on_progress=on_progress,
         teacher=teacher_of(teaching.teacher, original=model, load=open_model),
         checkpoints=checkpoints,
+        reused=reused,
     )
     state = State(model=student, graph=graph, counted=graph, changed=student is not model)
     results = []

@@ -23,6 +23,7 @@ from penjing.layer_graph import LayerGraph
 from penjing.loading.dataset import Dataset
 from penjing.model.model import Model
 from penjing.pipeline.judging import judge
+from penjing.pipeline.reuse import Reused
 from penjing.plan import Plan, Step
 from penjing.results import Accuracy, Epoch, Note, OnProgress, Progress, unheard
 
@@ -41,6 +42,8 @@ class Context:
     """Whether training steps run: an estimate and an export without training leave them out."""
     on_progress: OnProgress = unheard
     teacher: Model
+    reused: Reused | None = None
+    """What is known from other plans of the same network."""
     checkpoints: Path | None = None
     """A folder in which every training step keeps its state after each epoch, and goes on from it if it is there."""
 
@@ -159,7 +162,7 @@ def _repair(context: Context, state: State, options: Step) -> State:
             found = with_masks(found, dict(masks(found, part / PARTS)))
         last = part == PARTS
         found = repair(found, unpruned, data, layers=layers, mixing=last, on_progress=context.on_progress)
-    distance = judge(context.teacher, context.data)
+    distance = judge(context.teacher, context.data, context.reused)
     before, after = distance(bare), distance(found)
     better = before is None or after is None or after <= before
     return dataclasses.replace(
@@ -178,10 +181,11 @@ def _bn_reestimate(context: Context, state: State, options: Step) -> State:
         return state
     context.announce("bn_reestimate")
     # Few images can be worse than the statistics of the whole training: measure before keeping (BARS.md).
-    distance = judge(context.teacher, context.data)
+    distance = judge(context.teacher, context.data, context.reused)
     best, kept = distance(state.model), None
     for method in (None, "differential") if options.method is None else (options.method,):
-        candidate = reestimate(state.model, context.data, method=method, reference=context.original)
+        flows = None if context.reused is None else context.reused.flows
+        candidate = reestimate(state.model, context.data, method=method, reference=context.original, flows=flows)
         found = distance(candidate)
         if best is None or found is None or found < best:
             best, kept = found, candidate

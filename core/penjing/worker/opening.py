@@ -16,6 +16,7 @@ from penjing.loading.dataset import SPLITS, Dataset, SplitName
 from penjing.loading.open import SAMPLE_PREFIX, open_model
 from penjing.loading.samples import sample
 from penjing.model.model import Model
+from penjing.pipeline.reuse import Reused
 from penjing.plan import plan_from_json
 from penjing.worker.memory import memory_limit
 from penjing.worker.messages import DataSummary, Opened, OpenProgress, OpenSource, SampleFacts
@@ -36,6 +37,8 @@ class Open:
     baselines: dict[SplitName, Baseline] = field(default_factory=dict)
     """By split, as far as they have been measured."""
     evaluators: dict[SplitName, Evaluator] = field(default_factory=dict)
+    reused: Reused = field(default_factory=Reused)
+    """What the plans that were tried have in common."""
 
     @property
     def weights(self) -> int:

@@ -16,7 +16,7 @@ from penjing.errors import Cancelled
 from penjing.estimation import evaluator as evaluator_module
 from penjing.estimation.checkpoints import Checkpoints
 from penjing.estimation.digests import digests
-from penjing.estimation.evaluator import Evaluator, Indices, Values, _as_it_is
+from penjing.estimation.evaluator import Evaluator, Indices, Values, as_it_is
 from penjing.estimation.onnx_runner import Runner, onnx_runner
 from penjing.inspection.graph import layer_graph
 from penjing.layer_graph import NetworkOutput
@@ -172,11 +172,11 @@ def test_that_onnxruntime_runs_networks_whose_kept_tensors_are_read_again() -> N
     data = open_data("sample:watch", model=model)
     evaluator = Evaluator(data, "val")
     graph = layer_graph(model)
-    names = evaluator.checkpoints.wanted(_as_it_is(model), evaluator.shapes(model))
+    names = evaluator.checkpoints.wanted(as_it_is(model), evaluator.shapes(model))
     assert any(name in layer.inputs for layer in graph.layers for name in names)
     odd = Plan().with_layer("conv", filters=0.09).with_layer("block2.conv1", filters=0.02)
     for changed in (model, prune(model, graph, odd).model):
-        lowered = _as_it_is(changed)
+        lowered = as_it_is(changed)
         shapes = evaluator.shapes(changed)
         kept = [NetworkOutput(source_name=one, layer=one, shape=shapes[one]) for one in sorted(names)]
         whole = dataclasses.replace(lowered, outputs=(*lowered.outputs, *kept))
