@@ -12,6 +12,7 @@ from penjing_gui.controls.jobs import JobsPanel
 from penjing_gui.controls.layers import LayersPanel
 from penjing_gui.controls.log import LogPanel
 from penjing_gui.controls.network import NetworkPanel
+from penjing_gui.job_record import JobRecord
 from penjing_gui.journal import Journal
 from penjing_gui.session import Session
 
@@ -30,7 +31,7 @@ Area = Qt.DockWidgetArea
 class Docks(QObject):
     """All docks of one window."""
 
-    def __init__(self, session: Session, journal: Journal, window: QMainWindow) -> None:
+    def __init__(self, session: Session, journal: Journal, jobs: JobRecord, window: QMainWindow) -> None:
         super().__init__(window)
         self._window, self._session = window, session
         self._wanted: dict[str, QSize] = {}
@@ -40,7 +41,7 @@ class Docks(QObject):
         self.network = self._dock("network", self.tr("Network"), NetworkPanel(session))
         self.compress = self._dock("compress", self.tr("Compress"), CompressPanel(session))
         self.fit = self._dock("fit", self.tr("Fit"), FitPanel(session))
-        self.jobs = self._dock("jobs", self.tr("Jobs"), JobsPanel(session))
+        self.jobs = self._dock("jobs", self.tr("Jobs"), JobsPanel(session, jobs))
         self.log = self._dock("log", self.tr("Log"), LogPanel(journal))
         window.setCorner(Qt.Corner.BottomLeftCorner, Area.LeftDockWidgetArea)
         window.setCorner(Qt.Corner.BottomRightCorner, Area.RightDockWidgetArea)

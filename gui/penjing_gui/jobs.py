@@ -1,6 +1,7 @@
 """What the window knows of the one long job that runs beside it."""
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from typing import Literal
 
 from penjing.results import Epoch
@@ -17,6 +18,8 @@ class Job:
     kind: JobKind
     title: str
     """For people, translated."""
+    began: float = field(default_factory=time.time)
+    """Seconds since the epoch."""
     state: JobState = "starting"
     stage: str = ""
     done: float = 0.0

@@ -24,6 +24,7 @@ from penjing_gui.actions import Actions
 from penjing_gui.commands import Commands
 from penjing_gui.docks import Docks
 from penjing_gui.drops import DropOverlay, dropped, what_happens
+from penjing_gui.job_record import JobRecord
 from penjing_gui.journal import Journal
 from penjing_gui.menus import fill_menus
 from penjing_gui.notice_bar import NoticeBar
@@ -65,6 +66,7 @@ class MainWindow(QMainWindow):
         self.commands = Commands(self)
         self.pictures = Pictures(self)
         self.journal = Journal(session, self)
+        self.job_record = JobRecord(session, self)
         self.record = TrainingRecord(session, self)
         self._remembering = Remembering(session, settings)
         self._tuning = Tuning(session, settings)
@@ -99,7 +101,7 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(central)
         self.tool_bar = ToolBar(session, self.actions_)
         self.addToolBar(self.tool_bar)
-        self.docks = Docks(session, self.journal, self)
+        self.docks = Docks(session, self.journal, self.job_record, self)
         self.setStatusBar(StatusBar(session))
         self.notices = NoticeBar(self, self._room_for_notices)
         fill_menus(self)
