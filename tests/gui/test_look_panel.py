@@ -91,6 +91,8 @@ def test_that_every_kind_of_example_is_drawn(qtbot: QtBot, shape: tuple[int, ...
     values = random.standard_normal(shape[1:] or shape).astype(np.float32)
     plot.show_look(example, values, axis="time")
     assert _changed(plot, empty) > 0.1
+    axis = plot.getPlotItem().getAxis("bottom")
+    assert axis.isVisible() == (len(shape) < 3)  # places in a picture count nothing
     plot.show_look(np.zeros(shape, np.float32), np.zeros(shape[1:] or shape, np.float32), axis="time")
 
 

@@ -54,9 +54,9 @@ class LookPlot(Canvas):
         pictured = example.ndim == 3
         self.setAspectLocked(pictured)
         self.invertY(pictured)
-        for name in ("left", "bottom"):
-            self.getPlotItem().showAxis(name, not pictured)
         self.name_axes("" if pictured else axis, "")
+        for name in ("left", "bottom"):  # after their names, which show them
+            self.getPlotItem().showAxis(name, not pictured)
         self.restyle()
         if pictured:
             self.setRange(QRectF(0, 0, example.shape[2], example.shape[1]), padding=0)
