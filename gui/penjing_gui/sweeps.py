@@ -81,7 +81,7 @@ class Sweeps(QObject):
     def _done(self, message: RunJob, done: JobDone) -> None:
         if done.kind == "sweep":
             front = sum(one.pareto for one in with_front(self.found))
-            text = self.tr("The sweep knows {runs} runs; {front} of them no other beats in size and accuracy.")
+            text = self.tr("Runs that the sweep knows: {runs}; no other beats in size and accuracy: {front}.")
             self._session.noticed.emit(Notice(text=text.format(runs=len(self.found), front=front), key="job"))
 
 

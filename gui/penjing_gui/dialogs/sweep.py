@@ -144,7 +144,7 @@ class SweepDialog(QDialog):
             return self.tr("Another job is running.") if job is not None and job.active else ""
         found = session.sweeps.found
         front = sum(one.pareto for one in with_front(found))
-        text = self.tr("{runs} runs, {front} on the front").format(runs=len(found), front=front)
+        text = self.tr("runs: {runs}, on the front: {front}").format(runs=len(found), front=front)
         if job.active:
             left = "…" if job.eta_seconds is None else words.time(job.eta_seconds)
             return self.tr("{text}; {left} left").format(text=text, left=left)

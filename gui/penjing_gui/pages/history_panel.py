@@ -228,7 +228,7 @@ class HistoryPanel(QWidget):
 
         session.set_runs(msgspec.structs.replace(run, parent=heir(run.parent)) for run in before if run.id not in gone)
         back = Action(self.tr("Bring back"), lambda: session.set_runs(before), "notice.bringBack")
-        text = self.tr("{count} runs were taken away.").format(count=len(gone))
+        text = self.tr("Runs taken away: {count}.").format(count=len(gone))
         session.noticed.emit(Notice(text=text, actions=(back,), key="runs"))
 
 
