@@ -1,7 +1,7 @@
 """What a page says while it has nothing to show: what is missing and what to do, never a blank."""
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from penjing_gui.theme import SPACE
 
@@ -28,19 +28,34 @@ class Empty(QWidget):
         self.hint.setText(hint)
 
 
+class Content(QWidget):
+    """What a page shows; no text of it is squeezed where there is little room."""
+
+    def heightForWidth(self, width: int) -> int:
+        """The least that it can do with, where Qt would say what it likes best."""
+        layout = self.layout()
+        return -1 if layout is None else layout.totalMinimumHeightForWidth(width)
+
+
 class Page(QStackedWidget):
-    """A tab: its content once there is something to show, else what to do for it."""
+    """A tab: its content once there is something to show, else what to do for it.
+
+    In a window that is too small for the content it is scrolled.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.empty = Empty("", "")
-        self.content = QWidget()
+        self.content = Content()
+        self._room = QScrollArea(widgetResizable=True, focusPolicy=Qt.FocusPolicy.NoFocus)
+        self._room.setFrameShape(QFrame.Shape.NoFrame)
+        self._room.setWidget(self.content)
         self.addWidget(self.empty)
-        self.addWidget(self.content)
+        self.addWidget(self._room)
 
     def show_content(self, there: bool) -> None:
         """Show the content, or the empty state."""
-        self.setCurrentWidget(self.content if there else self.empty)
+        self.setCurrentWidget(self._room if there else self.empty)
 
     def say_empty(self, text: str, hint: str) -> None:
         """The words of the empty state."""

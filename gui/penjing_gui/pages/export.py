@@ -71,7 +71,6 @@ class ExportPage(Page):
     def _lay_out(self) -> None:
         left = QVBoxLayout()
         left.addLayout(self._form())
-        left.addSpacing(SPACE)
         left.addWidget(heading(self.tr("Before you export")))
         left.addWidget(self.checklist)
         left.addStretch()
@@ -99,7 +98,7 @@ class ExportPage(Page):
         below.addLayout(left, 1)
         below.addWidget(card, 1)
         layout = QVBoxLayout(self.content)
-        layout.setContentsMargins(2 * SPACE, 2 * SPACE, SPACE, SPACE)
+        layout.setContentsMargins(2 * SPACE, SPACE, SPACE, SPACE)
         layout.setSpacing(SPACE)
         layout.addWidget(self.devices)
         layout.addLayout(below, 1)

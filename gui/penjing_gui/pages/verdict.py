@@ -1,7 +1,7 @@
 """The verdict of an export: a badge, what it came to in a few sentences, the files and the proofs."""
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from penjing.catalogue.metrics import metric_name
 from penjing.report.words import rung_name
@@ -34,9 +34,9 @@ class VerdictView(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACE)
         for widget in (self.badge, self.summary, self.stale):
-            widget.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
             layout.addWidget(widget)
         layout.addWidget(self.proofs, 1)
+        layout.addStretch()
         self.show_result(None)
 
     def show_result(self, result: RunResult | None) -> None:
