@@ -80,9 +80,9 @@ def answers_numbers(student: Model, data: Dataset) -> bool:
 def _classes(model: Model) -> int:
     shape = layer_shapes(model)[logits_layer(model)]
     classes = shape[1] if len(shape) > 1 else 0
-    if classes < 2 or any(extent != 1 for extent in shape[2:]):
+    if classes < 1 or any(extent != 1 for extent in shape[2:]):
         raise UserError("distillation.not_a_classifier", layer=logits_layer(model), shape=list(shape[1:]))
-    return classes
+    return max(2, classes)  # a single output tells two classes apart
 
 
 def _check_labels(data: Dataset, classes: int, *, alone: bool) -> None:

@@ -12,6 +12,7 @@ from penjing.distillation.fake_quant import learned_step, straight_through
 from penjing.distillation.shared_weights import SharedValues
 from penjing.model.model import Model, Quantizer
 from penjing.model.operators.table import operator_of
+from penjing.model.two_sided import scores_of_both
 
 Method = Literal["ste", "lsq"]
 Inputs = Tensor | tuple[Tensor, ...]
@@ -27,6 +28,7 @@ class Network:
         self._model = model
         self._layers = tuple(model.layers())
         self.logits = model.outputs[0].layer if numbers else logits_layer(model)
+        self._numbers = numbers
 
     def forward(self, values: Inputs, keep: Collection[str] = ()) -> tuple[Tensor, dict[str, Tensor]]:
         """[n, …] of each input → logits [n, classes] and the results of the layers in `keep`."""
@@ -35,7 +37,8 @@ class Network:
         results = {name: self._activation(name, one) for name, one in zip(names, given, strict=True)}
         for name, module, feeds in self._layers:
             results[name] = self._activation(name, self._run(name, module, tuple(results[feed] for feed in feeds)))
-        return results[self.logits].flatten(1), {name: results[name] for name in keep}
+        answers = results[self.logits].flatten(1)
+        return answers if self._numbers else scores_of_both(answers), {name: results[name] for name in keep}
 
     def watch(self, values: Inputs, keep: Collection[str] = ()) -> tuple[Tensor, dict[str, Tensor]]:
         """`forward` in evaluation mode and without gradients: what a teacher is allowed to do."""
@@ -205,10 +208,10 @@ def _settled(model: Model) -> Model:
 
 
 def logits_layer(model: Model) -> str:
-    """The layer whose result the losses see: the first output, or what feeds it where it is a softmax."""
+    """The layer whose result the losses see: the first output, or what feeds it where it is a softmax or sigmoid."""
     by_name = {name: (module, feeds) for name, module, feeds in model.layers()}
     name = model.outputs[0].layer
-    while name in by_name and operator_of(by_name[name][0]).kind in {"softmax", "identity"}:
+    while name in by_name and operator_of(by_name[name][0]).kind in {"softmax", "sigmoid", "identity"}:
         name = by_name[name][1][0]
     return name
 

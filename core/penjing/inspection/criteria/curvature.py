@@ -1,9 +1,10 @@
-"""The diagonal of the Hessian of a classifier's loss: exact where that is affordable, else estimated with its error.
+"""The diagonal of the Hessian of a network's own loss: exact where that is affordable, else estimated with its error.
 
-With z the scores of the classes, p = softmax(z) and J = ∂z/∂x, the Hessian is Jᵀ(diag(p) - p pᵀ)J and
-Σ_c (p_c - y_c) ∂²z_c/∂x². The first takes a backward pass for each class (or random signs in their place); the second
-vanishes where the network is piecewise linear in x, and where it is not, Hutchinson's estimate E[v ⊙ Hv], v of random
-signs, finds it.
+With z the answers, ℓ the loss by them and J = ∂z/∂x, the Hessian is Jᵀ(∂²ℓ/∂z²)J and Σ_c (∂ℓ/∂z_c) ∂²z_c/∂x². Of the
+cross-entropy of scores with p = softmax(z), ∂ℓ/∂z is p - y and ∂²ℓ/∂z² is diag(p) - p pᵀ; of the mean squared error of
+v numbers they are 2/v (z - t) and 2/v. The first part takes a backward pass for each answer (or random signs in their
+place); the second vanishes where the network is piecewise linear in x, and where it is not, Hutchinson's estimate
+E[v ⊙ Hv], v of random signs, finds it.
 """
 
 import math
@@ -34,10 +35,13 @@ class Diagonal:
 
 @dataclass(frozen=True)
 class Loss:
-    """The cross-entropy of `scores` [n, classes], computed with gradients recorded, against `labels` [n]."""
+    """What `scores` [n, classes or values], computed with gradients recorded, lose against what is right.
+
+    `right` are labels [n], int64, of which the cross-entropy is taken, or numbers [n, values] and their squared error.
+    """
 
     scores: Tensor
-    labels: Tensor
+    right: Tensor
     each: bool
     """Whether every sample has a loss of its own, and what it is differentiated by has the samples along its first
     axis (activations); otherwise the loss is their mean (weights)."""
@@ -53,33 +57,58 @@ class Loss:
         return found
 
     def _whole(self) -> Tensor:
-        return F.cross_entropy(self.scores, self.labels, reduction="sum" if self.each else "mean")
+        if self._of_numbers:
+            return (self.scores - self.right).square().mean(dim=1).sum() / self._shared
+        return F.cross_entropy(self.scores, self.right, reduction="sum") / self._shared
+
+    @property
+    def _of_numbers(self) -> bool:
+        return self.right.dim() == 2
+
+    @property
+    def _shared(self) -> int:
+        """By how many samples a loss is shared."""
+        return 1 if self.each else len(self.scores)
 
     def _bent(self) -> Tensor:
-        """Σ (p - y) z with p held: its Hessian is what bends of the scores themselves."""
-        surprise = self.scores.softmax(dim=1).detach() - F.one_hot(self.labels, self.scores.shape[1])
-        return (self.scores * surprise).sum() / (1 if self.each else len(self.scores))
+        """Σ ∂ℓ/∂z · z with ∂ℓ/∂z held: its Hessian is what bends of the scores themselves."""
+        scores, width = self.scores.detach(), self.scores.shape[1]
+        if self._of_numbers:
+            surprise = 2 / width * (scores - self.right)
+        else:
+            surprise = scores.softmax(dim=1) - F.one_hot(self.right, width)
+        return (self.scores * surprise).sum() / self._shared
+
+    def _seed(self, probe: Tensor) -> Tensor:
+        """B times a probe [n, answers], BBᵀ = ∂²ℓ/∂z²: diag(√p) - p √pᵀ of classes, √(2/v) of numbers."""
+        if self._of_numbers:
+            return probe * math.sqrt(2 / self.scores.shape[1])
+        chances = self.scores.softmax(dim=1).detach()
+        seed = chances.sqrt() * probe
+        return seed - chances * seed.sum(dim=1, keepdim=True)
 
     def _gauss_newton(self, inner: Mapping[str, Tensor], generator: torch.Generator) -> Mapping[str, Diagonal]:
-        """The diagonals of JᵀBBᵀJ, B = diag(√p) - p √pᵀ: squares of Jᵀb, b a column of B or a random sum of them.
+        """The diagonals of JᵀBBᵀJ: squares of Jᵀb, b a column of B (`_seed`) or a random sum of them.
 
         A weight is shared by the samples: their columns meet in one pass, and only random signs keep them apart.
         """
         if not inner:
             return {}
-        scores, chances = self.scores, self.scores.softmax(dim=1).detach()
-        classes = scores.shape[1]
+        scores, classes = self.scores, self.scores.shape[1]
         exact = self.each and classes <= PROBES
         found = {name: _Sums(values) for name, values in inner.items()}
         for index in range(classes if exact else PROBES):
             probe = F.one_hot(torch.tensor(index), classes).expand(scores.shape) if exact else _signs(scores, generator)
-            seed = chances.sqrt() * probe
-            seed = seed - chances * seed.sum(dim=1, keepdim=True)
             slopes = torch.autograd.grad(
-                scores, list(inner.values()), seed, retain_graph=True, allow_unused=True, materialize_grads=True
+                scores,
+                list(inner.values()),
+                self._seed(probe),
+                retain_graph=True,
+                allow_unused=True,
+                materialize_grads=True,
             )
             for sums, slope in zip(found.values(), slopes, strict=True):
-                sums.add(slope.square() / (1 if self.each else len(scores)))
+                sums.add(slope.square() / self._shared)
         return {name: sums.total() if exact else sums.mean() for name, sums in found.items()}
 
 

@@ -1,6 +1,7 @@
 """What criteria judge from: weights in float64, a seed, and what one pass over a few samples shows, computed once."""
 
 import functools
+import math
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from penjing.inspection.few_samples import FewSamples, few_samples
 from penjing.inspection.graph import layer_graph
 from penjing.layer_graph import LayerGraph
 from penjing.model.model import Model
+from penjing.model.two_sided import chances_of_both, scores_of_both
 
 if TYPE_CHECKING:
     from penjing.loading.dataset import Dataset
@@ -113,7 +115,9 @@ class Evidence:
         self.check_classes(results)
         scores = results[self.model.outputs[0].layer]
         if self.logits != self.model.outputs[0].layer:
-            scores = scores.clamp_min(1e-12).log()
+            scores = chances_of_both(scores).clamp_min(1e-12).log()
+        else:
+            scores = scores_of_both(scores)
         assert self.samples.labels is not None
         return F.cross_entropy(scores, self.samples.labels, reduction="none")
 
@@ -140,10 +144,11 @@ class Evidence:
             return self._loss(found, samples, each=False).diagonals(weights, self.generator("weights"))
 
     def _loss(self, results: Mapping[str, Tensor], samples: FewSamples, *, each: bool) -> Loss:
+        if samples.targets is not None:
+            return Loss(results[self.logits].flatten(1), samples.targets, each)
         self.check_classes(results)
-        if samples.labels is None:
-            raise UserError("saliency.needs_classes", shape=list(results[self.logits].shape[1:]))
-        return Loss(results[self.logits], samples.labels, each)
+        assert samples.labels is not None
+        return Loss(scores_of_both(results[self.logits]), samples.labels, each)
 
     @functools.cached_property
     def _fewer(self) -> FewSamples:
@@ -153,18 +158,26 @@ class Evidence:
 
     @functools.cached_property
     def logits(self) -> str:
-        """The layer whose results are the scores of the classes: the output, or what a softmax at the end reads."""
-        layer = self.graph.by_name.get(self.model.outputs[0].layer)
-        return layer.inputs[0] if layer is not None and layer.kind == "softmax" else self.model.outputs[0].layer
+        """The layer whose results are the scores of the classes, or the numbers that are answered.
+
+        That is the output, or what a softmax, or a sigmoid of one score for two classes, reads at the end.
+        """
+        name = self.model.outputs[0].layer
+        layer = self.graph.by_name.get(name)
+        if layer is None or self.samples.targets is not None:
+            return name
+        ends = layer.kind == "softmax" or (layer.kind == "sigmoid" and math.prod(layer.output_shape) == 1)
+        return layer.inputs[0] if ends else name
 
     def check_classes(self, results: Mapping[str, Tensor]) -> None:
-        """Nothing if the network's output is [n, classes].
+        """Nothing if the network's output is [n, classes], or [n, 1] where the data says which of two is right.
 
         Raises:
             UserError: `saliency.needs_classes`.
         """
         scores = results[self.model.outputs[0].layer]
-        if scores.dim() != 2 or scores.shape[1] < 2:
+        fewest = 1 if self.data is not None and self.data.train.y is not None else 2
+        if scores.dim() != 2 or scores.shape[1] < fewest:
             raise UserError("saliency.needs_classes", shape=list(scores.shape[1:]))
 
     def _chosen(self, values: tuple[Tensor, ...]) -> Tensor:
