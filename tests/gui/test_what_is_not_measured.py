@@ -5,8 +5,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QDoubleSpinBox
 from pytestqt.qtbot import QtBot
 
+from penjing.planning.fit import Budgets
 from penjing.results import Accuracy
 from penjing.worker import messages as wire
 from penjing_gui.controls.readout import Readout
@@ -101,3 +105,16 @@ def test_that_classes_say_what_to_do_while_no_data_is_open(shell: MainWindow) ->
     assert not panel.plot.isVisibleTo(panel)
     assert "drop a data file" in panel.empty.text.text()
     panel.deleteLater()
+
+
+def test_that_a_large_budget_is_shown_and_typed_in_a_unit_that_fits(measured: MainWindow) -> None:
+    session, box = measured.session, find(measured, "fit.ramBudget", QDoubleSpinBox)
+    session.set_budgets(Budgets(ram_bytes=1 << 30))
+    assert box.text() == "1024.0 MiB"
+    assert box.fontMetrics().horizontalAdvance(box.text()) < box.lineEdit().width()
+    box.selectAll()
+    QTest.keyClicks(box, "512")
+    QTest.keyClick(box, Qt.Key.Key_Return)
+    assert session.budgets.ram_bytes == 512 << 20
+    session.set_budgets(Budgets(ram_bytes=96 << 10))
+    assert box.text() == "96.0 KiB"

@@ -77,9 +77,7 @@ class LayersPanel(QWidget):
         self._set_up_table()
         self._totals = identify(Readout(), "layers.totals")
         self._totals.setContentsMargins(8, 4, 8, 6)
-        self._totals.setToolTip(
-            self.tr("Exact: weights that are kept, bytes of weights and biases; all layers")
-        )
+        self._totals.setToolTip(self.tr("Exact: weights that are kept, bytes of weights and biases; all layers"))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)

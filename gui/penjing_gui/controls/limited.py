@@ -17,6 +17,10 @@ from penjing_gui.controls.slider import QuietSpinBox
 from penjing_gui.session import Session
 
 STALE = "…"
+_LARGER = {" KiB": 1 << 10, " MiB": 1 << 20, " GiB": 1 << 30}
+"""Units of an input and what they count, the smallest first."""
+_MOST_TYPED = 10_000
+"""From so many of a unit on the next larger one is taken."""
 BOX = 84
 """Pixels of an input."""
 
@@ -55,6 +59,8 @@ class Limited(QObject):
     def __init__(self, session: Session, limit: Limit, grid: QGridLayout, parent: QObject) -> None:
         super().__init__(parent)
         self._session, self.limit = session, limit
+        self._factor = limit.factor
+        """What is typed times this is the budget."""
         self.over = False
         """Whether more is used than there is."""
         title = QLabel(limit.name)
@@ -83,7 +89,8 @@ class Limited(QObject):
     def show(self, now: Figures | None, *, stale: bool) -> None:
         """Read figures and budget."""
         limit, value = self.limit.budget(self._session.budgets), self.limit.value(now)
-        typed = 0 if limit is None else limit / self.limit.factor
+        self._choose_unit(max(limit or 0, self.limit.value(self._session.baseline) or 0))
+        typed = 0 if limit is None else limit / self._factor
         if abs(self.box.value() - typed) > 0.5 * 10.0 ** -self.box.decimals():
             with QSignalBlocker(self.box):
                 self.box.setValue(typed)
@@ -96,6 +103,17 @@ class Limited(QObject):
         self.label.say(text, said, "muted" if stale else "alarming" if self.over else "plain")
         if said != self.bar.accessibleName():
             self.bar.setAccessibleName(said)
+
+    def _choose_unit(self, largest: float) -> None:
+        """Of bytes one in which neither the budget nor the network as loaded has too many digits for the input."""
+        unit, factor = self.limit.unit, self.limit.factor
+        for larger in _LARGER if unit in _LARGER else ():
+            if largest >= _MOST_TYPED * factor:
+                unit, factor = larger, _LARGER[larger]
+        if factor != self._factor:
+            self._factor = factor
+            with QSignalBlocker(self.box):
+                self.box.setSuffix(unit)
 
     def _words(self, now: Figures | None, value: float | None, limit: float | None) -> str:
         if now is None or value is None:
@@ -113,5 +131,5 @@ class Limited(QObject):
         session, limit = self._session, self.limit
         wanted: float | int | None = None
         if shown > 0:
-            wanted = shown * limit.factor if limit.field == "latency_ms" else round(shown * limit.factor)
+            wanted = shown * self._factor if limit.field == "latency_ms" else round(shown * self._factor)
         session.set_budgets(msgspec.structs.replace(session.budgets, **{limit.field: wanted}))

@@ -70,7 +70,7 @@ class ClassPanel(Panel):
         chosen = most_changed(before, now, most=MOST)
         told = [self._words(found)]
         if len(chosen) < len(names):
-            few = self.tr("the {shown} of {all} classes that change most, of those with examples")
+            few = self.tr("{shown} of {all} classes, those that change most")
             told.append(few.format(shown=len(chosen), all=len(names)))
         self.hint.setText(" · ".join(told))
         shares = ([one[at] if at < len(one) else None for at in chosen] for one in (before, now))

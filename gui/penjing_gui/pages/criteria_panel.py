@@ -83,9 +83,7 @@ class CriteriaPanel(Panel):
 
     def how(self) -> str:
         """Of the tab's tip."""
-        return self.tr(
-            "The scores of all criteria, each from its lowest to its highest; those of data are measured"
-        )
+        return self.tr("The scores of all criteria, each from its lowest to its highest; those of data are measured")
 
     def show_layer(self, found: LayerView) -> None:
         """What the plan does to the layer that is current."""
