@@ -13,11 +13,21 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PySide6.QtCore import QCoreApplication
-from PySide6.QtWidgets import QAbstractButton, QApplication, QDialog, QTabBar, QTabWidget, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QComboBox,
+    QDialog,
+    QListWidget,
+    QTabBar,
+    QTabWidget,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from penjing_gui import language, theme
 from penjing_gui.dialogs import unsaved
+from penjing_gui.learn.lesson_view import LessonView
 from penjing_gui.main_window import MainWindow
 from tests.support import pictures, said
 from tests.support.hands import find
@@ -25,6 +35,8 @@ from tests.support.hands import find
 SMALL, LARGE = (1280, 800), (1920, 1080)
 EMPTY = ("explore", "tradeoffs", "train", "export")
 """Pages that have nothing to show without a network."""
+LESSONS = (5, 10, 15)
+"""Rows of the list: two steps of the course, and a criterion outside it."""
 Pixels = NDArray[np.uint8]
 
 
@@ -45,11 +57,17 @@ def test_that_every_view_has_a_picture_and_nothing_is_cut_off(
         for name in views(window, every=every or whole):
             # What a page asks for when it is first seen is on its way; then it is drawn.
             qtbot.wait(50)
-            qtbot.waitUntil(lambda: window.session.engine.state == "idle", timeout=patience)
+            qtbot.waitUntil(lambda: window.session.engine.state == "idle" and not awaited(window), timeout=patience)
             take(window, f"{name}-{pairing}")
 
     window.resize(*SMALL)
     take(window, "start-en-light")
+    window.resize(*LARGE)
+    take(window, "start-en-light-large")
+    window.resize(*SMALL)
+    theme.apply(qapp, "dark")
+    take(window, "start-en-dark")
+    theme.apply(qapp, "light")
     _open(qtbot, window, patience)
     try:
         tour("en-light", every=True)
@@ -120,8 +138,32 @@ def views(window: MainWindow, *, every: bool) -> Iterator[str]:
                 if place != first:
                     inner.setCurrentIndex(place)
                     yield f"{name}-{inner.accessibleIdentifier().rpartition('.')[2]}-{place}"
+            if name == "tradeoffs":  # the last of its tabs compares in several ways
+                for place in (1, 2):
+                    find(window, "compare.view", QComboBox).setCurrentIndex(place)
+                    yield f"tradeoffs-compare-{place}"
+                find(window, "compare.view", QComboBox).setCurrentIndex(0)
             inner.setCurrentIndex(first)
+        if name == "learn":
+            lessons = find(window, "learn.list", QListWidget)
+            for row in LESSONS:
+                lessons.setCurrentRow(row)
+                yield f"learn-{row}"
+            lessons.setCurrentRow(0)
     tabs.setCurrentIndex(0)
+
+
+def awaited(window: MainWindow) -> bool:
+    """Whether the page in front still waits for answers of the engine."""
+    page = window.workbench.tabs.currentWidget()
+    if (labels := getattr(page, "soft_labels", None)) is not None and labels.isVisible():
+        return labels._logits is None
+    if (pictures := getattr(page, "features", None)) is not None and pictures.isVisible():
+        return not pictures.pair.count()
+    if (lesson := getattr(page, "view", None)) is not None and isinstance(lesson, LessonView):
+        return lesson.numbers.text().endswith("…")
+    compare = getattr(page, "compare", None)
+    return compare is not None and compare.isVisible() and "…" in compare.hint.text()
 
 
 def dialogs(window: MainWindow) -> Iterator[tuple[str, QDialog]]:

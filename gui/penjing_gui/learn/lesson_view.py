@@ -9,7 +9,7 @@ from penjing.assets import phrase
 from penjing.errors import UserError
 from penjing_gui.controls.identity import identify
 from penjing_gui.learn.gathering import Gatherer
-from penjing_gui.learn.lessons import Lesson
+from penjing_gui.learn.lessons import FIRST, Lesson
 from penjing_gui.learn.picture import PictureView
 from penjing_gui.learn.quiz import Quiz
 from penjing_gui.learn.tries import tried
@@ -113,7 +113,7 @@ class LessonView(QScrollArea):
         self.try_it.setEnabled(self._session.is_open)
 
     def _worked(self, lesson: Lesson) -> Worked:
-        if lesson.method is None:
+        if lesson.key == FIRST:
             return nine()
         material = self._gatherer.material()
         if not self._session.is_open:

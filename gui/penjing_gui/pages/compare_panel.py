@@ -40,6 +40,8 @@ _MOST_RUNS = 12
 _MOST_CLASSES = 40
 _MOST_CONFUSED = 5
 _WIDTH = 1000
+_LONG = 24
+"""Letters that no column shows in one line."""
 _COLUMN = 120
 """Pixels that a figure with its band takes; what has no room then is scrolled to."""
 _SOON = 300
@@ -176,15 +178,18 @@ class ComparePanel(QWidget):
         self.table.setHorizontalHeaderLabels([row.name for row in self._rows])
         self.table.setVerticalHeaderLabels([name for name, _ in lines])
         for number, (_, cells) in enumerate(lines):
+            # Words of several lines are read from the first on, beside the name of their row.
+            tall = any(len(text) >= _LONG or "\n" in text for text in cells)
+            side = Qt.AlignmentFlag.AlignLeft | (Qt.AlignmentFlag.AlignTop if tall else Qt.AlignmentFlag.AlignVCenter)
+            self.table.verticalHeaderItem(number).setTextAlignment(side)
             for column, text in enumerate(cells):
                 item = QTableWidgetItem(text)
-                item.setTextAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
-                item.setToolTip("" if len(text) < 24 else text.replace("<", "‹"))
+                item.setTextAlignment(side)
+                item.setToolTip("" if len(text) < _LONG else text.replace("<", "‹"))
                 self.table.setItem(number, column, item)
-        across, down = self.table.horizontalHeader(), self.table.verticalHeader()
+        across = self.table.horizontalHeader()
         across.setMinimumSectionSize(_COLUMN)
         across.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        down.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
         self.table.resizeRowsToContents()
 
     def _lines(self) -> Iterator[tuple[str, list[str]]]:

@@ -67,6 +67,10 @@ def test_that_a_lesson_is_read_tried_undone_and_answered(qtbot: QtBot, window: M
         if number == 0:
             assert verdict.text().startswith("Not quite")
     assert verdict.text().startswith("Right. Only itself is at least as large")
+    # What belongs to no method of its own has a lesson, too; LeNet-5 has no batch norm.
+    _choose(window, "Batch norm folding")
+    qtbot.waitUntil(lambda: "conv2 has no batch norm behind it" in numbers.text(), timeout=patience)
+    assert "ŵ₁₁ = " in numbers.text() and " · 1 = " in numbers.text()
 
 
 def test_that_the_course_leads_from_step_to_step_and_opens_its_samples(
