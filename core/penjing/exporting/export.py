@@ -13,6 +13,7 @@ from torch import Tensor
 from penjing.catalogue.methods import methods
 from penjing.devices.profiles import Device
 from penjing.errors import UserError
+from penjing.exporting.intake import Intake
 from penjing.model.c_kernels.parts import Kernels, Rounding
 from penjing.model.model import Model
 from penjing.results import ExportedFile
@@ -21,8 +22,8 @@ _MODULES = ("c99.writer", "onnx_float", "onnx_qdq", "penjingnet", "pt2")
 _MAX_NAME = 48
 _CARRIERS = {"c99": (".c", ".h")}
 """Formats whose network is more than one file, and how those end."""
-_BESIDE = {"_cmsis_nn.c": "c99-cmsis-nn"}
-"""Files that carry the same network in another way, by ending: what they are told as."""
+_BESIDE = {"_cmsis_nn.c": "c99-cmsis-nn", "_input.h": "c99-input"}
+"""Files that stand beside a network of more than one, by ending: what they are told as."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,8 @@ class Request:
     device: Device | None = None
     samples: tuple[Tensor, ...] = ()
     """Real inputs [n, …], one tensor a network input, for formats that carry samples of their own."""
+    intake: Intake | None = None
+    """What whoever runs the network has to do to its inputs, for formats that say it."""
     rounding: Rounding = "single"
     kernels: Kernels = "generated"
 
@@ -76,12 +79,14 @@ def export_model(
     name: str = "model",
     device: Device | None = None,
     samples: Sequence[Tensor] = (),
+    intake: Intake | None = None,
     rounding: Rounding = "single",
     kernels: Kernels = "generated",
 ) -> tuple[ExportedFile, ...]:
     """Write one format's files into an existing folder (see `exporting.folder` for the atomic one).
 
-    `device` matters where its runtime reads only older files, `samples` where a format carries inputs to try,
+    `device` matters where its runtime reads only older files, `samples` where a format carries inputs to try, `intake`
+    where it says how inputs are prepared;
     `rounding` in C: `single` as the screen rounds, `double` as TensorFlow Lite and CMSIS-NN do; `kernels` in C, too:
     with `cmsis-nn` a second source calls that library.
 
@@ -97,6 +102,7 @@ def export_model(
         name=safe_file_name(name),
         device=device,
         samples=tuple(samples),
+        intake=intake,
         rounding=rounding,
         kernels=kernels,
     )

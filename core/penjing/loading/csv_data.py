@@ -80,6 +80,8 @@ def read_csv(
     if not table.features or not table.features[0]:
         raise UserError("data.not_csv", path=where, detail="no rows of numbers")
     facts = [Note(code="data.fact.table", values={"separator": _NAMES.get(separator, separator), "decimal": decimal})]
+    names = ", ".join(_named(header, table.places[:MOST_NAMED])) + (", …" if len(table.places) > MOST_NAMED else "")
+    facts.append(Note(code="data.fact.columns", values={"count": len(table.places), "columns": names}))
     if columns.names:
         facts.append(Note(code="data.fact.target", values={"columns": ", ".join(columns.names)}))
     if table.gaps:
@@ -105,6 +107,8 @@ def read_csv(
     )
 
 
+MOST_NAMED = 32
+"""So many columns are named."""
 _FILLED = {
     "mean": "data.fact.missing_mean",
     "median": "data.fact.missing_median",
@@ -168,12 +172,14 @@ class Table:
         self.labels: list[str] = []
         self.gaps = self.dropped = 0
         self.gap_columns: set[int] = set()
+        self.places: list[int] = []
+        """Of the columns that go into the network, in their order."""
 
 
 def _table(rows: Iterator[list[str]], columns: Columns, numbers: Numbers, width: int, start: int) -> Table:
     found = Table()
     beside = {*columns.targets, *columns.ignored, *(() if columns.label is None else (columns.label,))}
-    places = [place for place in range(width) if place not in beside]
+    places = found.places = [place for place in range(width) if place not in beside]
     for number, row in enumerate(rows, start=start):
         if not row or (len(row) == 1 and width > 1 and not row[0].strip()):
             continue
@@ -244,6 +250,10 @@ def _decimal(text: str, separator: str) -> str:
     return "," if commas and not any(re.fullmatch(r"[+-]?\d*\.\d+", cell) for cell in cells) else "."
 
 
+def _named(header: Sequence[str], places: Sequence[int]) -> tuple[str, ...]:
+    return tuple(header[column] if header else str(column + 1) for column in places)
+
+
 def _columns(
     header: list[str],
     count: int,
@@ -264,23 +274,20 @@ def _columns(
     ignored = frozenset(place(one) for one in card.ignore)
     left = [column for column in range(count) if column not in ignored]
 
-    def named(places: Sequence[int]) -> tuple[str, ...]:
-        return tuple(header[column] if header else str(column + 1) for column in places)
-
     if target is not None:
         targets = tuple(place(one) for one in ((target,) if isinstance(target, str) else target))
-        return Columns(label=None, targets=targets, ignored=ignored, names=named(targets))
+        return Columns(label=None, targets=targets, ignored=ignored, names=_named(header, targets))
     if label == "":
         return Columns(label=None, targets=(), ignored=ignored)
     if label is not None or LABEL in header:
         found = place(label or LABEL)
-        return Columns(label=found, targets=(), ignored=ignored, names=named((found,)))
+        return Columns(label=found, targets=(), ignored=ignored, names=_named(header, (found,)))
     if taken is not None and len(left) == taken:
         return Columns(label=None, targets=(), ignored=ignored)
     if taken is not None and answers is not None and answers > 1 and len(left) == taken + answers:
         targets = tuple(left[taken:])
-        return Columns(label=None, targets=targets, ignored=ignored, names=named(targets))
-    return Columns(label=left[-1] if left else None, targets=(), ignored=ignored, names=named(left[-1:]))
+        return Columns(label=None, targets=targets, ignored=ignored, names=_named(header, targets))
+    return Columns(label=left[-1] if left else None, targets=(), ignored=ignored, names=_named(header, left[-1:]))
 
 
 def _classes(

@@ -114,7 +114,9 @@ def _dataset(raw: RawData, card: Card, model: Model, path: Path, metric: str | N
         splits, left = _normal_only(splits)
         facts += [Note(code="data.fact.trained_on_normal", values={"count": left})] if left else []
     if raw.fill is not None:
-        splits = filled(splits, raw.fill)
+        values = fillings(splits["train"], raw.fill)
+        facts.append(_told_fillings(splits, values))
+        splits = filled(splits, values)
     mean, std = _normalisation(card, splits["train"].x, first, where)
     return Dataset(
         train=splits["train"],
@@ -164,14 +166,27 @@ def _normal_only(splits: Mapping[SplitName, Split]) -> tuple[dict[SplitName, Spl
     return {**splits, "train": train.part(normal)}, len(train) - len(normal)
 
 
-def filled(splits: Mapping[SplitName, Split], how: Fill) -> dict[SplitName, Split]:
-    """Tables [n, columns] without NaN: each is the column's mean or median over the training rows, or 0."""
-    train = np.asarray(splits["train"].x, np.float64)
+def fillings(split: Split, how: Fill) -> NDArray[np.float64]:
+    """By column of a table [n, columns] with NaN what stands for a missing value: its mean or median here, or 0."""
+    train = np.asarray(split.x, np.float64)
     values = np.zeros(train.shape[1])
     for column in range(train.shape[1]) if how != "zero" else ():
         present = train[:, column][np.isfinite(train[:, column])]
         if len(present):
             values[column] = present.mean() if how == "mean" else np.median(present)
+    return values
+
+
+def _told_fillings(splits: Mapping[SplitName, Split], values: NDArray[np.float64]) -> Note:
+    """What stands for missing values, by place among what the network takes, of columns that lack some."""
+    lacking = np.logical_or.reduce([np.isnan(split.x).any(axis=0) for split in splits.values()])
+    places = np.flatnonzero(lacking)
+    told = ", ".join(f"{place + 1}: {values[place]:.6g}" for place in places[:MOST_TOLD])
+    return Note(code="data.fact.fillings", values={"values": told + (", …" if len(places) > MOST_TOLD else "")})
+
+
+def filled(splits: Mapping[SplitName, Split], values: NDArray[np.float64]) -> dict[SplitName, Split]:
+    """Tables [n, columns] without NaN: each is the value of its column."""
     return {
         name: dataclasses.replace(split, x=np.where(np.isnan(split.x), values, split.x).astype(np.float32))
         for name, split in splits.items()
@@ -188,6 +203,8 @@ def _check_finite(values: NDArray[Any], where: str) -> None:
             raise UserError("data.not_finite", where=where, example=example)
 
 
+MOST_TOLD = 64
+"""Columns whose missing values are told one by one."""
 _CHUNK = 4096
 """Examples looked at together: a mask of a whole big array would double its memory."""
 

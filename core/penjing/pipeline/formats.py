@@ -14,6 +14,7 @@ from penjing.estimation.prediction import weight_state
 from penjing.estimation.state import NetworkState
 from penjing.estimation.tensors import loaded, planned_bits
 from penjing.exporting.export import export_model
+from penjing.exporting.intake import Intake
 from penjing.layer_graph import LayerGraph
 from penjing.model.c_kernels.parts import Kernels, Rounding
 from penjing.model.model import Model
@@ -80,6 +81,7 @@ def written(
     *,
     device: Device | None,
     samples: Sequence[Tensor],
+    intake: Intake | None = None,
     rounding: Rounding = "single",
     kernels: Kernels = "generated",
 ) -> Iterator[tuple[Formats, str, tuple[ExportedFile, ...]]]:
@@ -93,7 +95,14 @@ def written(
         name = left[0]
         try:
             files = export_model(
-                model, folder, format=name, device=device, samples=samples, rounding=rounding, kernels=kernels
+                model,
+                folder,
+                format=name,
+                device=device,
+                samples=samples,
+                intake=intake,
+                rounding=rounding,
+                kernels=kernels,
             )
         except UserError as reason:
             if not reason.code.startswith(f"export.{name}_"):

@@ -18,6 +18,7 @@ from penjing.estimation.finished import state_of
 from penjing.estimation.measured import measure
 from penjing.exporting.c99.cmsis_nn import scratch_bytes
 from penjing.exporting.folder import new_folder
+from penjing.exporting.intake import intake_of
 from penjing.exporting.penjingnet import write_reference
 from penjing.exporting.samples import random_inputs, write_samples
 from penjing.inspection.graph import layer_graph
@@ -104,6 +105,7 @@ def compress_job(job: Job, folder: Path, *, on_progress: OnProgress = unheard) -
             temporary,
             device=job.device,
             samples=shown,
+            intake=intake_of(job.data),
             rounding=job.rounding,
             kernels=job.kernels,
         )

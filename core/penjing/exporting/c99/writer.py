@@ -13,10 +13,13 @@ from torch import Tensor
 
 from penjing.exporting.c99.cmsis_nn import ENDING, scratch_of, with_cmsis_nn
 from penjing.exporting.c99.documents import build_text, readme_text
+from penjing.exporting.c99.intake import ENDING as INTAKE
+from penjing.exporting.c99.intake import intake_header, intake_text
 from penjing.exporting.c99.program import program_of
 from penjing.exporting.c99.samples import COUNT, write_code_samples
 from penjing.exporting.c99.source import header_of, source_of
 from penjing.exporting.export import Request, register
+from penjing.exporting.intake import Intake
 from penjing.exporting.samples import random_inputs
 from penjing.model.c_kernels import text
 from penjing.model.c_kernels.parts import Kernels, Rounding
@@ -25,7 +28,10 @@ from penjing.model.model import Model
 
 @register("c99")
 def write_c99(request: Request) -> tuple[Path, ...]:
-    """NAME_c99/: NAME.c, NAME.h, main.c, CMakeLists.txt, README.md, samples/, and NAME_cmsis_nn.c if asked for."""
+    """NAME_c99/: NAME.c, NAME.h, main.c, CMakeLists.txt, README.md, samples/.
+
+    With data there is NAME_input.h, too, and NAME_cmsis_nn.c if it is asked for.
+    """
     name = text.program_name(request.name)
     folder = request.path("_c99")
     return write_program(
@@ -33,6 +39,7 @@ def write_c99(request: Request) -> tuple[Path, ...]:
         folder,
         name,
         inputs=request.samples,
+        intake=request.intake,
         rounding=request.rounding,
         kernels=request.kernels,
     )
@@ -44,6 +51,7 @@ def write_program(
     name: str,
     *,
     inputs: Sequence[Tensor] = (),
+    intake: Intake | None = None,
     rounding: Rounding = "single",
     kernels: Kernels = "generated",
 ) -> tuple[Path, ...]:
@@ -54,6 +62,7 @@ def write_program(
         folder: Where they go; it is made if it is not there.
         name: A C identifier.
         inputs: Real inputs [n, …] for the samples, one tensor a network input; random ones fill up to 16.
+        intake: What has to be done to inputs; with it NAME_input.h is written, too.
         rounding: `single` rounds as the screen does; `double` as TensorFlow Lite and CMSIS-NN do.
         kernels: With `cmsis-nn` a second source stands beside the first, unless that library can take no layer.
 
@@ -68,13 +77,17 @@ def write_program(
         f"{name}.h": header_of(program, name, rounding=rounding),
         "main.c": text.example_text(name),
         "CMakeLists.txt": build_text(name, calling is not None, rounding),
-        "README.md": readme_text(program, name, rounding, kernels, calling, model.source_names),
+        "README.md": readme_text(program, name, rounding, kernels, calling, model.source_names)
+        + intake_text(name, program, intake),
     }
+    if intake is not None:
+        written[f"{name}{INTAKE}"] = intake_header(name, program, intake)
     if calling is not None:
         before = text.scratch_text(**dataclasses.asdict(scratch_of(calling)))
         written[f"{name}{ENDING}.c"] = source_of(calling, name, model.source_names, rounding=rounding, before=before)
     for file, content in written.items():
-        (folder / file).write_bytes(content.encode("ascii"))
+        # Code is ASCII whatever names the file has; the README quotes columns and classes as they are called.
+        (folder / file).write_bytes(content.encode("utf-8" if file.endswith(".md") else "ascii"))
     samples = write_code_samples(folder / "samples", program, _sixteen(model, inputs), rounding=rounding)
     return (*(folder / file for file in written), *samples)
 
