@@ -213,7 +213,7 @@ def estimate(
     level = measure.level_of(baseline.accuracy.value) + change
     value = how.clamp(measure.value(level))
     rest = found.half * (measure.scale if how.kind == "error" else 1.0)
-    low, high = _interval(baseline, value, now)
+    low, high = _interval(baseline, value, now, seen)
     accuracy = Accuracy(
         value=value,
         low=how.clamp(value - math.hypot(value - low, rest)),
@@ -225,14 +225,35 @@ def estimate(
     return Standing(accuracy=accuracy, final=False, rest=found.half, variances=found.variances)
 
 
-def _interval(baseline: Baseline, value: float, now: NDArray[Any]) -> tuple[float, float]:
+def _interval(baseline: Baseline, value: float, now: NDArray[Any], seen: NDArray[np.bool_]) -> tuple[float, float]:
     """What the whole split itself leaves open around a value."""
     scorer = baseline.scorer
     if scorer.metric.is_share:
         groups = scorer.split.groups
-        return wilson(value, float(len(now)) if groups is None else effective_samples(now > 0, groups))
+        return wilson(value, float(len(now)) if groups is None else _worth(now > 0, groups, seen))
     plain = scorer.accuracy(now)
     return value - (plain.value - plain.low), value + (plain.high - plain.value)
+
+
+def _worth(hits: Hits, groups: Indices, seen: NDArray[np.bool_]) -> float:
+    """How many independent samples the whole split is worth once all are seen; `hits` are the baseline's elsewhere.
+
+    A plan can make groups differ that the baseline judges alike: how alike samples of a group are (the correlation ρ
+    within it) is told by those seen, and n / (1 + (m - 1) ρ) is left of n samples in groups of m (Kish 1965, §5.4).
+    """
+    whole = effective_samples(hits, groups)
+    known = effective_samples(hits[seen], groups[seen])
+    together, all_together = _size_of_groups(groups[seen]), _size_of_groups(groups)
+    if seen.all() or known <= 0 or together <= 1:
+        return whole
+    alike = (int(np.count_nonzero(seen)) / known - 1) / (together - 1)
+    return min(whole, len(hits) / (1 + (all_together - 1) * min(max(alike, 0.0), 1.0)))
+
+
+def _size_of_groups(groups: Indices) -> float:
+    """Of the group that a sample is in, on average."""
+    sizes = np.unique(groups, return_counts=True)[1].astype(np.float64)
+    return float((sizes**2).sum() / sizes.sum()) if len(sizes) else 0.0
 
 
 def spread_batches(keys: NDArray[np.float64]) -> Iterator[Indices]:
