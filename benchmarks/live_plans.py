@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from penjing.pipeline.run import run_plan
 from penjing.plan import Override, Plan
 
 QUICK = ("watch", "digits")
+BISECTIONS = 5
 
 
 @functools.lru_cache(maxsize=1)
@@ -35,21 +37,36 @@ def pooled(quick: bool, folder: Path) -> dict[str, tuple[Model, Dataset, LayerGr
     return {name: (*one, pool) for name, one in found.items()}
 
 
-def random_plan(graph: LayerGraph, random: np.random.Generator) -> Plan:
-    """Each layer by itself a little or a lot, all of them more or less: drops from nothing to most of the accuracy."""
-    strength = random.uniform(0.1, 1.0)
+def random_plan(graph: LayerGraph, random: np.random.Generator, *, strength: float | None = None) -> Plan:
+    """Each layer by itself a little or a lot, all of them more or less: most of them lose little, some nearly all."""
+    strength = random.uniform(0.1, 1.0) if strength is None else strength
     widths = np.array([8, 8, 6, 5, 4, 4, 3, 3])
     prunes, cuts, rounds = random.random(3) < (0.8, 0.6, 0.8)
     layers = {}
     for layer in graph.compressible:
         bits = int(widths[min(int(random.uniform(0, 8 * strength)), 7)]) if rounds else 32
         layers[layer.name] = Override(
-            sparsity=round(float(random.uniform(0, 0.9) * strength), 3) if prunes else 0.0,
-            filters=round(float(random.uniform(0, 0.5) * strength), 3) if cuts and random.random() < 0.5 else 0.0,
+            sparsity=min(0.98, round(float(random.uniform(0, 0.9) * strength), 3)) if prunes else 0.0,
+            filters=min(0.9, round(float(random.uniform(0, 0.5) * strength), 3))
+            if cuts and random.random() < 0.5
+            else 0.0,
             weight_bits=bits,
             activation_bits=8 if rounds else 32,
         )
     return Plan(layers=layers)
+
+
+def spread_plan(graph: LayerGraph, seed: int, wanted: float, lost: Callable[[Plan], float]) -> Plan:
+    """Of one random direction the strength at which about as much is lost as is wanted, found by measuring."""
+    low, high = 0.1, 2.0
+    tried: list[tuple[float, Plan]] = []
+    for _ in range(BISECTIONS):
+        strength = (low + high) / 2
+        plan = random_plan(graph, np.random.default_rng(seed), strength=strength)
+        found = lost(plan)
+        tried.append((abs(found - wanted), plan))
+        low, high = (strength, high) if found < wanted else (low, strength)
+    return min(tried, key=lambda one: one[0])[1]
 
 
 def applied(model: Model, plan: Plan, data: Dataset, graph: LayerGraph) -> Model:

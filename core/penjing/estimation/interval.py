@@ -9,6 +9,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from penjing.results import Accuracy
+
 Z = 1.959963984540054
 """The 97.5 % quantile of the standard normal distribution."""
 
@@ -43,6 +45,16 @@ def effective_samples(hits: NDArray[np.bool_], groups: NDArray[np.int64]) -> flo
         return float(clusters)
     worth = n if variance == 0 else min(n, share * (1 - share) / variance)
     return worth * (Z / student_quantile(clusters - 1)) ** 2
+
+
+def independent_samples(measured: Accuracy) -> float:
+    """How many independent samples would leave a share as wide an interval by Wilson as it has: fewer if clustered."""
+    least, most = 0.0, float(measured.n)
+    for _ in range(50):
+        n = (least + most) / 2
+        low, high = wilson(measured.value, n)
+        least, most = (n, most) if high - low > measured.high - measured.low else (least, n)
+    return most
 
 
 def student_quantile(freedom: int) -> float:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from penjing.catalogue.metrics import metric
 from penjing.estimation.calibration import Scales, chances_right
-from penjing.estimation.interval import wilson
+from penjing.estimation.interval import independent_samples, wilson
 from penjing.estimation.quality import Measure
 from penjing.estimation.sensitivity import ASPECTS, WHOLE_BITS, Aspect, strength
 from penjing.inspection.selection import decisions
@@ -153,6 +153,7 @@ class Predictor:
         self._predictions, self._baseline = predictions, baseline
         self._measure = predictions.measure
         self._right = self._measure.level(margins)
+        self._independent = independent_samples(baseline) if metric(baseline.metric).is_share else float(baseline.n)
         self._anchors: tuple[_Anchor, ...] = ()
         self._measured: tuple[tuple[Plan, Kept | None, Accuracy], ...] = ()
 
@@ -202,7 +203,7 @@ class Predictor:
         how = metric(self._baseline.metric)
         value = how.clamp(self._measure.value(self._measure.level_of(self._baseline.value) - lost))
         if how.is_share:
-            low, high = wilson(value, self._baseline.n)
+            low, high = wilson(value, self._independent)
         else:
             low = value - (self._baseline.value - self._baseline.low)
             high = value + (self._baseline.high - self._baseline.value)

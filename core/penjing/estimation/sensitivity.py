@@ -19,12 +19,13 @@ Aspect = Literal["sparsity", "filters", "weight_bits", "activation_bits"]
 ASPECTS: tuple[Aspect, ...] = ("sparsity", "filters", "weight_bits", "activation_bits")
 
 LEVELS: Mapping[Aspect, tuple[float, ...]] = {
-    "sparsity": (0.7, 0.9, 0.5, 0.8, 0.95, 0.3, 0.6, 0.4, 0.85),
-    "filters": (0.4, 0.2, 0.6, 0.1, 0.3, 0.5),
+    "sparsity": (0.7, 0.9, 0.5, 0.8, 0.95, 0.3, 0.6, 0.4, 0.85, 0.98),
+    "filters": (0.4, 0.2, 0.6, 0.1, 0.3, 0.5, 0.8, 0.9),
     "weight_bits": (4, 3, 2, 6, 5),
     "activation_bits": (4, 6, 3, 8),
 }
-"""Where curves are measured, the most telling first: an unfinished curve is then already useful.
+"""Where curves are measured, the most telling first: an unfinished curve is then already useful. What is stronger than
+the last of them is taken to be like it.
 
 Rounding to another number of bits moves margins another way, so nothing between two of them stands for a third.
 """

@@ -15,7 +15,7 @@ from penjing.worker.watched import watched, watched_modules
 
 PACE = 1.0
 """Seconds between two messages, of which each replaces the one before."""
-VERSION = "2"
+VERSION = "3"
 """Of what is kept: another one if probes or readings mean something else."""
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from penjing.estimation.interval import effective_samples, student_quantile, wilson
+from penjing.estimation.interval import effective_samples, independent_samples, student_quantile, wilson
 from penjing.estimation.measured import accuracy_of
 
 
@@ -71,3 +71,13 @@ def test_that_one_recording_says_next_to_nothing() -> None:
 def test_that_nothing_but_hits_in_few_recordings_leaves_doubt() -> None:
     clustered = accuracy_of(np.ones(300, np.bool_), groups=np.repeat(np.arange(10), 30))
     assert clustered.low == pytest.approx(wilson(1.0, 10)[0])
+
+
+def test_that_as_many_independent_samples_are_found_as_the_interval_was_made_of() -> None:
+    hits = np.random.default_rng(4).random(600) < 0.9
+    assert independent_samples(accuracy_of(hits)) == pytest.approx(600, abs=0.01)
+    groups = np.repeat(np.arange(30), 20)
+    together = np.random.default_rng(5).random(30)[groups] < 0.8  # whole groups are right or wrong
+    found = independent_samples(accuracy_of(together, groups=groups))
+    assert found == pytest.approx(effective_samples(together, groups), rel=1e-6)
+    assert found < 40
