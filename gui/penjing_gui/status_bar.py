@@ -14,7 +14,7 @@ from penjing_gui.session import Session
 
 _LOOKS = 2000
 """Milliseconds between two looks at how much memory is taken."""
-_WIDEST_ACCURACY, _WIDEST_SIZE, _WIDEST_RATIO = "100.0 % ± 10.0", "99.9 KiB", "88.8×"
+_WIDEST_ACCURACY, _WIDEST_SIZE, _WIDEST_RATIO = "100.0 % ± 10.0", "8888 MiB", "88.8×"
 
 
 class StatusBar(QStatusBar):

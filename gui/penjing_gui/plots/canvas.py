@@ -1,8 +1,10 @@
 """The ground of every plot: inks from the palette, labelled axes, no boxes, nothing to zoom by accident."""
 
+import math
+
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QSize
-from PySide6.QtGui import QColor, QContextMenuEvent, QFont, QPainter
+from PySide6.QtGui import QColor, QContextMenuEvent, QFont, QFontMetricsF, QPainter
 from PySide6.QtWidgets import QGraphicsItem, QWidget
 
 from penjing_gui.plots.scale import SCALE
@@ -99,6 +101,9 @@ class Canvas(pg.PlotWidget):  # type: ignore[misc]
             axis.setTextPen(pg.mkPen(found.muted))
             axis.setTickFont(font)
             axis.label.setFont(font)
+        # What pyqtgraph measures is four fifths of a line, which cuts what hangs below it: p, q, y.
+        height = math.ceil(QFontMetricsF(font).height())
+        self.getPlotItem().getAxis("bottom").setStyle(autoExpandTextSpace=False, tickTextHeight=height)
         self.showGrid(x=False, y=True, alpha=0.12)
 
 

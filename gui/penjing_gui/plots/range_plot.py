@@ -37,6 +37,8 @@ class RangePlot(Canvas):
         self._edges = np.linspace(first, last, len(self._counts) + 1)
         top = np.log10(max(self._counts.max(), 1.0)) * 1.15 + 0.1
         self.setYRange(np.log10(_FLOOR), top, padding=0)
+        for name in ("left", "bottom"):  # scales of nothing say nothing
+            self.getPlotItem().getAxis(name).setStyle(showValues=bool(counts))
         self.restyle()
 
     def show_range(self, covered: tuple[float, float] | None, quantiles: Sequence[float]) -> None:

@@ -67,7 +67,8 @@ def test_that_filters_that_go_fade_into_the_paper_in_both_themes(plot: Heatmap) 
         picture = plot.grab().toImage()
         inks = [picture.pixelColor(pixel(plot, 15.2, row + 0.5)) for row in (2, 7, 3)]
         paper = QColor(chosen.surface)
-        assert inks[0] == inks[1] != inks[2]
+        # A filter's pixels may hold a trace of the row beside it, as many as its place gives.
+        assert _distance(inks[0], inks[1]) <= 6 < _distance(inks[0], inks[2])
         assert _distance(inks[0], paper) < 0.35 * _distance(inks[2], paper)
 
 
