@@ -44,7 +44,7 @@ class Commands(QObject):
         if drop.kind == "data":
             self._session.open_data(drop.path)
         else:
-            self.open(drop.path)
+            self.open(drop.path, drop.data)
 
     def choose_model(self) -> None:
         """Ask for a network."""

@@ -1,16 +1,26 @@
 """What happens to files that are dropped on the window, and the overlay that says so before they are."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from PySide6.QtCore import QCoreApplication, QMimeData, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PySide6.QtCore import QCoreApplication, QEvent, QMimeData, Qt
+from PySide6.QtGui import (
+    QColor,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDragMoveEvent,
+    QDropEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+)
 from PySide6.QtWidgets import QWidget
 
 from penjing_gui import theme
 
-DropKind = Literal["model", "data", "project", "lesson", "device", "unknown"]
+DropKind = Literal["model", "data", "project", "lesson", "device", "several", "unknown"]
 
 _SUFFIXES: dict[str, DropKind] = {
     ".onnx": "model",
@@ -38,21 +48,36 @@ class Drop:
 
     kind: DropKind
     path: str
+    data: str | None = None
+    """That came with a network."""
+
+    def welcome(self, *, network_open: bool) -> bool:
+        """Whether anything would happen."""
+        return self.kind not in ("unknown", "several") and (self.kind != "data" or network_open)
 
 
 def dropped(mime: QMimeData) -> Drop | None:
-    """The first file of what is dragged, if it is one of this machine."""
-    urls = [url for url in mime.urls() if url.isLocalFile()]
-    if not urls:
+    """What the dragged files of this machine are: one, or a network with its data; None where there are none."""
+    paths = [Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile()]
+    if not paths:
         return None
-    path = Path(urls[0].toLocalFile())
-    return Drop(kind_of(path), str(path))
+    kinds = {kind_of(path): str(path) for path in paths}
+    if len(paths) == 1:
+        return Drop(*kinds.popitem())
+    if len(paths) == 2 and kinds.keys() == {"model", "data"}:
+        return Drop("model", kinds["model"], kinds["data"])
+    return Drop("several", str(paths[0]))
 
 
 def what_happens(drop: Drop, *, network_open: bool) -> str:
     """In words; empty text is never shown."""
     name = Path(drop.path).name
     tr = QCoreApplication.translate
+    if drop.kind == "model" and drop.data is not None:
+        data = Path(drop.data).name
+        return tr("drops", "Open the network {name} with the data {data}").format(name=name, data=data)
+    if drop.kind == "several":
+        return tr("drops", "One at a time, please: a single file, or a network with its data")
     if drop.kind == "model":
         return tr("drops", "Open the network {name}").format(name=name)
     if drop.kind == "project":
@@ -66,6 +91,50 @@ def what_happens(drop: Drop, *, network_open: bool) -> str:
     if drop.kind == "data":
         return tr("drops", "{name} is data: open its network first").format(name=name)
     return tr("drops", "{name} is no network, data, project, lesson or device").format(name=name)
+
+
+class Drags:
+    """Files that are dragged over a window: read as soon as they can be, and held until they are let go.
+
+    Where a program of another process is dragged from, its data may not be there at the first move, nor at the last.
+    """
+
+    def __init__(self, overlay: "DropOverlay", network_open: Callable[[], bool], take: Callable[[Drop], None]) -> None:
+        self._overlay, self._network_open, self._take = overlay, network_open, take
+        self._held: Drop | None = None
+
+    def hear(self, event: QEvent) -> bool:
+        """Take an event if it is of files."""
+        if isinstance(event, QDragLeaveEvent):
+            self._leave()
+            return False
+        if not isinstance(event, QDropEvent) or not event.mimeData().hasUrls():
+            return False
+        if isinstance(event, QDragEnterEvent):
+            self._leave()
+        self._read(event.mimeData())
+        held = self._held
+        welcome = held is not None and held.welcome(network_open=self._network_open())
+        # What cannot be read yet is let in, or nothing more would be heard of it.
+        if welcome or (held is None and isinstance(event, QDragMoveEvent) and not event.mimeData().urls()):
+            event.acceptProposedAction()
+        else:
+            event.ignore()
+        if not isinstance(event, QDragMoveEvent):
+            self._leave()
+            if held is not None and welcome:
+                self._take(held)
+        return True
+
+    def _read(self, mime: QMimeData) -> None:
+        found = dropped(mime)
+        if found is not None and found != self._held:
+            self._held = found
+            self._overlay.announce(what_happens(found, network_open=self._network_open()))
+
+    def _leave(self) -> None:
+        self._held = None
+        self._overlay.hide()
 
 
 class DropOverlay(QWidget):

@@ -23,7 +23,7 @@ from penjing_gui import icons, language
 from penjing_gui.actions import Actions
 from penjing_gui.commands import Commands
 from penjing_gui.docks import Docks
-from penjing_gui.drops import DropOverlay, dropped, what_happens
+from penjing_gui.drops import Drags, DropOverlay
 from penjing_gui.job_record import JobRecord
 from penjing_gui.journal import Journal
 from penjing_gui.menus import fill_menus
@@ -106,6 +106,7 @@ class MainWindow(QMainWindow):
         self.notices = NoticeBar(self, self._room_for_notices)
         fill_menus(self)
         self._overlay = DropOverlay(self)
+        self._drags = Drags(self._overlay, lambda: session.is_open, self.commands.take_drop)
 
     def _room_for_notices(self) -> QRect:
         """The middle of the tool bar; without it, the upper edge of the page."""
@@ -251,7 +252,9 @@ class MainWindow(QMainWindow):
         event.accept()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Holding B shows the network before compression."""
+        """Holding B shows the network before compression; files go to the window, whatever they are dragged over."""
+        if watched is self.windowHandle() and self._drags.hear(event):
+            return True
         if event.type() in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease) and isinstance(event, QKeyEvent):
             plain = event.modifiers() == Qt.KeyboardModifier.NoModifier
             ours = watched is self.windowHandle() and event.key() == Qt.Key.Key_B and plain
@@ -273,27 +276,15 @@ class MainWindow(QMainWindow):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Say what will happen."""
-        drop = dropped(event.mimeData())
-        if drop is None:
-            return
-        self._overlay.announce(what_happens(drop, network_open=self.session.is_open))
-        if drop.kind != "unknown" and (drop.kind != "data" or self.session.is_open):
-            event.acceptProposedAction()
-        else:
-            # A refused drag is not told when it leaves.
-            QTimer.singleShot(2000, self._overlay.hide)
+        self._drags.hear(event)
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
         """Nothing happens after all."""
-        self._overlay.hide()
+        self._drags.hear(event)
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Do what the overlay says."""
-        self._overlay.hide()
-        drop = dropped(event.mimeData())
-        if drop is not None:
-            event.acceptProposedAction()
-            self.commands.take_drop(drop)
+        self._drags.hear(event)
 
     def _close_for_good(self) -> None:
         self._closing = True
