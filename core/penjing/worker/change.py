@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from penjing.verification.significance import mcnemar
+from penjing.verification.significance import weighted_mcnemar
 
 Classes = NDArray[np.int64]
 
@@ -59,7 +59,9 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     moved: int
     """Samples that are wrong as before, but otherwise."""
     p_value: float
-    """McNemar's exact test, two-sided, of `lost` against `gained`: below 0.05 the change is hardly chance."""
+    """McNemar's exact test, two-sided, of `lost` against `gained`: below 0.05 the change is hardly chance.
+
+    While some samples are not seen, each that is counts for all of its stratum that it stands for."""
     flips: tuple[Flip, ...] = ()
     """At most `MOST_FLIPS` of each kind: first the lost, then the gained, then the moved; the surest come first."""
     confusion: tuple[Count, ...] = ()
@@ -76,6 +78,7 @@ def change_of(
     surety: NDArray[np.float64],
     seen: NDArray[np.bool_],
     final: bool,
+    weights: NDArray[np.float64] | None = None,
 ) -> Change:
     """The change from `before` to `now`, int64 [n] each, on the samples that were `seen`, bool [n].
 
@@ -86,6 +89,7 @@ def change_of(
         surety: How far the choice before was from the next one; orders the flips.
         seen: Which samples were looked at.
         final: Whether confusions are counted.
+        weights: For how many samples each that was seen stands, [n]; None: for as many as any other.
     """
     was, became = before == truth, now == truth
     lost, gained = seen & was & ~became, seen & became & ~was
@@ -103,11 +107,16 @@ def change_of(
         lost=counts[0],
         gained=counts[1],
         moved=counts[2],
-        p_value=mcnemar(lost=counts[0], gained=counts[1]),
+        p_value=_chance(lost, gained, weights),
         flips=tuple(flips),
         confusion=confusion_of(truth[seen], now[seen]) if final else (),
         confusion_before=confusion_of(truth[seen], before[seen]) if final else (),
     )
+
+
+def _chance(lost: NDArray[np.bool_], gained: NDArray[np.bool_], weights: NDArray[np.float64] | None) -> float:
+    weights = np.ones(len(lost)) if weights is None else weights
+    return weighted_mcnemar(lost=weights[lost], gained=weights[gained])
 
 
 def confusion_of(truth: Classes, chosen: Classes) -> tuple[Count, ...]:

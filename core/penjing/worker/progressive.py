@@ -294,4 +294,9 @@ def _reversed_bits(numbers: Indices, bits: int) -> Indices:
 def _change(baseline: Baseline, chosen: Classes, seen: NDArray[np.bool_], *, final: bool) -> Change | None:
     if not baseline.tells_classes:
         return None
-    return change_of(baseline.truth, baseline.chosen, chosen, surety=baseline.margins, seen=seen, final=final)
+    place = baseline.strata
+    sizes, known = np.bincount(place), np.bincount(place, weights=seen)
+    weights = (sizes / np.maximum(known, 1))[place]
+    return change_of(
+        baseline.truth, baseline.chosen, chosen, surety=baseline.margins, seen=seen, final=final, weights=weights
+    )
