@@ -84,12 +84,14 @@ def predicted(quick: bool, folder: Path | None) -> dict[str, Finding]:
             one = _Subject(model, graph, judged_by(data, listened), judged_by(data, pool.targets))
             result |= _told(name, one.tried(_random_plans(graph), plans))
             result |= _ranked(name, one.tried(one.spread(judged_by(data, rest)), spread))
+            result |= _anchored(name, one.tried(one.spread(judged_by(data, rest)), spread // 2, anchors=True))
     for name, (model, data, graph) in networks(quick).items():
         if f"L3.{name}" not in result:
             curves, targets = _halves(data)
             one = _Subject(model, graph, curves, targets)
             result |= _told(name, one.tried(_random_plans(graph), plans))
             result |= _ranked(name, one.tried(one.spread(curves), spread))
+            result |= _anchored(name, one.tried(one.spread(curves), spread // 2, anchors=True))
     return result
 
 
@@ -131,6 +133,14 @@ def _ranked(name: str, one: Found) -> dict[str, Finding]:
     return {f"L3.rank.spread.{name}": at_least(_rank_correlation(one.predicted, one.true), 0.95, "ρ", told)}
 
 
+def _anchored(name: str, one: Found) -> dict[str, Finding]:
+    """One slider away from a plan that was measured."""
+    everywhere = np.ones(len(one.true), np.bool_)
+    told = f"{len(one.true)} plans losing {POINTS * one.true.mean():.1f} pp on average"
+    told += f", one slider away from a measured one, error with the targets' noise in it {one.raw:.2f}"
+    return {f"L3.anchored.{name}": at_most(one.error(one.predicted, everywhere), 0.75, "pp", told)}
+
+
 def _ceiling(one: Found) -> str:
     return f", ceiling {_rank_correlation(one.heard, one.true):.3f}"
 
@@ -150,17 +160,22 @@ class _Subject:
         accuracy = accuracy_of(self._right, groups=targets.val.groups)
         self._predictor = Predictor(graph, fitted(graph, known), accuracy)
 
-    def tried(self, plans: Iterator[Plan], count: int) -> Found:
-        """So many plans, predicted and measured."""
-        rows, spent = [], 0.0
+    def tried(self, plans: Iterator[Plan], count: int, *, anchors: bool = False) -> Found:
+        """So many plans, predicted and measured; with `anchors` one slider away from plans that were measured."""
+        rows, spent, random = [], 0.0, np.random.default_rng(7)
         while len(rows) < count:
-            plan = next(plans)
+            plan, predictor = next(plans), self._predictor
             try:
+                if anchors:
+                    before = simulate(applied(self._model, plan, self._curves, self.graph))
+                    right = predictions(before, self._targets, "val") == self._targets.val.y
+                    predictor = predictor.anchored(plan, accuracy_of(right, groups=self._targets.val.groups))
+                    plan = _beside(plan, self.graph, random)
                 changed = simulate(applied(self._model, plan, self._curves, self.graph))
             except UserError:  # a plan that comes to nothing
                 continue
             started = time.process_time()
-            found = self._predictor.accuracy(plan)
+            found = predictor.accuracy(plan)
             spent += time.process_time() - started
             assert found is not None
             now, other = (predictions(changed, one, "val") == one.val.y for one in (self._targets, self._curves))
@@ -192,6 +207,13 @@ class _Subject:
         for number in itertools.count():
             wanted = 2 * MODERATE * (number * 0.6180339887 % 1)
             yield spread_plan(self.graph, 1000 + number, wanted, lost)
+
+
+def _beside(plan: Plan, graph: LayerGraph, random: np.random.Generator) -> Plan:
+    """One slider of one layer moved by up to a fifth of its way."""
+    layer = graph.compressible[int(random.integers(len(graph.compressible)))].name
+    sparsity = plan.settings(layer).sparsity + random.uniform(-0.2, 0.2)
+    return plan.with_layer(layer, sparsity=round(float(np.clip(sparsity, 0, 0.98)), 3))
 
 
 def _random_plans(graph: LayerGraph) -> Iterator[Plan]:
