@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QApplication, QComboBox, QMenu, QTableView
 
 from penjing.plan import Plan
 from penjing_gui.controls.layers import LayersPanel
+from penjing_gui.copied_settings import paste_settings
 from penjing_gui.item_models.layers import Column
 from penjing_gui.main_window import MainWindow
 from tests.support.hands import LEFT, click, click_row, double_click, find, press
@@ -80,6 +81,29 @@ def test_that_settings_are_copied_by_keys_and_brushed_filters_stay_a_layers_own(
     assert session.plan.settings("conv1").keep == (1,) and session.plan.settings("fc1").weight_bits == 32
     session.undo_stack.undo()
     assert session.plan.settings("fc2").weight_bits == 32
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "holds no settings"),
+        ("hello", "holds no settings"),
+        ("[1, 2]", "holds no settings"),
+        ('{"sparsity":0.5}, "layers": {}', "holds no settings"),
+        ("x" * 2_000_000, "holds no settings"),
+        ('{"sparsity": 7}', "defaults.sparsity is 7.0"),
+        ('{"sparsity": "0,5"}', "it must be a number, and it is text"),
+        ('{"colour": 1}', "defaults.colour"),
+    ],
+)
+def test_that_what_is_no_settings_changes_nothing_and_says_why(bench: MainWindow, text: str, told: str) -> None:
+    session, heard = bench.session, []
+    session.noticed.connect(heard.append)
+    before = session.plan
+    QApplication.clipboard().setText(text)
+    paste_settings(session)
+    assert session.plan == before and len(heard) == 1
+    assert told in heard[0].text and heard[0].hint
 
 
 def test_that_the_tables_menu_copies_pastes_and_saves(table: QTableView, bench: MainWindow) -> None:
