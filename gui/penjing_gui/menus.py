@@ -8,7 +8,7 @@ from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QMenu, QWidget
 
 from penjing.assets import LANGUAGES
-from penjing_gui import language
+from penjing_gui import language, words
 
 if TYPE_CHECKING:
     from penjing_gui.main_window import MainWindow
@@ -94,7 +94,11 @@ def _add(menu: QMenu, *actions: QAction | None) -> None:
 def _fill_recent(window: "MainWindow", menu: QMenu) -> None:
     menu.clear()
     for recent in window.settings.value.recents:
-        action = menu.addAction((language.title_of(recent.path, recent.title) or recent.path).replace("&", "&&"))
+        name = language.title_of(recent.path, recent.title) or recent.path
+        numbers = [words.size(recent.size_bytes), words.percent(recent.accuracy)]
+        # Behind a tab, numbers stand where other entries have their keys.
+        told = "  ".join(one for one in numbers if one != words.UNKNOWN)
+        action = menu.addAction("\t".join(one.replace("&", "&&") for one in (name, told) if one))
         action.setToolTip(recent.path)
         action.triggered.connect(lambda _=False, one=recent: window.commands.open(one.path, one.data))
     menu.setEnabled(True)

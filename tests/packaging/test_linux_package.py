@@ -19,6 +19,7 @@ from penjing.project.values import Original, Project
 from tests.support import desktop_session
 
 ROOT = Path(__file__).resolve().parents[2]
+LAUNCHER = ROOT / "packaging/linux/launcher"
 SYSTEM_PYTHON = "/usr/bin/python3"
 TYPES = ("application/x-penjing", "application/x-penjing-network", "application/x-penjing-lesson+json")
 
@@ -137,6 +138,29 @@ def test_that_icons_have_the_sizes_of_their_folders(root: Path) -> None:
         assert (int.from_bytes(header[16:20], "big"), int.from_bytes(header[20:24], "big")) == (size, size), path
     for name in ("apps/penjing.svg", "mimetypes/application-x-penjing.svg"):
         assert ElementTree.parse(icons / "scalable" / name).getroot().tag.endswith("svg")
+
+
+@pytest.mark.parametrize(
+    ("line", "step"),
+    [
+        ("  Downloading torch-2.9.0-cp311-none-linux_x86_64.whl.metadata (30 kB)", "Downloading torch (30 kB)"),
+        ("Processing /usr/lib/penjing/penjing-0.1.0-py3-none-any.whl", "Taking penjing"),
+        ("Installing collected packages: a, b, c", "Installing 3 packages (a minute or two)"),
+        (
+            "WARNING: Retrying (Retry(total=4, connect=None)) after connection broken by 'NewConnectionError'",
+            "No answer from pip's index yet; it is asked again",
+        ),
+        ("Collecting numpy", ""),
+    ],
+)
+def test_that_the_first_start_tells_what_pip_does(line: str, step: str) -> None:
+    program = f"import sys; sys.path.insert(0, {str(LAUNCHER)!r}); import environment; "
+    program += f"print(environment.step_of({line!r}))"
+    command, quiet_words = [sys.executable, "-I", "-c", program], {**os.environ, "LANG": "C.UTF-8"}
+    for name in ("LANGUAGE", "LC_ALL", "LC_MESSAGES"):
+        quiet_words.pop(name, None)
+    done = subprocess.run(command, env=quiet_words, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == step
 
 
 def test_that_a_first_start_that_cannot_install_says_why_and_leaves_nothing(root: Path, tmp_path: Path) -> None:

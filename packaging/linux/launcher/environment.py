@@ -116,6 +116,7 @@ def _make(place: Place, say: Say, cancelled: threading.Event) -> None:
     _want_room(place, ROOM)
     say(told.text("creating"))
     _run([sys.executable, "-m", "venv", "--clear", str(place.environment)], place, lambda line: None, cancelled)
+    say(told.text("asking"))
     if not build_of_torch(place):
         _want_room(place, CUDA_ROOM)
         say(told.text("cuda"))
@@ -138,6 +139,8 @@ def step_of(line: str) -> str:
         return told.text("downloading").format(name=found[1] + size)
     if found := re.match(r"Processing (?:\S*/)?([A-Za-z0-9_.]+)-\S+", line):
         return told.text("taking").format(name=found[1])
+    if "WARNING: Retrying" in line:
+        return told.text("retrying")
     if line.startswith("Installing collected packages"):
         return told.text("installing").format(count=line.count(",") + 1)
     return ""

@@ -17,6 +17,8 @@ _TEXTS = {
         "pip is offered no CPU build of torch: its CUDA build is taken, 2.7 GB to download",
         "pip 没有 torch 的 CPU 版本：将使用 CUDA 版本，需下载 2.7 GB",
     ),
+    "asking": ("Asking pip which builds there are", "正在询问 pip 有哪些版本"),
+    "retrying": ("No answer from pip's index yet; it is asked again", "pip 的索引尚未应答；正在重试"),
     "downloading": ("Downloading {name}", "正在下载 {name}"),
     "taking": ("Taking {name}", "正在取用 {name}"),
     "installing": ("Installing {count} packages (a minute or two)", "正在安装 {count} 个软件包（一两分钟）"),

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+import pytest
 from PySide6.QtCore import QLocale, Qt
-from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QPushButton, QToolButton
+from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QMenu, QPushButton, QToolButton
 from pytestqt.qtbot import QtBot
 
 from penjing_gui.main_window import MainWindow
@@ -53,3 +54,20 @@ def test_that_open_model_asks_for_a_file_without_blocking(qtbot: QtBot, shell: M
         assert dialog.nameFilters()[0].startswith("Networks" if identifier.endswith("Model") else "Penjing projects")
         press(dialog, Qt.Key.Key_Escape)
         qtbot.waitUntil(lambda: not any(one.isVisible() for one in shell.findChildren(QFileDialog)))
+
+
+def test_that_recent_files_of_the_menu_have_their_numbers_and_open_again(
+    shell: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[object] = []
+    monkeypatch.setattr(shell.session, "open_source", lambda source, data=None: opened.append((source, data)))
+    known = Recent(path="/somewhere/a&b.onnx", data="/own.npz", title="a&b.onnx", size_bytes=2048, accuracy=0.984)
+    shell.settings.update(recents=(known, Recent(path="/somewhere/new.onnx", title="new.onnx")))
+    file = next(action.menu() for action in shell.menuBar().actions() if action.text() == "&File")
+    assert isinstance(file, QMenu)
+    recent = next(inner for one in file.actions() if isinstance(inner := one.menu(), QMenu))
+    recent.aboutToShow.emit()
+    first, second = recent.actions()
+    assert first.text() == "a&&b.onnx\t2 KiB  98.4 %" and second.text() == "new.onnx"
+    first.trigger()
+    assert opened == [("/somewhere/a&b.onnx", "/own.npz")]
