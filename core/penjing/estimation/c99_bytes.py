@@ -268,7 +268,7 @@ _CALLS: Mapping[str, Callable[[Layer, NetworkState], Iterator[Call]]] = {
     "multiply": _plain("multiply", 2),
     "concat": _concat,
     **dict.fromkeys(("flatten", "reshape", "identity", "dropout"), _nothing),
-    **dict.fromkeys(("transpose", "upsample"), _plain("move")),
+    **dict.fromkeys(("transpose", "upsample", "slice"), _plain("move")),
     "pad": _plain("pad"),
 }
 """By kind of layer, the calls that its C facet makes."""

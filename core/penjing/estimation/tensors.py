@@ -16,7 +16,18 @@ from penjing.plan import Plan
 
 _CLAMPS = frozenset({"relu", "relu6", "clip"})
 _KEEP_SCALE = _CLAMPS | frozenset(
-    {"max_pool", "global_max_pool", "flatten", "reshape", "transpose", "pad", "upsample", "identity", "dropout"}
+    {
+        "max_pool",
+        "global_max_pool",
+        "flatten",
+        "reshape",
+        "transpose",
+        "pad",
+        "upsample",
+        "slice",
+        "identity",
+        "dropout",
+    }
     | {"softmax"}
 )
 """Operators in integers whose result has no scale of its own to clamp to: they move values, or are a probability."""

@@ -15,6 +15,7 @@ from penjing.loading.build import build, layer_shapes
 from penjing.loading.grids import fitting, merged, with_grids
 from penjing.loading.names import SafeNames
 from penjing.loading.reasons import reason
+from penjing.loading.turning import fewer_transposes
 from penjing.model.model import Model, Quantizer
 from penjing.model.operators.reading import EARLIER, PREVIOUS, Activation, Draft, Reading, SourceNode
 from penjing.model.operators.table import Operator, operators
@@ -98,7 +99,9 @@ class Assembly:
         ends = {layer for _, layer in outputs}
         if not outputs or not ends <= set(self._nodes):
             raise UserError("load.no_layers", where=self.where)
-        nodes, moved = _with_absorbed_biases(tuple(self._nodes.values()), ends)
+        nodes, moved = fewer_transposes(tuple(self._nodes.values()), frozenset(ends), self._names.make)
+        outputs = [(name, moved.get(layer, layer)) for name, layer in outputs]
+        nodes, moved = _with_absorbed_biases(nodes, {layer for _, layer in outputs})
         outputs = [(name, moved.get(layer, layer)) for name, layer in outputs]
         nodes, moved, grids = merged(nodes, {layer for _, layer in outputs}, self._roundings)
         outputs = [(name, moved.get(layer, layer)) for name, layer in outputs]

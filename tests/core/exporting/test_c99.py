@@ -24,7 +24,7 @@ from penjing.inspection.graph import layer_graph
 from penjing.layer_graph import NetworkInput, NetworkOutput
 from penjing.loading.build import build as build_network
 from penjing.model.model import Model
-from penjing.model.modules import Concat, Erf, GlobalMaxPool, Mean, Multiply, Pad, Reshape, Transpose
+from penjing.model.modules import Concat, Erf, GlobalMaxPool, Mean, Multiply, Pad, Reshape, Slice, Transpose
 from penjing.model.operators.table import operator_of
 from penjing.model.spec import NetworkSpec, NodeSpec
 from penjing.plan import Plan
@@ -121,6 +121,25 @@ def dilated(seed: int = 0) -> Model:
     )
 
 
+def sliced(seed: int = 0) -> Model:
+    """Parts of channels, of positions, every other one, the last step; as a layer's input and as the result."""
+    return network(
+        (4, 6, 5),
+        [
+            ("conv", nn.Conv2d(4, 6, 3, padding=1), "x"),
+            ("left", Slice(1, 0, 3), "conv"),
+            ("right", Slice(1, 3, 6), "conv"),
+            ("deep", nn.Conv2d(3, 3, 3, padding=1, groups=3), ""),
+            ("both", Concat(1), "left deep"),
+            ("few", Slice(2, 1, 6, 2), ""),
+            ("last", Slice(3, 4, 5, drop=True), ""),
+            ("point", nn.Conv1d(6, 4, 1), ""),
+            ("end", Slice(2, 1, 3), ""),
+        ],
+        seed=seed,
+    )
+
+
 def functions(seed: int = 0) -> Model:
     """What nothing else here has: PReLU with one slope, SiLU, erf, a reshape, identities, the largest value of all."""
     return network(
@@ -167,6 +186,7 @@ EVERY = {
     **NETWORKS,
     "dilated": dilated,
     "functions": functions,
+    "sliced": sliced,
     "signals": signals,
     "two ended": two_ended,
     "mlp": mlp,

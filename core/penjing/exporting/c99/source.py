@@ -42,7 +42,7 @@ def source_of(
         nodes.append("\n" + _constants(named, port.move))
         kernels.add(port.move.kernel)
         taken = text.given(name, "output", number)
-        results.append(text.call_text(named, port.move.kernel, (text.place(port.place),), taken))
+        results.append(text.call_text(named, port.move.kernel, (text.place(port.place + port.move.skip),), taken))
     return text.source_text(
         name,
         kernels=kernels,
@@ -77,6 +77,7 @@ def _node(placed: PlacedNode, index: int, source_names: Mapping[str, str]) -> tu
     for number, step in enumerate(placed.steps):
         name = text.node_name(index, node.layers[0]) + (f"_{number}" if number else "")
         reads = (placed.writes,) if step.in_place else tuple(placed.reads[place] for place in step.reads)
+        reads = tuple(read + step.skip for read in reads)
         constants += _constants(name, step)
         calls += text.call_text(name, step.kernel, [text.place(read) for read in reads], text.place(placed.writes))
     return constants, calls

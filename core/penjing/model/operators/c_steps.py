@@ -108,6 +108,8 @@ class CStep:
     """Which of the node's inputs it reads."""
     in_place: bool = False
     """It reads what the step before it wrote, instead."""
+    skip: int = 0
+    """So many values of what it reads stand before the first that it needs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,13 +136,13 @@ def plain(node: CNode, *steps: CStep) -> CSteps:
 
 
 def walk(places: IntArray) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """(extents, strides) of at most six nested loops that visit these places in order.
+    """(extents, strides) of at most six nested loops that visit these places in order, from the first on.
 
     Raises:
         Unsupported: There are none.
     """
     axes = _axes([int(place) for place in places])
-    if len(axes) > AXES or int(places[0]) != 0:
+    if len(axes) > AXES:
         raise Unsupported("an order of values that no six loops can walk")
     filled = [(1, 0)] * (AXES - len(axes)) + axes
     return tuple(extent for extent, _ in filled), tuple(stride for _, stride in filled)
@@ -166,4 +168,4 @@ def moved(source: IntArray, wanted: IntArray) -> CStep | None:
     places = np.empty_like(source)
     places[source] = np.arange(len(source))
     extent, stride = walk(places[wanted])
-    return CStep(kernel="move", fields={"extent": extent, "stride": stride})
+    return CStep(kernel="move", fields={"extent": extent, "stride": stride}, skip=int(places[wanted[0]]))

@@ -176,6 +176,15 @@ def repeated(attributes: Attributes, inputs: Inputs, weight: IntArray | None) ->
     return values
 
 
+def sliced(attributes: Attributes, inputs: Inputs, weight: IntArray | None) -> IntArray:
+    """Every step-th value from start to before stop along one axis, which may go."""
+    dim, whole = int(attributes["dim"]), (slice(None),) * int(attributes["dim"])
+    if attributes["drop"]:
+        return np.asarray(np.take(inputs[0], int(attributes["start"]), axis=dim))
+    part = slice(int(attributes["start"]), int(attributes["stop"]), int(attributes["step"]))
+    return np.asarray(inputs[0][(*whole, part)])
+
+
 def softmax(attributes: Attributes, inputs: Inputs, weight: IntArray | None) -> IntArray:
     """round(256 e / Σe), where the table holds e by the distance from the largest."""
     assert weight is not None

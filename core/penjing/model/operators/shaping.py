@@ -152,12 +152,25 @@ def reshaped(node: SourceNode, value: Activation, shape: tuple[int, ...]) -> Rea
         raise node.unsupported(f"shape {list(value.shape)} becomes {list(shape)}: it mixes the examples of a batch")
     if shape == value.shape:
         return ()
-    if len(shape) == 2:
+    if len(shape) == 2 and len(value.shape) > 1:
         return (Draft(kind="flatten", inputs=(value.name,), attributes={"start_dim": 1, "end_dim": -1}),)
+    order = _ones_moved(value.shape, shape)
+    if order is not None:
+        return (Draft(kind="transpose", inputs=(value.name,), attributes={"order": order}),)
     rest = shape[1:]
     if len(rest) > 1 and rest[:1] == value.shape[1:2]:
         rest = (-1, *rest[1:])  # the channels stay what they are, however many are left
     return (Draft(kind="reshape", inputs=(value.name,), attributes={"shape": rest}),)
+
+
+def _ones_moved(before: tuple[int, ...], after: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The order of axes that a new shape means which only puts the axes of extent 1 elsewhere, as with one channel."""
+    axes = range(1, len(before))
+    long, ones = ([axis for axis in axes if (before[axis] > 1) == is_long] for is_long in (True, False))
+    kept = [extent for extent in after[1:] if extent > 1]
+    if len(before) != len(after) or len(before) < 4 or [before[axis] for axis in long] != kept:
+        return None
+    return (0, *((long if extent > 1 else ones).pop(0) for extent in after[1:]))
 
 
 def _squeezed(node: SourceNode, value: Activation, axes: tuple[int, ...] | None) -> Reading:

@@ -6,6 +6,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from penjing.model.modules import Slice
+from penjing.model.operators import integer_kernels
 from penjing.model.operators.channels import Channels, Flow
 from penjing.model.operators.onnx_writer import OnnxWriter
 from penjing.model.operators.reading import (
@@ -28,6 +29,7 @@ class SliceRow(Operator):
 
     kind = "slice"
     modules = (Slice,)
+    integer = integer_kernels.SLICE
     reads = ("Slice", "Split", "Gather")
     reads_aten = ("slice", "select", "narrow")
 

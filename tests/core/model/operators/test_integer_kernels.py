@@ -14,6 +14,7 @@ from penjing.model.modules import (
     Multiply,
     Pad,
     Reshape,
+    Slice,
     Subtract,
     Transpose,
 )
@@ -40,6 +41,9 @@ MOVES = [
     (Pad((0, 1, 2), (1, 0, 3), mode="constant", value=0.0), (2, 3, 4)),
     (Pad((0, 1, 2), (0, 0, 1), mode="reflect", value=0.0), (2, 3, 4)),
     (nn.Upsample(scale_factor=(2.0, 3.0), mode="nearest"), (2, 3, 2)),
+    (Slice(1, 1, 2), (2, 3, 4)),
+    (Slice(2, 1, 6, 2), (3, 7, 2)),
+    (Slice(3, 4, 5, drop=True), (2, 3, 5)),
 ]
 MEANS = [
     (nn.AvgPool2d(3, stride=2, padding=1), (2, 7, 8)),
@@ -157,5 +161,4 @@ def test_that_operators_without_an_integer_form_are_known() -> None:
         "power",
         "recurrent",
         "resize",
-        "slice",
     }
