@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QGuiApplication, QImage, QPainter, QPen, QPixmap, QPolygonF
 
+from penjing.results import DataCard
 from penjing_gui.plots.scale import color_map
 from penjing_gui.theme import Colors
 
@@ -17,7 +18,9 @@ _MOST_TRACES = 8
 _SHORTEST_WINDOW, _LONGEST_WINDOW = 8, 256
 
 
-def thumbnail(example: Values, *, width: int, height: int, inks: Colors, look: Look = "plain") -> QPixmap:
+def thumbnail(
+    example: Values, *, width: int, height: int, inks: Colors, look: Look = "plain", bands: int = 0
+) -> QPixmap:
     """A picture of an example on a ground that shows through.
 
     Args:
@@ -26,6 +29,7 @@ def thumbnail(example: Values, *, width: int, height: int, inks: Colors, look: L
         height: Of the picture, in the same pixels.
         inks: Of the present theme.
         look: `spectrogram` shows what [channels, length] holds at which frequency.
+        bands: Where examples are spectrograms themselves (`sound_bands`): how many bands they have.
     """
     density = QGuiApplication.instance().devicePixelRatio()  # type: ignore[union-attr]
     result = QPixmap(QSize(width, height) * density)
@@ -34,7 +38,9 @@ def thumbnail(example: Values, *, width: int, height: int, inks: Colors, look: L
     painter = QPainter(result)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     room = QRectF(1, 1, width - 2, height - 2)
-    if example.ndim == 3:
+    if bands and (heard := upright(example, bands)) is not None:
+        _draw_picture(painter, room, _as_heat(heard), keeps_shape=False)
+    elif example.ndim == 3:
         _draw_picture(painter, room, _as_picture(example), keeps_shape=True)
     elif example.ndim == 2 and look == "spectrogram":
         _draw_picture(painter, room, _as_heat(spectrogram(example)), keeps_shape=False)
@@ -44,6 +50,24 @@ def thumbnail(example: Values, *, width: int, height: int, inks: Colors, look: L
         _draw_bars(painter, room, example, inks)
     painter.end()
     return result
+
+
+def sound_bands(card: DataCard | None) -> int:
+    """How many bands the spectrograms have that a data set's recordings became; 0 where there are none."""
+    told = {note.code: note.values for note in (() if card is None else card.preparation)}
+    found = told.get("data.fact.sound_cosines", {}).get("count", told.get("data.fact.sound_mels", {}).get("mels", 0))
+    return int(found)
+
+
+def upright(example: Values, bands: int) -> NDArray[np.float64] | None:
+    """A spectrogram as [bands, time], lowest band first, of any layout that a network takes; None if it is none."""
+    extents = tuple(extent for extent in example.shape if extent != 1)
+    if len(extents) != 2 or bands not in extents:
+        return None
+    values = example.reshape(extents).astype(np.float64)
+    # As `loading.audio_data` lays them: of equal extents the bands come first only in [channels, length].
+    first = extents[0] == bands and (extents[1] != bands or example.ndim == 2)
+    return values if first else values.T
 
 
 def spectrogram(example: Values) -> NDArray[np.float64]:

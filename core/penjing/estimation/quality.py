@@ -1,7 +1,8 @@
 """One number from what every sample says, with its 95 % interval: shares, errors, R² and AUC; no torch.
 
 Shares have Wilson's interval; means the normal one with the variance of their samples, or of their groups; R² that of
-a ratio (Cochran 1977, §6); AUC that of DeLong, DeLong & Clarke-Pearson (1988, Biometrics 44:837).
+a ratio (Cochran 1977, §6); AUC that of DeLong, DeLong & Clarke-Pearson (1988, Biometrics 44:837),
+or of groups Obuchowski's (1997, Biometrics 53:567).
 
 >>> import numpy as np
 >>> quality_of("mse", np.array([1.0, 3.0])).value
@@ -139,16 +140,41 @@ def auc(scores: NDArray[Any], positive: Bools) -> float:
     return float(above.mean()) if len(above) and len(below) else 0.5
 
 
-def auc_change(before: Vector, after: Vector, positive: Bools) -> tuple[float, float]:
+def auc_change(
+    before: Vector, after: Vector, positive: Bools, groups: NDArray[np.int64] | None = None
+) -> tuple[float, float]:
     """(by how much an AUC changed, half-width (95 %)), DeLong's for two scores of the same samples.
 
-    The half-width is 1 where fewer than two samples of either kind were seen.
+    The half-width is 1 where fewer than two samples, or groups, of either kind were seen.
     """
     (up, down), (was_up, was_down) = _placements(after, positive), _placements(before, positive)
-    if len(up) < 2 or len(down) < 2:
+    half = _rank_half(up - was_up, down - was_down, positive, groups)
+    if not math.isfinite(half):
         return 0.0, 1.0
-    variance = (up - was_up).var(ddof=1) / len(up) + (down - was_down).var(ddof=1) / len(down)
-    return float(up.mean() - was_up.mean()), Z * math.sqrt(variance)
+    return float(up.mean() - was_up.mean()), half
+
+
+def _rank_half(above: Vector, below: Vector, positive: Bools, groups: NDArray[np.int64] | None) -> float:
+    """The half-width (95 %) of a mean of placements, those of abnormal and of normal samples; infinite of too few.
+
+    Without groups DeLong's, with them that of clustered ROC curves (Obuchowski 1997, Biometrics 53:567): samples of
+    one group count together, abnormal ones with normal ones too.
+    """
+    if len(above) < 2 or len(below) < 2:
+        return math.inf
+    if groups is None:
+        return Z * math.sqrt(above.var(ddof=1) / len(above) + below.var(ddof=1) / len(below))
+    names, place = np.unique(groups, return_inverse=True)
+    ups = np.bincount(place[positive], weights=above - above.mean(), minlength=len(names))
+    downs = np.bincount(place[~positive], weights=below - below.mean(), minlength=len(names))
+    count = len(names)
+    of_ups, of_downs = (len(np.unique(place[one])) for one in (positive, ~positive))
+    if of_ups < 2 or of_downs < 2:
+        return math.inf
+    m, n = len(above), len(below)
+    variance = of_ups / (of_ups - 1) * float(ups @ ups) / m**2 + of_downs / (of_downs - 1) * float(downs @ downs) / n**2
+    variance += 2 * count / (count - 1) * float(ups @ downs) / (m * n)
+    return student_quantile(count - 1) * math.sqrt(max(variance, 0.0))
 
 
 def mean_change(changes: Vector, groups: NDArray[np.int64] | None = None) -> tuple[float, float]:
@@ -172,15 +198,16 @@ def _half(how: Metric, scores: Vector, against: NDArray[Any] | None, groups: NDA
     if how.kind == "rank":
         assert against is not None
         above, below = _placements(scores, np.asarray(against, np.bool_))
-        if len(above) < 2 or len(below) < 2:
-            return math.inf
-        variance = above.var(ddof=1) / len(above) + below.var(ddof=1) / len(below)
-        if variance == 0:
-            # Where all pairs are in order, so few samples of the rarer kind tell only that much.
-            share = float(above.mean())
-            low, high = wilson(share, min(len(above), len(below)))
+        positive = np.asarray(against, np.bool_)
+        half = _rank_half(above, below, positive, groups)
+        if half == 0:
+            # Where all pairs are in order, so few samples (or groups) of the rarer kind tell only that much.
+            share, rarer = float(above.mean()), min(len(above), len(below))
+            if groups is not None:
+                rarer = min(len(np.unique(groups[one])) for one in (positive, ~positive))
+            low, high = wilson(share, rarer)
             return max(share - low, high - share)
-        return Z * math.sqrt(variance)
+        return half
     if how.kind == "fit":
         assert against is not None
         most = float(np.mean(against, dtype=np.float64))

@@ -178,7 +178,8 @@ def _drop(before: Scores, after: Scores, how: Metric, seen: Seen, texts: Texts) 
         code = "drop_real" if p < SIGNIFICANT else "drop_chance"
         return texts(code, before=_percent(float(was.mean())), lost=lost, gained=gained, p=f"{p:.2g}")
     if how.kind == "rank":
-        change, half = auc_change(before, after, np.asarray(seen.scorer.against, np.bool_))
+        abnormal = np.asarray(seen.scorer.against, np.bool_)
+        change, half = auc_change(before, after, abnormal, seen.scorer.split.groups)
     else:
         change, half = mean_change(after - before, seen.scorer.split.groups)
     p = math.erfc(abs(change) / half * Z / math.sqrt(2)) if half > 0 else float(change == 0)

@@ -36,16 +36,18 @@ class Flip(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """The label; without labels what the network as loaded chooses."""
     before: int
     now: int
+    kind: str = ""
+    """`lost`, `gained` or `moved` where more than the choice counts (top-k); empty: as the classes say."""
 
     @property
     def lost(self) -> bool:
         """Right before, wrong now."""
-        return self.before == self.truth
+        return self.kind == "lost" if self.kind else self.before == self.truth
 
     @property
     def gained(self) -> bool:
         """Wrong before, right now."""
-        return self.now == self.truth
+        return self.kind == "gained" if self.kind else self.now == self.truth
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +81,7 @@ def change_of(
     seen: NDArray[np.bool_],
     final: bool,
     weights: NDArray[np.float64] | None = None,
+    hits: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None = None,
 ) -> Change:
     """The change from `before` to `now`, int64 [n] each, on the samples that were `seen`, bool [n].
 
@@ -90,17 +93,19 @@ def change_of(
         seen: Which samples were looked at.
         final: Whether confusions are counted.
         weights: For how many samples each that was seen stands, [n]; None: for as many as any other.
+        hits: Whether each was right before and is now, where that is more than the choice (top-k); read where `seen`.
     """
-    was, became = before == truth, now == truth
+    was, became = (before == truth, now == truth) if hits is None else hits
     lost, gained = seen & was & ~became, seen & became & ~was
     moved = seen & ~was & ~became & (before != now)
     flips: list[Flip] = []
-    for kind in (lost, gained, moved):
-        places = np.flatnonzero(kind)
+    for kind, those in (("lost", lost), ("gained", gained), ("moved", moved)):
+        places = np.flatnonzero(those)
         places = places[np.argsort(-np.abs(surety[places]), kind="stable")][:MOST_FLIPS]
         columns = (column[places].tolist() for column in (truth, before, now))
         for sample, *classes in zip(places.tolist(), *columns, strict=True):
-            flips.append(Flip(sample=sample, truth=classes[0], before=classes[1], now=classes[2]))
+            named = "" if hits is None else kind
+            flips.append(Flip(sample=sample, truth=classes[0], before=classes[1], now=classes[2], kind=named))
     counts = [int(np.count_nonzero(kind)) for kind in (lost, gained, moved)]
     return Change(
         seen=int(np.count_nonzero(seen)),

@@ -161,7 +161,7 @@ def measure_change(outputs: Outputs, data: Dataset, baseline: Baseline, *, full:
         found = dataclasses.replace(found, accuracy=_told(found.accuracy, blanks))
         variances.append(found.variances)
         enough = not full and found.rest <= ENOUGH and found.accuracy.n >= LEAST
-        yield dataclasses.replace(found, final=enough, change=_change(baseline, chosen, seen, final=enough))
+        yield dataclasses.replace(found, final=enough, change=_change(baseline, chosen, scores, seen, final=enough))
         if enough:
             return
     yield Standing(
@@ -169,7 +169,7 @@ def measure_change(outputs: Outputs, data: Dataset, baseline: Baseline, *, full:
         final=True,
         rest=0.0,
         per_class=per_class(scores > 0, baseline.truth, data) if baseline.tells_classes else (),
-        change=_change(baseline, chosen, seen, final=True),
+        change=_change(baseline, chosen, scores, seen, final=True),
     )
 
 
@@ -185,7 +185,7 @@ def unchanged(baseline: Baseline, data: Dataset) -> Standing:
         final=True,
         rest=0.0,
         per_class=per_class(baseline.hits, baseline.truth, data) if baseline.tells_classes else (),
-        change=_change(baseline, baseline.chosen, np.ones(len(baseline.chosen), np.bool_), final=True),
+        change=_change(baseline, baseline.chosen, baseline.scores, np.ones(len(baseline.chosen), np.bool_), final=True),
     )
 
 
@@ -291,12 +291,22 @@ def _reversed_bits(numbers: Indices, bits: int) -> Indices:
     return result
 
 
-def _change(baseline: Baseline, chosen: Classes, seen: NDArray[np.bool_], *, final: bool) -> Change | None:
+def _change(
+    baseline: Baseline, chosen: Classes, scores: NDArray[Any], seen: NDArray[np.bool_], *, final: bool
+) -> Change | None:
     if not baseline.tells_classes:
         return None
+    several = baseline.scorer.metric.k > 1
     place = baseline.strata
     sizes, known = np.bincount(place), np.bincount(place, weights=seen)
     weights = (sizes / np.maximum(known, 1))[place]
     return change_of(
-        baseline.truth, baseline.chosen, chosen, surety=baseline.margins, seen=seen, final=final, weights=weights
+        baseline.truth,
+        baseline.chosen,
+        chosen,
+        surety=baseline.margins,
+        seen=seen,
+        final=final,
+        weights=weights,
+        hits=(baseline.scores > 0, np.asarray(scores) > 0) if several else None,
     )

@@ -25,7 +25,7 @@ from penjing_gui.pages.panel import Panel
 from penjing_gui.pages.sample_cards import LINES, PICTURE, SampleCards
 from penjing_gui.plots.scale import SCALE
 from penjing_gui.theme import SPACE
-from penjing_gui.thumbnails import thumbnail
+from penjing_gui.thumbnails import sound_bands, thumbnail
 
 if TYPE_CHECKING:
     from PySide6.QtCore import QEvent
@@ -257,13 +257,16 @@ class DataPanel(Panel):
             return
         told, values = self._told
         chosen = max(self.list.currentRow(), 0)
-        inks = theme.colors(self.palette())
+        inks, data = theme.colors(self.palette()), self.session.data
+        bands = sound_bands(None if data is None else data.card)
         with QSignalBlocker(self.list):
             self.list.clear()
             for number, index in enumerate(told.indices):
                 item = QListWidgetItem()
                 item.setSizeHint(self.list.card)
-                picture = thumbnail(values[number], width=PICTURE.width(), height=PICTURE.height(), inks=inks)
+                picture = thumbnail(
+                    values[number], width=PICTURE.width(), height=PICTURE.height(), inks=inks, bands=bands
+                )
                 item.setIcon(QIcon(picture))
                 lines = self._words(told, number)
                 whole = ", ".join([self.tr("example {index}").format(index=index), *filter(None, lines)])

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem, QWidg
 
 from penjing_gui import theme
 from penjing_gui.controls.identity import identify
-from penjing_gui.thumbnails import thumbnail
+from penjing_gui.thumbnails import sound_bands, thumbnail
 
 if TYPE_CHECKING:
     from penjing.worker.messages import Change, Samples
@@ -127,11 +127,13 @@ class FlipsTable(QTableWidget):
             self._draw()
 
     def _draw(self) -> None:
-        inks = theme.colors(self.palette())
+        inks, data = theme.colors(self.palette()), self._session.data
+        bands = sound_bands(None if data is None else data.card)
         for place, row in enumerate(self._rows):
             item = self.item(place, 0)
             if item is not None and row.sample in self._pictures:
-                size = _PICTURE
-                made = thumbnail(self._pictures[row.sample], width=size.width(), height=size.height(), inks=inks)
+                made = thumbnail(
+                    self._pictures[row.sample], width=_PICTURE.width(), height=_PICTURE.height(), inks=inks, bands=bands
+                )
                 item.setIcon(QIcon(made))
                 item.setTextAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)

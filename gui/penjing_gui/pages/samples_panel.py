@@ -18,7 +18,7 @@ from penjing_gui.pages.sample_cards import LINES, PICTURE, SampleCards
 from penjing_gui.plots.scale import SCALE
 from penjing_gui.standing import standing, trained_run, whose
 from penjing_gui.theme import SPACE
-from penjing_gui.thumbnails import thumbnail
+from penjing_gui.thumbnails import sound_bands, thumbnail
 
 if TYPE_CHECKING:
     from PySide6.QtCore import QEvent
@@ -228,6 +228,7 @@ class SamplesPanel(Panel):
         inks = theme.colors(self.palette())
         data = self.session.data
         names = () if data is None else data.classes
+        bands = sound_bands(None if data is None else data.card)
         look: Literal["plain", "spectrogram"] = "plain"
         if self.spectrogram.isVisible() and self.spectrogram.isChecked():
             look = "spectrogram"
@@ -243,7 +244,7 @@ class SamplesPanel(Panel):
                 item.setIcon(QIcon())
             else:
                 size = {"width": PICTURE.width(), "height": PICTURE.height()}
-                item.setIcon(QIcon(thumbnail(example, **size, inks=inks, look=look)))
+                item.setIcon(QIcon(thumbnail(example, **size, inks=inks, look=look, bands=bands)))
             lines, whole = self._told(flip, margin, names)
             item.setData(LINES, lines)
             item.setToolTip(whole)

@@ -140,3 +140,31 @@ def test_that_a_network_of_several_inputs_is_measured_with_all_of_them() -> None
     split = Split(x=x, y=chosen.argmax(dim=1).numpy(), others=(facts,))
     given = Dataset(train=split, val=split, test=split, others=(Form(),))
     assert measure(simulate(model), given, "val", batch_size=6).value == 1.0
+
+
+def test_that_copies_of_a_sample_in_its_group_make_an_auc_no_surer() -> None:
+    scores, abnormal = RANDOM.standard_normal(40), RANDOM.random(40) > 0.6
+    scores = scores + abnormal
+    alone = quality_of("auc", scores, against=abnormal)
+    thrice, groups = np.repeat(scores, 3), np.repeat(np.arange(40), 3)
+    copied = quality_of("auc", thrice, against=np.repeat(abnormal, 3), groups=groups)
+    assert copied.value == pytest.approx(alone.value)
+    # The variance is that of the samples themselves; few groups know it worse: Student's t with 39 degrees, 2.0227.
+    wider = 2.0227 / 1.95996
+    assert copied.value - copied.low == pytest.approx(wider * (alone.value - alone.low), rel=1e-4)
+    assert quality_of("auc", thrice, against=np.repeat(abnormal, 3)).low > copied.low
+    change, half = auc_change(thrice, thrice + np.repeat(RANDOM.standard_normal(40), 3), np.repeat(abnormal, 3), groups)
+    assert half > 0 and abs(change) < 1
+
+
+def test_that_the_interval_of_a_grouped_auc_holds_when_machines_differ() -> None:
+    drawn, held, tries = np.random.default_rng(5), 0, 200
+    for _ in range(tries):
+        # 20 machines of 10 recordings; each shifts its scores, half are abnormal: the AUC is Φ(1 / √3).
+        groups = np.repeat(np.arange(20), 10)
+        abnormal = np.tile(np.arange(10) % 2 == 1, 20)
+        scores = drawn.standard_normal(20)[groups] * math.sqrt(0.5) + drawn.standard_normal(200) + abnormal
+        found = quality_of("auc", scores, against=abnormal, groups=groups)
+        truth = 0.5 * (1 + math.erf(1 / math.sqrt(3) / math.sqrt(2)))
+        held += found.low <= truth <= found.high
+    assert held >= 0.9 * tries

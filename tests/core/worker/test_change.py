@@ -58,3 +58,16 @@ def test_that_many_flips_are_counted_but_not_all_named(monkeypatch: pytest.Monke
 def test_that_no_samples_have_an_empty_confusion() -> None:
     empty = np.zeros(0, np.int64)
     assert confusion_of(empty, empty) == ()
+
+
+def test_that_of_several_guesses_it_counts_whether_the_truth_is_among_them() -> None:
+    # The first is right before and now though another class comes first; the second falls out; the third comes in.
+    truth, before, now = np.array([0, 0, 0, 1]), np.array([1, 1, 2, 2]), np.array([2, 2, 1, 0])
+    hits = np.array([True, True, False, False]), np.array([True, False, True, False])
+    found = change_of(truth, before, now, surety=np.zeros(4), seen=np.ones(4, np.bool_), final=False, hits=hits)
+    assert (found.lost, found.gained, found.moved) == (1, 1, 1)
+    assert [(one.sample, one.lost, one.gained) for one in found.flips] == [
+        (1, True, False),
+        (2, False, True),
+        (3, False, False),
+    ]
