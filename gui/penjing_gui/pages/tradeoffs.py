@@ -23,6 +23,7 @@ from penjing.catalogue.metrics import metric
 from penjing_gui import words
 from penjing_gui.controls.identity import identify
 from penjing_gui.dialogs.files import choose_new_file
+from penjing_gui.frontier import Frontier
 from penjing_gui.item_models.runs import AS_LOADED, KINDS, NOW, Row, RunsModel
 from penjing_gui.notices import Notice
 from penjing_gui.pages.compare_panel import ComparePanel
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
     from penjing_gui.session import Session
 
 _KIB = 1024
+_BUDGETED = ("flash_bytes", "ram_bytes", "latency_ms")
+_EDGE = 1.12
+"""Where, beside the largest point, what is further away waits; the plot ends a little behind."""
 
 
 class TradeoffsPage(Page):
@@ -72,6 +76,9 @@ class TradeoffsPage(Page):
         self.model.rowsInserted.connect(self._fit_columns)
         self.scatter.chosen.connect(self._choose)
         self.scatter.applied.connect(self._apply)
+        self.frontier = Frontier(session, self)
+        self.scatter.limit_dragged.connect(self._drag_limit)
+        session.budgets_changed.connect(self._refresh)
         self.axis.currentIndexChanged.connect(self._draw)
         self.table.doubleClicked.connect(lambda index: self._apply(self.model.rows[index.row()].id))
         self.table.selectionModel().selectionChanged.connect(self._selection_changed)
@@ -176,7 +183,7 @@ class TradeoffsPage(Page):
         self.hint.setText(
             self.tr("Hollow: does not fit the device. A double click applies a run's plan; undo takes it back.")
             if self._session.runs
-            else self.tr("Sweep… tries many plans; every training on the Train page adds a run, too.")
+            else self.tr("Drag the line of the budget: a plan that fits follows. Sweep… tries many plans.")
         )
         self._say_apply()
         self._draw()
@@ -205,14 +212,27 @@ class TradeoffsPage(Page):
             if row.accuracy is not None and getattr(row.figures, field) is not None
         ]
         self.compare.show_rows(self.chosen, plans)
-        limit = getattr(session.budgets, field, None)
+        limit = self._limit(field, unit, max((one.size for one in points), default=0.0))
         self.scatter.show_points(
             points,
             frozenset(row.id for row in self.chosen),
-            None if limit is None else (limit / unit, self.tr("budget")),
+            limit,
             lower_is_better=not how.higher,
             room=0.5 if how.is_share else 0.05 * max((abs(one.value) for one in known), default=1.0),
         )
+
+    def _limit(self, field: str, unit: float, largest: float) -> tuple[float, str] | None:
+        """Where the budget stands; one that is further away, or none yet, waits at the edge to be dragged."""
+        if field not in _BUDGETED or self._session.device is None or largest <= 0:
+            return None
+        limit, edge = getattr(self._session.budgets, field), _EDGE * largest
+        if limit is None:
+            return edge, self.tr("no limit")
+        return (limit / unit, self.tr("budget")) if limit / unit <= edge else (edge, self.tr("budget →"))
+
+    def _drag_limit(self, at: float, over: bool) -> None:
+        field, _, __, unit = self._axes()[max(self.axis.currentIndex(), 0)]
+        self.frontier.drag(field, at * unit, over)
 
     def _plans(self) -> "dict[str, Plan]":
         return {NOW: self._session.plan, **{run.id: run.plan for run in self._session.runs}}

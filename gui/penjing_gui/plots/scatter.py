@@ -39,6 +39,8 @@ class Scatter(Canvas):
     """Id, and whether it is added to what is chosen already (Ctrl)."""
     applied = Signal(str)
     """Double click."""
+    limit_dragged = Signal(float, bool)
+    """Where the limit is drawn to, in the unit of the lower axis; True when it is let go."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -46,7 +48,10 @@ class Scatter(Canvas):
         self._current: frozenset[str] = frozenset()
         self._limit: tuple[float, str] | None = None
         self._front = pg.PlotCurveItem()
-        self._line = pg.InfiniteLine(angle=90)
+        self._line = pg.InfiniteLine(angle=90, movable=True)
+        self._line.setCursor(Qt.CursorShape.SizeHorCursor)
+        self._line.sigDragged.connect(lambda line: self.limit_dragged.emit(line.value(), False))
+        self._line.sigPositionChangeFinished.connect(lambda line: self.limit_dragged.emit(line.value(), True))
         self._line_name = pg.TextItem(anchor=(0, 0))
         self._dots = pg.ScatterPlotItem(pxMode=True, hoverable=True, tip=self._tip)
         self._labels: list[pg.TextItem] = []
@@ -108,14 +113,22 @@ class Scatter(Canvas):
             self._draw_limit(0, 0, found.error)
         self._name(found.text)
 
+    @property
+    def limit(self) -> float | None:
+        """Where the limit stands; None: none is drawn."""
+        return float(self._line.value()) if self._line.isVisible() else None
+
     def _draw_limit(self, right: float, top: float, ink: str) -> None:
         shown = self._limit is not None and self._limit[0] <= right
         self._line.setVisible(shown)
         self._line_name.setVisible(shown)
         if self._limit is not None and shown:
             self._line.setPen(pg.mkPen(ink, width=1, style=Qt.PenStyle.DashLine))
+            self._line.setHoverPen(pg.mkPen(ink, width=3))
+            self._line.setBounds((0, right))
             self._line.setValue(self._limit[0])
             words(self._line_name, self._limit[1], ink, font=self.font())
+            self._line_name.setAnchor(pg.Point(1 if self._limit[0] > 0.8 * right else 0, 0))
             self._line_name.setPos(self._limit[0], top)
 
     def _name(self, ink: str) -> None:
