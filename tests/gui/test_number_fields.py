@@ -5,7 +5,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractSpinBox, QToolTip, QWidget
+from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QToolTip, QWidget
 from pytestqt.qtbot import QtBot
 
 from penjing_gui.controls.number_box import CountBox, NumberBox
@@ -45,6 +45,7 @@ def put(box: QAbstractSpinBox, text: str, *, paste: bool = False) -> None:
 
 def heard(box: QAbstractSpinBox) -> bool:
     """Whether the field has just said its limits."""
+    QApplication.processEvents()
     return QToolTip.isVisible() and QToolTip.text() == box.limits  # type: ignore[attr-defined]
 
 
@@ -119,5 +120,10 @@ def test_that_every_number_field_of_the_window_says_its_limits(bench: MainWindow
     look(bench)
     for _, dialog in dialogs(bench):
         look(dialog)
+        for one in dialog.findChildren(QAbstractSpinBox):
+            if one.isVisible() and one.isEnabled():
+                one.setFocus()
+                press(one, Qt.Key.Key_Return)
+                assert dialog.isVisible(), f"Return in {said.place(one)} closes its dialog"
         dialog.reject()
     assert count > 25 and not wrong

@@ -7,7 +7,7 @@
 import re
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QCoreApplication, QPoint
+from PySide6.QtCore import QCoreApplication, QPoint, QTimer
 from PySide6.QtGui import QKeyEvent, QValidator
 from PySide6.QtWidgets import QDoubleSpinBox, QSpinBox, QToolTip
 
@@ -92,6 +92,10 @@ class _Bounded(_Base):
             self._say()
 
     def _say(self) -> None:
+        # After the focus has gone elsewhere, perhaps, which hides tips.
+        QTimer.singleShot(0, self, self._say_now)
+
+    def _say_now(self) -> None:
         if self.isVisible() and self.limits:
             QToolTip.showText(self.mapToGlobal(QPoint(0, self.height())), self.limits, self)
 

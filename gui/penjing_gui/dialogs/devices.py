@@ -135,6 +135,8 @@ class DevicesDialog(QDialog):
         for button in (self.use, self.measured, self.folder):
             buttons.addButton(button, action)
             button.setAutoDefault(False)
+        # Return in a field takes the field's value; it must not close the dialog, too.
+        buttons.button(QDialogButtonBox.StandardButton.Close).setAutoDefault(False)
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2 * SPACE, 2 * SPACE, 2 * SPACE, SPACE)

@@ -15,6 +15,7 @@ from penjing.estimation.latency import work
 from penjing.estimation.prediction import predict
 from penjing_gui import language, words
 from penjing_gui.controls.identity import identify
+from penjing_gui.controls.number_box import plain
 from penjing_gui.theme import SPACE
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class MeasuredTime(QDialog):
     def _measurements(self) -> tuple[Measurement, ...]:
         session = self._session
         assert session.graph is not None
-        latency = parse_time(self.time.text())
+        latency = parse_time(plain(self.time.text()))
         found = predict(session.graph, session.plan, session.tables)
         title = f"{session.title} {session.plan.hash[:8]}"[-400:]
         measurement = Measurement(name=title, latency_ms=latency, macs=work(found.graph, found.state, self._device))

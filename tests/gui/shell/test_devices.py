@@ -106,7 +106,7 @@ def test_that_a_pasted_time_becomes_a_profile_of_ones_own_that_is_chosen(
     QTest.keyClicks(field, "soon")
     assert "'soon'" in result.text() and not save.isEnabled()
     field.clear()
-    QTest.keyClicks(field, "12.5 ms")
+    QTest.keyClicks(field, "12,5 ms")  # a decimal comma is a point
     assert "12.5 ms" in result.text() and "%" in result.text() and save.isEnabled()
     name = find(measured, "measured.name", QLineEdit)
     name.selectAll()
