@@ -143,7 +143,7 @@ class Commands(QObject):
     def _data_chosen(self, path: str) -> None:
         self._window.settings.update(open_folder=str(Path(path).parent))
         # A card stands for the folder that it describes.
-        self._session.open_data(str(Path(path).parent) if Path(path).name == "dataset.toml" else path)
+        self._session.open_data(files.data_of(path))
 
     def _write_plan(self, path: str) -> None:
         try:

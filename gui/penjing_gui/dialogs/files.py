@@ -7,6 +7,14 @@ from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 Chosen = Callable[[str], None]
+CARDS = ("dataset.toml", "card.toml")
+TABLES = (".csv", ".tsv", ".tab", ".psv")
+IN_FOLDERS = (
+    *(".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".pgm", ".ppm", ".tif", ".tiff"),
+    *(".wav", ".wave"),
+)
+"""Pictures and recordings, which lie in one folder for each class: any of them stands for all."""
+_PARTS = ("train", "val", "test")
 
 
 def choose_file(parent: QWidget, title: str, kinds: str, folder: str, chosen: Chosen) -> QFileDialog:
@@ -32,7 +40,20 @@ def model_kinds() -> str:
 
 def data_kinds() -> str:
     """The filter for data."""
-    return _kinds(QCoreApplication.translate("files", "Data"), "*.npz *.csv dataset.toml")
+    patterns = [f"*{suffix}" for suffix in (*TABLES, *IN_FOLDERS)]
+    return _kinds(QCoreApplication.translate("files", "Data"), " ".join(["*.npz", *patterns, *CARDS]))
+
+
+def data_of(path: str) -> str:
+    """The data that a chosen file means: itself, or the folder of classes that a picture, recording or card is of."""
+    chosen = Path(path)
+    if chosen.name in CARDS:
+        beside = [one for one in chosen.parent.iterdir() if one.suffix.lower() in (".npz", *TABLES)]
+        return str(beside[0] if len(beside) == 1 else chosen.parent)
+    if chosen.suffix.lower() not in IN_FOLDERS:
+        return path
+    whole = chosen.parent.parent
+    return str(whole.parent if whole.name in _PARTS else whole)
 
 
 def project_kinds() -> str:
