@@ -1,7 +1,7 @@
 """The Export page with the digits open: cards, formats, checklist, what a verdict shows; real mouse and keys."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
@@ -128,7 +128,7 @@ def test_that_samples_are_one_row_and_every_proof_has_a_sign(page: ExportPage, b
 
 @pytest.mark.parametrize("choice", ["light", "dark"])
 def test_that_the_list_of_proofs_stands_on_the_ground_of_its_card(
-    qapp: QApplication, page: ExportPage, bench: MainWindow, choice: theme.ThemeChoice
+    qapp: QApplication, page: ExportPage, bench: MainWindow, choice: Literal["light", "dark"]
 ) -> None:
     page._show_result(result_of(bench))
     theme.apply(qapp, choice)
