@@ -136,7 +136,9 @@ def _tensors(layer: Layer) -> Iterator[_Tensor]:
         if layer.bias:
             yield _Tensor(f"{layer.name}.bias", filters)
     elif layer.params:
-        yield _Tensor(f"{layer.name}.value", (layer.params,))
+        # One number a channel, which has an axis for every one behind the channels.
+        behind = max(len(layer.output_shape) - 2, 0) if layer.params == layer.output_shape[1] else 0
+        yield _Tensor(f"{layer.name}.value", (layer.params,) + (1,) * behind)
 
 
 def _config(tensor: _Tensor) -> int:

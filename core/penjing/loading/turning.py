@@ -188,6 +188,8 @@ def _with_constant(node: NodeSpec, order: Order) -> tuple[NodeSpec, Order] | Non
         return None
     whole = value.reshape((1,) * (len(order) - value.dim()) + tuple(value.shape))
     turned = whole.permute(tuple(order.index(axis) for axis in range(len(order)))).contiguous()
+    while turned.dim() > 1 and turned.shape[0] == 1:
+        turned = turned[0]
     return dataclasses.replace(node, tensors={**node.tensors, "value": turned}), order
 
 
