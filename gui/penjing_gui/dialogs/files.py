@@ -66,6 +66,10 @@ def _kinds(name: str, patterns: str) -> str:
 
 
 def _open(dialog: QFileDialog, chosen: Chosen) -> QFileDialog:
+    # Qt's own translations lack these two.
+    labels = QFileDialog.DialogLabel
+    dialog.setLabelText(labels.LookIn, QCoreApplication.translate("files", "Look in:"))
+    dialog.setLabelText(labels.FileType, QCoreApplication.translate("files", "Kind of file:"))
     dialog.fileSelected.connect(chosen)
     dialog.finished.connect(dialog.deleteLater)
     dialog.open()
