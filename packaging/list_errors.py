@@ -39,6 +39,7 @@ AREAS = {
     "export": "Export",
     "file": "Files",
     "fit": "Fitting to a budget",
+    "lesson": "Lessons",
     "load": "Networks",
     "model": "The inside of a network",
     "plan": "Plans",
