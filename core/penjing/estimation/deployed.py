@@ -71,7 +71,7 @@ def is_quantized(state: NetworkState) -> bool:
 def fold(graph: LayerGraph) -> LayerGraph:
     """The graph without the batch norms that `compression.folding` folds: their layers gain a bias, names stay.
 
-    Each is the only reader of a layer with filters whose channels lie along the same axis.
+    Each is the only reader of a layer with filters that has an integer form and its channels along the same axis.
     """
     found: LayerGraph | None = graph.__dict__.get("_folded")
     if found is None:
@@ -87,7 +87,8 @@ def _fold(graph: LayerGraph) -> LayerGraph:
     for layer in graph.layers:
         feed = layers.get(renamed.get(layer.inputs[0], layer.inputs[0]))
         folds = layer.kind == "batch_norm" and feed is not None and readers[layer.inputs[0]] == 1
-        if folds and feed is not None and feed.weight_kind in FILTERED and feed.channel_axis == layer.channel_axis:
+        filtered = feed is not None and feed.weight_kind in FILTERED and feed.in_integers
+        if folds and feed is not None and filtered and feed.channel_axis == layer.channel_axis:
             filters = feed.weight_shape[0] if feed.weight_shape else 0
             layers[feed.name] = msgspec.structs.replace(feed, bias=filters, params=feed.params - feed.bias + filters)
             renamed[layer.name] = feed.name
