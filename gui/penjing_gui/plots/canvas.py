@@ -3,7 +3,7 @@
 import math
 
 import pyqtgraph as pg
-from PySide6.QtCore import QEvent, QSize
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, QSizeF
 from PySide6.QtGui import QColor, QContextMenuEvent, QFont, QFontMetricsF, QPainter
 from PySide6.QtWidgets import QGraphicsItem, QWidget
 
@@ -71,7 +71,8 @@ class Canvas(pg.PlotWidget):  # type: ignore[misc]
 
     def draw_picture(self, painter: QPainter) -> None:
         """The plot as it is seen."""
-        self.render(painter)
+        # Without a target Qt fills the device's own pixels, of which a dense picture has more than the plot.
+        self.render(painter, QRectF(QPointF(0, 0), QSizeF(self.picture_size())), self.viewport().rect())
 
     def restyle(self) -> None:
         """Draw everything again in the inks of the present palette."""

@@ -78,6 +78,21 @@ def test_that_a_shortcut_keeps_the_plot_with_the_keyboard_as_png(
     choose(bench, qtbot, tmp_path / "map.png")
     image = QImage(str(tmp_path / "map.png"))
     assert (image.width(), image.height()) == (2 * plot.width(), 2 * plot.height())
+    # The whole plot, not a quarter of it at twice the size.
+    seen = plot.grab().toImage()
+    quarter = seen.copy(0, 0, plot.width() // 2, plot.height() // 2)
+    assert 3 * difference(image, seen) < difference(image, quarter)
+
+
+def difference(one: QImage, other: QImage) -> float:
+    """Of the grey values of two pictures at a small size, in the mean."""
+    levels = []
+    for picture in (one, other):
+        shown = picture.scaled(
+            160, 80, Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation
+        )
+        levels.append([shown.pixelColor(x, y).lightness() for x in range(160) for y in range(80)])
+    return sum(abs(a - b) for a, b in zip(*levels, strict=True)) / len(levels[0])
 
 
 def test_that_a_picture_that_cannot_be_written_is_told(bench: MainWindow, tmp_path: Path) -> None:
