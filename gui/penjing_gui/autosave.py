@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, QTimer
 from penjing.errors import UserError
 from penjing.project.workspace import Workspace, abandoned, state_of
 from penjing_gui import folders
+from penjing_gui.language import title_of
 from penjing_gui.notices import Action, Notice
 from penjing_gui.settings import write_whole
 
@@ -111,7 +112,8 @@ class Autosave(QObject):
             project, path = workspace.read()
         except UserError:
             return ""
-        name = project.title or Path(project.source.path).name if path is None else path.name
+        title = title_of(project.source.path, project.title)
+        name = title or Path(project.source.path).name if path is None else path.name
         return f": {name}" if name else ""
 
     def _restore(self) -> None:

@@ -134,7 +134,8 @@ class DeviceCard(QAbstractButton):
         self._lines[0].setFont(font)
         clock = f"{device.core} · {device.clock_mhz:g} MHz"
         # The board is told by the tip; a card has room for the chip.
-        self._lines[0].setText(device.title.partition(" (")[0])
+        chip = device.title.partition(" (")[0]
+        self._lines[0].setText(chip if device.kind == "microcontroller" else device.title)
         self._lines[1].say(clock, clock, "muted")
         told = ((fact_title(f"sources.{key}", language), self.tr(text)) for key, text in device.sources.items())
         facts = [device.title, clock, *(f"{title}: {text}" for title, text in told)]
