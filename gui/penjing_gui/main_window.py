@@ -24,6 +24,7 @@ from penjing_gui.actions import Actions
 from penjing_gui.commands import Commands
 from penjing_gui.docks import Docks
 from penjing_gui.drops import Drags, DropOverlay
+from penjing_gui.focus_ring import FocusRing
 from penjing_gui.job_record import JobRecord
 from penjing_gui.journal import Journal
 from penjing_gui.menus import fill_menus
@@ -63,6 +64,7 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.setDockNestingEnabled(True)
         self.resize(*SIZE)
+        FocusRing(self)
         self.commands = Commands(self)
         self.pictures = Pictures(self)
         self.journal = Journal(session, self)

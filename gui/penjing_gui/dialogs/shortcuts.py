@@ -41,7 +41,10 @@ class Shortcuts(QDialog):
             (one.shortcut().toString(QKeySequence.SequenceFormat.NativeText), words.plain(one.text()))
             for one in actions
         ]
+        native = QKeySequence.SequenceFormat.NativeText
         more = [
+            (QKeySequence(QKeySequence.StandardKey.Undo).toString(native), self.tr("Undo")),
+            (QKeySequence(QKeySequence.StandardKey.Redo).toString(native), self.tr("Redo")),
             ("B", self.tr("Hold: the network before compression")),
             ("↓", self.tr("In the filter of layers: to the first of them")),
             ("Ctrl+Shift+A", self.tr("In the table of layers: select none, edit all")),
