@@ -4,6 +4,7 @@ The chunks are those of Microsoft's "Multimedia Programming Interface and Data S
 WAVEFORMATEXTENSIBLE; samples lie in -1..1, PCM divided by 2^(bits-1), 8 bits around 128.
 """
 
+import functools
 import math
 import struct
 from dataclasses import dataclass
@@ -120,11 +121,29 @@ def resampled(samples: Wave, rate: int, wanted: int) -> Wave:
     found = np.empty(count, np.float32)
     offsets = np.arange(-half + 1, half + 1)
     size = max(1, _CHUNK * 64 // len(offsets))
+    # Where samples of the result lie between those of the file repeats after so many of them.
+    phases = wanted // math.gcd(rate, wanted)
+    table = _weights(rate, wanted, phases) if phases * len(offsets) <= _MOST_WEIGHTS else None
     for start in range(0, count, size):
-        times = np.arange(start, min(start + size, count), dtype=np.float64) * rate / wanted
-        first = np.floor(times).astype(np.int64)
-        apart = (times - first)[:, None] - offsets
-        inside = np.clip(1 - (apart / half) ** 2, 0, None)
-        weights = cut * np.sinc(cut * apart) * np.i0(BETA * np.sqrt(inside)) / np.i0(BETA)
-        found[start : start + len(times)] = (padded[first[:, None] + offsets + half] * weights).sum(axis=1)
+        places = np.arange(start, min(start + size, count), dtype=np.int64)
+        first, rest = places * rate // wanted, places * rate % wanted
+        weights = _windowed(rest / wanted, cut, half) if table is None else table[places % phases]
+        found[start : start + len(places)] = (padded[first[:, None] + offsets + half] * weights).sum(axis=1)
     return found
+
+
+_MOST_WEIGHTS = 1 << 23
+
+
+@functools.lru_cache(maxsize=4)
+def _weights(rate: int, wanted: int, phases: int) -> NDArray[np.float64]:
+    """[phases, taps] of a whole period."""
+    cut = ROLL_OFF * min(1.0, wanted / rate)
+    return _windowed(np.arange(phases) * rate % wanted / wanted, cut, math.ceil(HALF_TAPS / cut))
+
+
+def _windowed(beyond: NDArray[np.float64], cut: float, half: int) -> NDArray[np.float64]:
+    """What the taps around places so far beyond a sample weigh, c · sinc(c d) · w(d), [places, taps]."""
+    apart = beyond[:, None] - np.arange(-half + 1, half + 1)
+    inside = np.clip(1 - (apart / half) ** 2, 0, None)
+    return np.asarray(cut * np.sinc(cut * apart) * np.i0(BETA * np.sqrt(inside)) / np.i0(BETA), np.float64)
