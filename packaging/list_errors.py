@@ -164,7 +164,9 @@ def _constants() -> set[str]:
 def _composed(code: str, said: set[str]) -> bool:
     """Whether a code is put together in the code, from parts that stand there."""
     area, _, name = code.rpartition(".")
-    if not area.startswith(("cli.", "fact", "figure", "metric", "reader", "report", "split", "stage", "system", "verify")):
+    if not area.startswith(
+        ("cli.", "fact", "figure", "metric", "reader", "report", "split", "stage", "system", "verify")
+    ):
         return False
     head, _, tail = name.partition("_")
     return name in said or (f"{head}_" in said and tail in said)
