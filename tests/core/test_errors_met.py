@@ -300,7 +300,9 @@ def test_that_a_scheduler_without_workers_is_told(monkeypatch: pytest.MonkeyPatc
     distributed = pytest.importorskip("distributed")
     monkeypatch.setattr(clusters, "_PATIENCE", 0.5)
     with (
-        distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=None) as alone,
+        distributed.LocalCluster(
+            n_workers=0, processes=False, dashboard_address=None, protocol="tcp://", host="127.0.0.1"
+        ) as alone,
         pytest.raises(UserError) as refused,
         clusters.cluster(alone.scheduler_address, lambda plan, floor: None),
     ):

@@ -83,8 +83,8 @@ def test_that_names_of_samples_and_sources_of_devices_are_chinese(capsys: Captur
     assert "智能手表上的肩部训练" in capsys.readouterr().out
     assert main(["devices", "nrf52840", "--language", "zh_CN"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert any(line.startswith("simd") and "DSP 扩展，2 × 16 位" in line for line in lines)
-    shown = [line for line in lines if line.startswith("sources.")]
+    assert any(line.startswith("向量指令") and "DSP 扩展，2 × 16 位" in line for line in lines)
+    shown = [line for line in lines if line.startswith("来源：")]
     assert len(shown) >= 3 and all(HAN.search(line) for line in shown)
 
 

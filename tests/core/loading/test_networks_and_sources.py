@@ -101,6 +101,8 @@ def test_that_torch_export_gives_the_same_layers(name: str, tmp_path: Path) -> N
     assert sum(weights) == sum(layer.weights for layer in layer_graph(same).compressible)
 
 
+@pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")  # torch says it of its own code
+@pytest.mark.filterwarnings("ignore:The tensor attributes:UserWarning")
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ZOO)
 def test_that_torchs_newer_exporter_gives_networks_that_open(name: str, tmp_path: Path) -> None:
