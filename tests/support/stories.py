@@ -76,12 +76,13 @@ def explorer(window: Any, folder: str) -> dict[str, Any]:
     bus.until("runs side by side", lambda: compared.queryTable().nColumns >= 2 and compared.queryTable().nRows > 3)
     bus.picture("story-explorer-compare")
     table = compared.queryTable()
+    hint = bus.until("samples judged", lambda: "Flipped" in (hint := bus.find(window, "compare.hint").name) and hint)
     bus.did("compare")
     return {
         **seen,
         "sizes": sizes,
         "compared": [table.nRows, table.nColumns],
-        "hint": bus.find(window, "compare.hint").name,
+        "hint": hint,
     }
 
 

@@ -71,8 +71,16 @@ class Canvas(pg.PlotWidget):  # type: ignore[misc]
 
     def draw_picture(self, painter: QPainter) -> None:
         """The plot as it is seen."""
-        # Without a target Qt fills the device's own pixels, of which a dense picture has more than the plot.
-        self.render(painter, QRectF(QPointF(0, 0), QSizeF(self.picture_size())), self.viewport().rect())
+        # Drawn from lines, not from cached pixels, which are cut wrongly in a file of lines.
+        drawn = [one for one in self.scene().items() if isinstance(one, pg.GraphicsItem)]
+        for one in drawn:
+            one.setExportMode(True, {"painter": painter, "antialias": True, "resolutionScale": 1.0})
+        try:
+            # Without a target Qt fills the device's own pixels, of which a dense picture has more than the plot.
+            self.render(painter, QRectF(QPointF(0, 0), QSizeF(self.picture_size())), self.viewport().rect())
+        finally:
+            for one in drawn:
+                one.setExportMode(False)
 
     def restyle(self) -> None:
         """Draw everything again in the inks of the present palette."""

@@ -53,8 +53,7 @@ class Scatter(Canvas):
         self._line.sigDragged.connect(lambda line: self.limit_dragged.emit(line.value(), False))
         self._line.sigPositionChangeFinished.connect(lambda line: self.limit_dragged.emit(line.value(), True))
         self._line_name = pg.TextItem(anchor=(0, 0))
-        # Its cache is of pixels, which are cut wrongly where a picture is made of lines.
-        self._dots = pg.ScatterPlotItem(pxMode=True, hoverable=True, tip=self._tip, useCache=False)
+        self._dots = pg.ScatterPlotItem(pxMode=True, hoverable=True, tip=self._tip)
         self._labels: list[pg.TextItem] = []
         for item in (self._front, self._line, self._dots):
             self.addItem(item)
