@@ -16,9 +16,18 @@ MARKS = {"error": "✕", "warning": "▲", "note": "·"}
 _UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
+def minus(number: str) -> str:
+    """A number whose sign is as wide as its plus, and no hyphen."""
+    return number.replace("-", "−")
+
+
 def size(count: float | None) -> str:
-    """Bytes with a binary unit."""
-    return UNKNOWN if count is None else size_text(count)
+    """Bytes with a binary unit.
+
+    >>> size(-676)
+    '−676 B'
+    """
+    return UNKNOWN if count is None else minus(size_text(count))
 
 
 def count(number: float | None) -> str:
@@ -63,7 +72,7 @@ def banded(value: float | None, unit: str, band: float | None) -> str:
     if value is None:
         return UNKNOWN
     shown = f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.3g}"
-    return f"{shown} {unit}" if band is None else f"{shown} {unit} ± {100 * band:.0f} %"
+    return minus(f"{shown} {unit}" if band is None else f"{shown} {unit} ± {100 * band:.0f} %")
 
 
 def time(seconds: float) -> str:

@@ -7,7 +7,7 @@ from PySide6.QtCore import QEvent, QRectF, QSize, Qt
 from PySide6.QtGui import QBrush, QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from penjing_gui import theme
+from penjing_gui import theme, words
 from penjing_gui.learn.worked import Bars, Grid, Picture, number
 
 _TITLE = 22
@@ -86,7 +86,7 @@ def _draw_grid(painter: QPainter, area: QRectF, grid: Grid, found: theme.Colors)
                 painter.fillRect(box, shade)
             if grid.numbers:
                 painter.setPen(QColor(found.muted if gone else found.text))
-                text = f"{int(value)}".replace("-", "−") if grid.whole else "0" if gone else number(value)
+                text = words.minus(f"{int(value)}") if grid.whole else "0" if gone else number(value)
                 painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
 
 

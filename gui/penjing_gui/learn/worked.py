@@ -18,6 +18,7 @@ from penjing.estimation.tables import Tables
 from penjing.layer_graph import LayerGraph
 from penjing.plan import Plan
 from penjing.results import Figures
+from penjing_gui import words
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -147,7 +148,7 @@ def called(kind: Kind, id: str) -> str:
 
 def number(value: float) -> str:
     """A number with three significant digits and a true minus sign."""
-    return f"{value:.3g}".replace("-", "−")
+    return words.minus(f"{value:.3g}")
 
 
 @dataclass(frozen=True)

@@ -310,7 +310,7 @@ def _arrow(text: str) -> QToolButton:
 
 
 def _numbers(values: tuple[float, ...]) -> str:
-    return ", ".join(f"{value:.3g}" for value in values).replace("-", "−")
+    return words.minus(", ".join(f"{value:.3g}" for value in values))
 
 
 def _name(names: tuple[str, ...], index: int) -> str:

@@ -143,7 +143,7 @@ class RecoveryPanel(Panel):
             head.setText(back_in)
         self.table.setRowCount(len(self.rows))
         for row, (one, more) in enumerate(self.rows):
-            back = f"{100 * one.gained:+.1f} ± {100 * one.half:.1f}".replace("-", "−")
+            back = words.minus(f"{100 * one.gained:+.1f} ± {100 * one.half:.1f}")
             for column, text in enumerate((self._remedy(one), back, _cost(more))):
                 self.table.setItem(row, column, QTableWidgetItem(text))
             button = identify(QPushButton(self.tr("Apply")), f"recovery.apply.{one.candidate.remedy}.{row}")
@@ -199,4 +199,4 @@ class RecoveryPanel(Panel):
 def _cost(more: float | None) -> str:
     if more is None:
         return words.UNKNOWN
-    return "0 B" if more == 0 else f"{'+' if more > 0 else '−'}{words.size(abs(more))}"
+    return f"{'+' if more > 0 else ''}{words.size(more)}"

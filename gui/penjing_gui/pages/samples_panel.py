@@ -9,7 +9,7 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QListWidgetItem, QToolButton, QWidget
 
 from penjing.catalogue.metrics import metric
-from penjing_gui import theme
+from penjing_gui import theme, words
 from penjing_gui.controls.identity import identify
 from penjing_gui.controls.readout import Readout
 from penjing_gui.new_runs import run_name
@@ -338,7 +338,7 @@ def _toggle() -> QToolButton:
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.{1 if abs(value) >= 1 else 2}f}".replace("-", "−")
+    return words.minus(f"{value:+.{1 if abs(value) >= 1 else 2}f}")
 
 
 def _name(names: tuple[str, ...], index: int) -> str:
