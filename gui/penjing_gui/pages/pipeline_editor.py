@@ -49,6 +49,9 @@ class PipelineEditor(QWidget):
         self.remove = self._button("train.steps.remove", "x", self.tr("Remove the step (Delete)"))
         self.reset = self._button("train.steps.reset", "undo-2", self.tr("The usual steps again"))
         self.way = identify(QComboBox(), "train.steps.way", self.tr("How the step is done"))
+        # It gives way, not the form: its longest entry would push the fields below out of sight.
+        self.way.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.way.setMinimumContentsLength(8)
         self.explanation = QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True)
         self.explanation.setProperty("muted", True)
         # Two lines at any time, so that nothing below moves when another step is chosen.

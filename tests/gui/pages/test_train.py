@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QListWidget,
     QPushButton,
+    QScrollArea,
     QSlider,
     QSpinBox,
     QTabWidget,
@@ -62,15 +63,22 @@ def test_that_steps_are_moved_removed_and_restored_each_as_one_undo_step(page: T
 
 def test_that_a_step_is_added_from_the_menu_and_done_another_way(page: TrainPage) -> None:
     add = find(page, "train.steps.add", QToolButton)
-    entry = next(action for action in add.menu().actions() if "pair" in action.text())
+    entry = next(action for action in add.menu().actions() if "uantization-aware" in action.text())
     add.menu().popup(add.mapToGlobal(add.rect().bottomLeft()))
     QApplication.processEvents()
     click(add.menu(), add.menu().actionGeometry(entry).center())
-    assert names(page).count("repair") == 1
+    assert names(page).count("qat") == 1
     way = find(page, "train.steps.way", QComboBox)
-    if way.isVisible() and way.count() > 1:
-        choose(way, way.itemData(1))
-        assert way.itemData(1) in [step.method for step in page._session.plan.steps]
+    assert way.isVisible() and way.count() > 1
+    choose(way, way.itemData(1))
+    assert way.itemData(1) in [step.method for step in page._session.plan.steps]
+    # Its entries are longer than the room beside the buttons, and nothing of the form is cut for them.
+    form = find(page, "train.form", QScrollArea)
+    page.window().resize(1060, 640)
+    QApplication.processEvents()
+    assert form.verticalScrollBar().isVisible()
+    assert form.widget().width() <= form.viewport().width()
+    assert form.widget().minimumSizeHint().width() <= form.viewport().width()
 
 
 def test_that_without_a_step_that_trains_nothing_can_be_started(page: TrainPage) -> None:
