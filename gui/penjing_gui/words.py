@@ -4,7 +4,7 @@
 ('2.0×', '50.0 %')
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from penjing.catalogue.metrics import known, metric
 from penjing.devices.units import size_text
@@ -65,6 +65,15 @@ def named_accuracy(value: Accuracy | None) -> str:
 def column(metric_id: str | None, accuracy: str) -> str:
     """What heads a column of a metric's values: `accuracy` for that of classes."""
     return accuracy if metric_id in (None, "top1", "agreement") or not known(metric_id) else metric(metric_id).short
+
+
+def class_name(names: Sequence[str], index: int) -> str:
+    """Of a class its name, else its number; below 0 of an answer that is no number.
+
+    >>> class_name(("cat",), 0), class_name(("cat",), 3), class_name(("cat",), -1)
+    ('cat', '3', 'NaN')
+    """
+    return "NaN" if index < 0 else names[index] if index < len(names) else str(index)
 
 
 def banded(value: float | None, unit: str, band: float | None) -> str:

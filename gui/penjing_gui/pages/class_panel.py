@@ -7,6 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 from penjing.catalogue.metrics import metric
+from penjing_gui import words
 from penjing_gui.controls.identity import identify
 from penjing_gui.new_runs import run_name
 from penjing_gui.pages.empty import Empty
@@ -66,7 +67,7 @@ class ClassPanel(Panel):
             return
         found = standing(session)
         before, now = session.baseline_per_class, found.per_class
-        names = [data.classes[at] if at < len(data.classes) else str(at) for at in range(len(before))]
+        names = [words.class_name(data.classes, at) for at in range(len(before))]
         chosen = most_changed(before, now, most=MOST)
         told = [self._words(found)]
         if len(chosen) < len(names):

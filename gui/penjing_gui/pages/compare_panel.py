@@ -250,10 +250,10 @@ class ComparePanel(QWidget):
             (count for count in one.change.confusion if count.truth != count.chosen), key=lambda count: -count.samples
         )
 
-        def name(number: int) -> str:
-            return classes[number] if number < len(classes) else str(number)
-
-        told = [f"{name(one.truth)} → {name(one.chosen)}: {one.samples}" for one in wrong[:_MOST_CONFUSED]]
+        told = [
+            f"{words.class_name(classes, one.truth)} → {words.class_name(classes, one.chosen)}: {one.samples}"
+            for one in wrong[:_MOST_CONFUSED]
+        ]
         return "\n".join(told) or self.tr("nothing")
 
     def _draw(self) -> None:

@@ -162,9 +162,8 @@ class DataPanel(Panel):
             for name in SPLITS:
                 self.split.addItem(texts.of(f"split.{name}"), name)
             self.split.setCurrentIndex(1)
-            self.split.setMinimumWidth(
-                self.split.sizeHint().width()
-            )  # its few words are never cut; names of classes may be
+            # Its few words are never cut; names of classes may be.
+            self.split.setMinimumWidth(self.split.sizeHint().width())
             self.label.addItem(self.tr("all"), None)
             for number, name in enumerate(data.classes if data.card.class_counts else ()):
                 self.label.addItem(name[:40], number)
@@ -286,11 +285,11 @@ class DataPanel(Panel):
             lines.append(_numbers(told.targets[number]))
             lines.append(f"→ {_numbers(told.answers[number])}")
         elif told.labels is not None:
-            lines.append(_name(names, told.labels[number]))
+            lines.append(words.class_name(names, told.labels[number]))
         if told.scores and not told.targets:
             lines.append(self.tr("error {value}").format(value=f"{told.scores[number]:.3g}"))
         elif not told.scores:
-            lines.append(f"→ {_name(names, told.chosen[number])}")
+            lines.append(f"→ {words.class_name(names, told.chosen[number])}")
         if told.others:
             lines.append(_numbers(told.others[number]))
         return tuple(lines)
@@ -311,7 +310,3 @@ def _arrow(text: str) -> QToolButton:
 
 def _numbers(values: tuple[float, ...]) -> str:
     return words.minus(", ".join(f"{value:.3g}" for value in values))
-
-
-def _name(names: tuple[str, ...], index: int) -> str:
-    return names[index] if 0 <= index < len(names) else str(index)

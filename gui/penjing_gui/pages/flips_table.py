@@ -10,7 +10,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QColor, QIcon
 from PySide6.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
-from penjing_gui import theme
+from penjing_gui import theme, words
 from penjing_gui.controls.identity import identify
 from penjing_gui.thumbnails import sound_bands, thumbnail
 
@@ -91,18 +91,15 @@ class FlipsTable(QTableWidget):
         )
         inks = theme.colors(self.palette())
 
-        def name(number: int) -> str:
-            return "NaN" if number < 0 else classes[number] if number < len(classes) else str(number)
-
         for place, row in enumerate(rows):
             self.setItem(place, 0, QTableWidgetItem(str(row.sample)))
-            self.setItem(place, 1, QTableWidgetItem(name(row.truth)))
+            self.setItem(place, 1, QTableWidgetItem(words.class_name(classes, row.truth)))
             for column, chosen in enumerate((row.before, *row.now), start=2):
                 if chosen is None:
                     self.setItem(place, column, QTableWidgetItem("…"))
                     continue
                 right = chosen == row.truth
-                item = QTableWidgetItem(f"{'✓' if right else '✕'} {name(chosen)}")
+                item = QTableWidgetItem(f"{'✓' if right else '✕'} {words.class_name(classes, chosen)}")
                 item.setForeground(QColor(inks.good if right else inks.error))
                 self.setItem(place, column, item)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)

@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from penjing.catalogue.methods import methods
+from penjing_gui import words
 from penjing_gui.controls.identity import identify
 from penjing_gui.controls.number_box import CountBox
 from penjing_gui.pages.panel import Panel
@@ -150,8 +151,10 @@ class LookPanel(Panel):
                 self._say("" if data is not None else self.tr("Examples come with data; none is open."))
             return
         names = data.classes if data is not None else ()
-        label = "" if told.label is None else self.tr("labelled {name}").format(name=_name(names, told.label))
-        key = self.tr("blue: for {name}").format(name=_name(names, told.before.target))
+        label = (
+            "" if told.label is None else self.tr("labelled {name}").format(name=words.class_name(names, told.label))
+        )
+        key = self.tr("blue: for {name}").format(name=words.class_name(names, told.before.target))
         if bool((self._arrays["before"] < 0).any()):
             key += self.tr(", orange: against it")
         layer = "" if told.before.layer is None else self.tr("at {layer}").format(layer=told.before.layer)
@@ -185,16 +188,12 @@ class LookPanel(Panel):
 
     def _words(self, look: "NetworkLook", names: tuple[str, ...]) -> str:
         share = f"{100 * look.probability:.1f} %"
-        target = _name(names, look.target)
+        target = words.class_name(names, look.target)
         if look.chosen == look.target:
             return self.tr("{name} ({share})").format(name=target, share=share)
         return self.tr("{chosen} instead of {name} ({share})").format(
-            chosen=_name(names, look.chosen), name=target, share=share
+            chosen=words.class_name(names, look.chosen), name=target, share=share
         )
-
-
-def _name(names: tuple[str, ...], index: int) -> str:
-    return names[index] if index < len(names) else str(index)
 
 
 def _plain() -> QLabel:

@@ -254,7 +254,7 @@ class SamplesPanel(Panel):
         self, flip: "Flip", margin: tuple[float, float | None] | None, names: tuple[str, ...]
     ) -> tuple[tuple[str, ...], str]:
         """The lines of a card, and the sentence that assistive tools say."""
-        truth, before, now = (_name(names, at) for at in (flip.truth, flip.before, flip.now))
+        truth, before, now = (words.class_name(names, at) for at in (flip.truth, flip.before, flip.now))
         change = f"→ {now}" if flip.lost else f"{before} → ✓" if flip.gained else f"{before} → {now}"
         numbers = ""
         if margin is not None:
@@ -339,11 +339,6 @@ def _toggle() -> QToolButton:
 
 def _signed(value: float) -> str:
     return words.minus(f"{value:+.{1 if abs(value) >= 1 else 2}f}")
-
-
-def _name(names: tuple[str, ...], index: int) -> str:
-    """Of a class; below 0 of an answer that is no number."""
-    return "NaN" if index < 0 else names[index] if index < len(names) else str(index)
 
 
 def _long(shape: tuple[int, ...]) -> bool:
