@@ -1,31 +1,25 @@
 """Beside the sliders, while they move: what each part of the plan really saves on the device, and what it does not."""
 
-import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
 from penjing.errors import UserError
-from penjing.estimation.savings import NEUTRAL, Part, Parts, Saving, growing_parts
+from penjing.estimation.savings import NEUTRAL, Part, Saving, growing_parts
 from penjing_gui import words
 from penjing_gui.controls.identity import identify
 from penjing_gui.controls.readout import Readout
 from penjing_gui.controls.short_note import ShortNote
+from penjing_gui.controls.unhurried import Unhurried
 from penjing_gui.saved import amounts, part_name
 from penjing_gui.session import Session
 from penjing_gui.theme import SPACE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from penjing.devices.profiles import Device
     from penjing.plan import Plan
 
-_SOONEST = 40
-"""Milliseconds between two looks at most: the eye reads no faster."""
-_SHARE = 4
-"""At most one part in this many of the time goes into counting."""
 _NOTE_LINES = 3
 
 
@@ -40,16 +34,7 @@ class SavingsPanel(QWidget):
         self._edited: Part = "filters"
         """What the person changed last: its reasons are told."""
         self._found: dict[Part, Saving] = {}
-        self._counting: tuple[Device, Iterator[Parts]] | None = None
-        self._again = False
-        """Whether something changed while it was counted."""
-        self._counted: Parts | None = None
-        self._spent = 0.0
-        self._soon = QTimer(self, singleShot=True, interval=_SOONEST)
-        self._soon.timeout.connect(self._begin)
-        # Counting all parts at once would be felt in the hand that moves a slider.
-        self._piece = QTimer(self, interval=0)
-        self._piece.timeout.connect(self._count_piece)
+        self._counting = Unhurried(self._count, self)
         self._head = Readout()
         self._head.setProperty("muted", True)
         self._cells = {part: tuple(Readout(words.UNKNOWN) for _ in range(3)) for part in NEUTRAL}
@@ -61,9 +46,10 @@ class SavingsPanel(QWidget):
             session.device_changed,
             session.tables_changed,
         ):
-            changed.connect(self._changed)
-        session.opened.connect(self._changed)
-        self._begin()
+            changed.connect(self._counting.ask)
+        session.opened.connect(self._counting.ask)
+        self._show()
+        self._counting.ask()
 
     def add_to(self, grid: QGridLayout) -> None:
         """Lie under the sliders, as wide as they are."""
@@ -90,13 +76,8 @@ class SavingsPanel(QWidget):
         self._note.setProperty("muted", True)
         grid.addWidget(self._note, len(self._cells) + 1, 0, 1, 4)
 
-    def _changed(self) -> None:
-        if self._piece.isActive():
-            self._again = True
-        elif not self._soon.isActive():
-            self._soon.start()
-
-    def _begin(self) -> None:
+    def _count(self) -> Iterator[None]:
+        """Part by part; after the last one what they save is shown."""
         session = self._session
         device = session.device
         self._notice_edit()
@@ -107,34 +88,16 @@ class SavingsPanel(QWidget):
             self._found = {}
             self._show()
             return
-        pieces = growing_parts(session.graph, session.plan, session.tables, layers=session.selection or None)
-        self._counting, self._counted, self._spent, self._again = (device, pieces), None, 0.0, False
-        self._piece.start()
-
-    def _count_piece(self) -> None:
-        """One part; after the last one what they save is shown."""
-        assert self._counting is not None
-        device, pieces = self._counting
-        started = time.perf_counter()
+        counted = None
         try:
-            found = next(pieces, None)
-            if found is None and self._counted is not None:
-                self._found = {saving.part: saving for saving in self._counted.on(device)}
+            for found in growing_parts(session.graph, session.plan, session.tables, layers=session.selection or None):
+                counted = found
+                yield
+            if counted is not None:
+                self._found = {saving.part: saving for saving in counted.on(device)}
         except (KeyError, UserError):  # scores on their way, or a plan that is told of elsewhere
-            self._end()
-            return
-        self._spent += 1e3 * (time.perf_counter() - started)
-        if found is not None:
-            self._counted = found
             return
         self._show()
-        self._end()
-
-    def _end(self) -> None:
-        self._piece.stop()
-        self._soon.setInterval(max(_SOONEST, round(_SHARE * self._spent)))
-        if self._again:
-            self._soon.start()
 
     def _notice_edit(self) -> None:
         """Remember which part was changed since the last look."""

@@ -1,6 +1,7 @@
 """Export: a device, a format, a folder, what speaks for and against; then real bytes and a verdict with its proofs."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from penjing.catalogue.methods import methods
 from penjing_gui import words
 from penjing_gui.controls.choices import QuietComboBox
 from penjing_gui.controls.identity import identify
+from penjing_gui.controls.unhurried import Unhurried
 from penjing_gui.jobs import Job
 from penjing_gui.new_runs import run_name
 from penjing_gui.pages.checklist import Checklist, checks
@@ -153,6 +155,7 @@ class ExportPage(Page):
         self.cancel.clicked.connect(session.cancel_job)
         self.browse.clicked.connect(self._browse)
         self.format.currentIndexChanged.connect(self._say_format)
+        self._format_soon = Unhurried(self._say_format_soon, self)
         self.folder.textChanged.connect(self._say)
         self.open_folder.clicked.connect(self._show_folder)
         self.copy_report.clicked.connect(self._copy)
@@ -202,6 +205,11 @@ class ExportPage(Page):
         for way in (self.twice, self.cmsis_nn):
             way.setVisible(in_c)
 
+    def _say_format_soon(self) -> Iterator[None]:
+        """As a slider moves: bytes of whole files take longer to tell than what is exact."""
+        self._say_format()
+        yield
+
     def _predicted(self, format: str) -> tuple[str, ...]:
         """The bytes that a file in this format will have, in brackets; nothing where that is not known."""
         found = self._session.file_size(format)
@@ -238,7 +246,7 @@ class ExportPage(Page):
             if trained
             else self.tr("the plan as the sliders show it, without training")
         )
-        self._say_format()
+        self._format_soon.ask()
         stale = session.results.plan != session.plan
         result = None if stale else session.export_result
         self.checklist.show_checks(checks(session, verdict=None if result is None else result.verdict))
