@@ -10,6 +10,7 @@ from penjing.loading.data import open_data
 from penjing.loading.open import open_model
 from penjing.model.model import Model
 from penjing.model.penjingnet_format import encode
+from penjing.plan import Plan
 from penjing.project.values import Run
 from penjing.results import Accuracy
 from penjing.worker.snapshot import NETWORK
@@ -18,6 +19,7 @@ from penjing_gui.main_window import MainWindow
 from penjing_gui.pages.class_panel import ClassPanel
 from penjing_gui.pages.look_panel import LookPanel
 from penjing_gui.pages.samples_panel import SamplesPanel
+from penjing_gui.session import Session
 from tests.support.hands import choose_tab, find
 
 _FLIP = Qt.ItemDataRole.UserRole
@@ -35,6 +37,24 @@ def _biased(model: Model) -> Model:
     return found
 
 
+def _applied(session: Session, id: str, name: str, plan: Plan, accuracy: Accuracy) -> Run:
+    """A run that says it was trained, in the list and applied."""
+    assert session.figures is not None
+    run = Run(
+        id=id,
+        name=name,
+        kind="distill",
+        created="2026-01-01T00:00:00+00:00",
+        plan=plan,
+        figures=session.figures,
+        accuracy=accuracy,
+        has_network=True,
+    )
+    session.add_run(run)
+    session.apply_run(id)
+    return run
+
+
 def test_that_samples_classes_and_looks_are_those_of_the_trained_network(
     qtbot: QtBot, window: MainWindow, patience: int
 ) -> None:
@@ -44,25 +64,14 @@ def test_that_samples_classes_and_looks_are_those_of_the_trained_network(
     model = open_model("sample:digits")
     trained, data = _biased(model), open_data("sample:digits", model=model)
     truth = data.val.y
-    assert truth is not None and session.figures is not None
+    assert truth is not None
     folder = session.projects.run_folder("taught")
     folder.mkdir(parents=True)
     (folder / NETWORK).write_bytes(encode(trained))
     right = float((truth == _CHOSEN).mean())
     accuracy = Accuracy(value=right, low=right, high=right, n=len(truth), kind="measured")
     plan = for_all(session.plan, {"sparsity": 0.25})
-    run = Run(
-        id="taught",
-        name="Distilled 1",
-        kind="distill",
-        created="2026-01-01T00:00:00+00:00",
-        plan=plan,
-        figures=session.figures,
-        accuracy=accuracy,
-        has_network=True,
-    )
-    session.add_run(run)
-    session.apply_run("taught")
+    run = _applied(session, "taught", "Distilled 1", plan, accuracy)
 
     strip = find(window, "explore.strip", QTabWidget)
     classes = strip.currentWidget()
@@ -105,21 +114,9 @@ def test_that_a_run_whose_network_is_gone_says_so(qtbot: QtBot, window: MainWind
     session = window.session
     with qtbot.waitSignal(session.opened, timeout=patience):
         session.open_source("sample:digits")
-    assert session.figures is not None
     plan = for_all(session.plan, {"sparsity": 0.25})
     accuracy = Accuracy(value=0.5, low=0.4, high=0.6, n=1000, kind="measured")
-    run = Run(
-        id="gone",
-        name="Lost 1",
-        kind="qat",
-        created="2026-01-01T00:00:00+00:00",
-        plan=plan,
-        figures=session.figures,
-        accuracy=accuracy,
-        has_network=True,
-    )
-    session.add_run(run)
-    session.apply_run("gone")
+    run = _applied(session, "gone", "Lost 1", plan, accuracy)
     strip = find(window, "explore.strip", QTabWidget)
     classes = strip.currentWidget()
     assert isinstance(classes, ClassPanel)
