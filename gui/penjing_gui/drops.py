@@ -19,6 +19,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QWidget
 
 from penjing_gui import theme
+from penjing_gui.dialogs.files import TABLES
 
 DropKind = Literal["model", "data", "project", "lesson", "device", "several", "unknown"]
 
@@ -30,7 +31,7 @@ _SUFFIXES: dict[str, DropKind] = {
     ".pt": "model",
     ".pth": "model",
     ".npz": "data",
-    ".csv": "data",
+    **dict.fromkeys(TABLES, "data"),
     ".penjing": "project",
     ".penjinglesson": "lesson",
     ".penjingdevice": "device",
