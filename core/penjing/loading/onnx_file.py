@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-import numpy as np
 import onnx
 
 from penjing.errors import UserError
@@ -18,7 +17,8 @@ from penjing.loading.onnx_names import LayerNames
 from penjing.loading.onnx_qdq import NODES, ON_CODES, Roundings, clipped, unmade, with_grid
 from penjing.loading.onnx_qoperators import spelled_out
 from penjing.loading.onnx_regions import Piece, Waiting, settled, takes_two
-from penjing.loading.onnx_tensors import array_of, attribute_of, bits_of
+from penjing.loading.onnx_stored import FILLED, Stored, extents
+from penjing.loading.onnx_tensors import attribute_of
 from penjing.loading.rearranging import MOVING, plainly, rearranged
 from penjing.loading.recurrences import recurrence
 from penjing.model.model import Model
@@ -51,8 +51,8 @@ class _Reader:
         self.any_batch = False
         self.opset = opset_of(proto, path.name)
         self.values: dict[str, Value] = {}
-        self.budget = limits.Budget(path.name)
         self.assembly = Assembly(path.name)
+        self.stored = Stored(path.parent, self.assembly)
         self.types: dict[str, int] = {}
         self.waiting = Waiting(self.opset, self.values, self.types)
         self.detours = Detours(self.values, self.waiting, layers=self._layers, settled=self._settled)
@@ -69,7 +69,7 @@ class _Reader:
             raise UserError("load.sparse_tensors", where=self.where)
         self._check_known()
         for tensor in graph.initializer:
-            self.values[tensor.name] = self._stored(tensor, tensor.name)
+            self.values[tensor.name] = self.stored.tensor(tensor, tensor.name)
         for entry in graph.input:
             if entry.name not in self.values:
                 self.values[entry.name] = self._input(entry)
@@ -94,7 +94,7 @@ class _Reader:
         unknown: dict[str, str] = {}
         for node in self.graph.node:
             if node.domain in ("", "ai.onnx"):
-                if node.op_type in ("Constant", "Shape", "Size", _FILLED):
+                if node.op_type in ("Constant", "Shape", "Size", FILLED):
                     stored.update(node.output)
                     continue
                 if node.op_type in (*FOLDED, *NODES) and all(name in stored for name in node.input if name):
@@ -117,7 +117,7 @@ class _Reader:
         if kind not in _NUMBERS:
             raise UserError("load.input_type", input=entry.name)
         if kind != onnx.TensorProto.FLOAT:
-            self._warn_dtype(onnx.TensorProto.DataType.Name(kind).lower())
+            self.stored.tell_dtype(onnx.TensorProto.DataType.Name(kind).lower())
             if kind not in _REAL:
                 self.types[entry.name] = kind
         dims = entry.type.tensor_type.shape.dim
@@ -135,15 +135,17 @@ class _Reader:
         return self.assembly.input(entry.name, shape)
 
     def _node(self, node: onnx.NodeProto) -> None:
+        if not node.output:
+            raise UserError("load.bad_node", layer=node.name, operator=node.op_type, detail="it has no result")
         inputs = [self._value(name, node) if name else None for name in node.input]
         if node.op_type == "Constant":
-            self.values[node.output[0]] = self._constant(node)
+            self.values[node.output[0]] = self.stored.constant(node)
             return
-        if node.op_type == _FILLED and len(inputs) == 1 and isinstance(inputs[0], Constant):
-            self.values[node.output[0]] = Constant(self._filled(node, inputs[0]))
+        if node.op_type == FILLED and len(inputs) == 1 and isinstance(inputs[0], Constant):
+            self.values[node.output[0]] = self.stored.filled(node, inputs[0])
             return
         if node.op_type in ("Shape", "Size") and inputs and inputs[0] is not None:
-            self.values[node.output[0]] = Constant(self._extents(node, inputs[0]))
+            self.values[node.output[0]] = Constant(extents(node, inputs[0]))
             return
         if node.op_type in FOLDED and not any(isinstance(value, Activation | Pending | Codes) for value in inputs):
             arrays = [value.array if isinstance(value, Constant) else None for value in inputs]
@@ -151,7 +153,7 @@ class _Reader:
             for name, array in zip(
                 (name for name in node.output if name), folded(node, arrays, self.opset), strict=True
             ):
-                self.budget.spend(array.size)
+                self.stored.spend(array.size)
                 self.values[name] = with_grid(array, inputs, origin, node.op_type)
             return
         attributes = {entry.name: attribute_of(entry, self.folder) for entry in node.attribute}
@@ -298,7 +300,9 @@ class _Reader:
         table = self.values.get(node.input[0]) if node.op_type == "Gather" else None
         if not isinstance(value, Pending) or not isinstance(table, Constant) or not table.array.ndim:
             return value
-        axis = next((entry.i for entry in node.attribute if entry.name == "axis"), 0)
+        axis, rank = next((entry.i for entry in node.attribute if entry.name == "axis"), 0), table.array.ndim
+        if not -rank <= axis < rank:
+            return value
         return self.waiting.same_places(value, table.array.shape[axis]) or value
 
     def _settled(self, value: Pending, *, alone: bool) -> Activation | None:
@@ -337,46 +341,6 @@ class _Reader:
             raise UserError("model.unknown_input", layer=node.name or node.op_type, input=name)
         return self.values[name]
 
-    def _extents(self, node: onnx.NodeProto, value: Value) -> np.ndarray[Any, Any]:
-        value = value.real if isinstance(value, Codes) else value
-        shape = value.shape if isinstance(value, Activation) else value.array.shape
-        if node.op_type == "Size":
-            return np.array(np.prod(shape, dtype=np.int64))
-        ends = {entry.name: entry.i for entry in node.attribute}
-        return np.array(shape[ends.get("start", 0) : ends.get("end", len(shape))], np.int64)
-
-    def _filled(self, node: onnx.NodeProto, extents: Constant) -> np.ndarray[Any, Any]:
-        said = {entry.name: attribute_of(entry, self.folder) for entry in node.attribute}
-        shape = limits.check_shape(extents.array.reshape(-1).tolist(), where=node.name or node.op_type)
-        array = np.full(shape, np.float32(said.get("value", 0.0)), np.float32)
-        self.budget.spend(array.size)
-        return array
-
-    def _constant(self, node: onnx.NodeProto) -> Constant:
-        if len(node.attribute) != 1 or not node.output:
-            raise UserError("load.bad_node", layer=node.name, operator="Constant", detail="it needs one value")
-        entry, name = node.attribute[0], node.output[0]
-        if entry.name == "value":
-            return self._stored(entry.t, name)
-        value = attribute_of(entry, self.folder)
-        if entry.name not in ("value_int", "value_ints", "value_float", "value_floats"):
-            raise UserError("load.bad_node", layer=node.name, operator="Constant", detail=f"{entry.name} is no number")
-        return Constant(np.array(value, np.int64 if "int" in entry.name else np.float32), name)
-
-    def _stored(self, tensor: onnx.TensorProto, name: str) -> Constant:
-        array = array_of(tensor, self.folder)
-        self.budget.spend(array.size)
-        bits = bits_of(array)
-        if bits is not None:
-            array = array.astype(np.uint8 if array.dtype.name.startswith("u") else np.int8)
-        elif array.dtype.kind not in "iub" and array.dtype != np.float32:
-            self._warn_dtype(array.dtype.name)
-            array = array.astype(np.float32)
-        return Constant(array, name, bits=bits)
-
-    def _warn_dtype(self, dtype: str) -> None:
-        self.assembly.warn("load.dtype_changed", dtype=dtype)
-
 
 def _origin(node: onnx.NodeProto, inputs: Sequence[Value | None]) -> str:
     """The stored name that a folded tensor goes by: its own where exporters share equal tensors, else its source's."""
@@ -389,9 +353,6 @@ def _origin(node: onnx.NodeProto, inputs: Sequence[Value | None]) -> str:
 def _read_by(source: OnnxNode, row: Operator) -> Reading:
     return row.read(source)
 
-
-_FILLED = "ConstantFill"
-"""Before opset 9, an experimental operator that exporters wrote for tensors of one value."""
 
 _KEEPABLE = ("load.unsupported_form", "load.unknown_operator")
 """Refusals of a row after which a node may still run as it is."""
