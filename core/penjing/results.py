@@ -16,6 +16,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     done: float
     total: float
     values: dict[str, float] = {}
+    epoch: "Epoch | None" = None
+    """The epoch of a training that has just been done."""
 
 
 OnProgress = Callable[[Progress], None]
@@ -183,9 +185,27 @@ class Epoch(msgspec.Struct, frozen=True, kw_only=True):
     """Mean over the epoch's samples, as `terms`."""
     terms: dict[str, float] = {}
     """Unweighted value of each term of the loss."""
+    batches: int = 0
+    """In how many steps the weights were moved."""
+    trace: dict[str, tuple[float, ...]] = {}
+    """The loss and its terms at single batches, evenly chosen: after batches `traced(batches)` of this epoch."""
     seconds: float = 0.0
     metric: str = "top1"
     """What `val_accuracy` is measured by."""
+
+
+MOST_TRACED = 32
+"""Batches of one epoch whose losses are kept."""
+
+
+def traced(batches: int) -> list[int]:
+    """Which of an epoch's `batches`, counted from 1, stand in its trace; the last one always does.
+
+    >>> traced(3), traced(64)[:3]
+    ([1, 2, 3], [2, 4, 6])
+    """
+    points = min(batches, MOST_TRACED)
+    return [(place + 1) * batches // points for place in range(points)]
 
 
 class RunResult(msgspec.Struct, frozen=True, kw_only=True):

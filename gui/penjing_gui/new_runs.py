@@ -34,7 +34,9 @@ def new_run(
 
 def has_network(run: Run, history: tuple[Epoch, ...]) -> Run:
     """A run whose folder holds its network, with what its training came to, epoch by epoch."""
-    return msgspec.structs.replace(run, has_network=True, history=history)
+    # Losses of single batches are in the folder of the run; here they would be written at every autosave.
+    epochs = tuple(msgspec.structs.replace(epoch, trace={}) for epoch in history)
+    return msgspec.structs.replace(run, has_network=True, history=epochs)
 
 
 def run_name(run: Run) -> str:

@@ -98,6 +98,7 @@ class Projects(QObject):
             budgets={key: value for key, value in msgspec.structs.asdict(session.budgets).items() if value is not None},
             plan=session.plan,
             runs=session.runs,
+            applied=None if session.run is None else session.run.id,
             training=self.training,
         )
 

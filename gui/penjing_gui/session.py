@@ -123,8 +123,8 @@ class Session(SessionState):
             self.undo_stack.push(command)
 
     def set_layer(self, names: Sequence[str], label: str, gesture: str | None = None, **changes: Any) -> None:
-        """Give these layers settings of their own."""
-        self.edit(for_layers(self._plan, names, changes), label, gesture)
+        """Give these layers settings of their own; what no plan changes among them stays as it is."""
+        self.edit(for_layers(self._plan, self._changeable(names), changes), label, gesture)
 
     def set_defaults(self, label: str, gesture: str | None = None, **changes: Any) -> None:
         """Give all layers these settings, also those that had others of their own."""
@@ -138,9 +138,12 @@ class Session(SessionState):
             self.set_defaults(label, gesture, **changes)
 
     def select(self, names: Sequence[str], *, current: str | None = None) -> None:
-        """Choose the layers that controls edit, and the one that plots show."""
-        chosen = tuple(names)
-        layer = current or (chosen[-1] if chosen else self._layer)
+        """Choose the layers that controls edit, and the one that plots show; one without numbers is shown only."""
+        listed = self.listed_layers
+        chosen = tuple(name for name in names if name in listed) if names else ()
+        layer = current or (names[-1] if names else self._layer)
+        if names and not chosen:
+            chosen = self._selection
         if (chosen, layer) != (self._selection, self._layer):
             self._selection, self._layer = chosen, layer
             self.selection_changed.emit()
@@ -193,13 +196,14 @@ class Session(SessionState):
     def open_data(self, data: str) -> None:
         """Open other data for the network that is open; the plan, the runs and the device stay."""
         if self._source is not None:
-            self.open_source(self._source, data, project=self.projects.current())
+            # What a trained run came to on other data says nothing here.
+            self.open_source(self._source, data, project=msgspec.structs.replace(self.projects.current(), applied=None))
 
     def measure_by(self, metric: str) -> None:
         """Measure quality by another metric; the plan, the runs and the device stay."""
         if self.data is not None and self._source is not None:
             data = Original(path=self.data.source)
-            project = msgspec.structs.replace(self.projects.current(), data=data, metric=metric)
+            project = msgspec.structs.replace(self.projects.current(), data=data, metric=metric, applied=None)
             self.open_source(self._source, data.path, project=project)
 
     def prepare_job(self) -> None:
@@ -243,6 +247,7 @@ class Session(SessionState):
         """Show a run's plan, undoably; its trained network is what is exported as long as the plan stays."""
         run = next(run for run in self._runs if run.id == id)
         self._applied = id
+        self.projects.dirty = True
         if run.plan != self._plan:
             self.edit(run.plan, self.tr("Apply {name}").format(name=run_name(run)))
         else:
@@ -438,7 +443,8 @@ class Session(SessionState):
         )
         begun = beginning(arriving, pending.project)
         self._plan, self._device, self._budgets = begun.plan, begun.device, begun.budgets
-        self._runs = self._runs if pending.project is None else pending.project.runs
+        if pending.project is not None:
+            self._runs, self._applied = pending.project.runs, pending.project.applied
         if begun.refused is not None:
             self.noticed.emit(self.texts.error(begun.refused, key="device"))
         self._original_plan = self._plan

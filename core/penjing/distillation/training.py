@@ -23,7 +23,7 @@ from penjing.estimation.quality import value_of
 from penjing.estimation.scoring import Scorer
 from penjing.loading.dataset import Dataset
 from penjing.model.model import Model
-from penjing.results import Epoch, OnProgress, Progress
+from penjing.results import Epoch, OnProgress, Progress, traced
 
 _EVALUATION_BATCH = 256
 MOST_ANSWERS = 1 << 25
@@ -106,10 +106,15 @@ class Training:
             self.network.prune(self.thinning(self.network.masters(), min(1.0, number / self.first)))
         order = shuffled(len(self.data.train), seed=self.options.seed, epoch=number)
         sums: dict[str, float] = {}
-        for indices in batches(order, self.options.batch_size):
+        trace: dict[str, list[float]] = {}
+        parts = batches(order, self.options.batch_size)
+        chosen = frozenset(traced(len(parts)))
+        for batch, indices in enumerate(parts, start=1):
             values = self._step(indices)
             for name, value in values.items():
                 sums[name] = sums.get(name, 0.0) + value * len(indices) / len(order)
+                if batch in chosen:
+                    trace.setdefault(name, []).append(value)
             self.done += 1
             self._tell({**values, "lr": rate(self.options.lr, self.done - 1, self.total), "epoch": float(number)})
         candidate = self.network.model()
@@ -124,7 +129,16 @@ class Training:
         seconds = time.monotonic() - started
         metric = self.scorer.metric.id
         self.history.append(
-            Epoch(number=number, val_accuracy=accuracy, loss=loss, terms=sums, seconds=seconds, metric=metric)
+            Epoch(
+                number=number,
+                val_accuracy=accuracy,
+                loss=loss,
+                terms=sums,
+                batches=len(parts),
+                trace={name: tuple(told) for name, told in trace.items()},
+                seconds=seconds,
+                metric=metric,
+            )
         )
 
     def _as_good(self, value: float, best: float) -> bool:
@@ -142,7 +156,7 @@ class Training:
         """What a whole epoch came to; unlike that of a batch it has no `lr`."""
         loss = {} if epoch.loss is None else {"loss": epoch.loss}
         shown = {} if epoch.val_accuracy is None else {"val_accuracy": epoch.val_accuracy}
-        self._tell({**loss, **epoch.terms, "epoch": float(epoch.number), **shown})
+        self._tell({**loss, **epoch.terms, "epoch": float(epoch.number), **shown}, epoch)
 
     def save(self, checkpoint: Path | None) -> None:
         """Everything that the next epoch depends on."""
@@ -276,8 +290,8 @@ class Training:
         regressors = (parameter for module in self.regressors for parameter in module.parameters())
         return [*self.network.parameters().values(), *regressors]
 
-    def _tell(self, values: dict[str, float]) -> None:
-        self.on_progress(Progress(stage="train", done=self.done, total=self.total, values=values))
+    def _tell(self, values: dict[str, float], epoch: Epoch | None = None) -> None:
+        self.on_progress(Progress(stage="train", done=self.done, total=self.total, values=values, epoch=epoch))
 
     def _diverged(self) -> UserError:
         return UserError("distillation.diverged", epoch=self.epoch + 1, lr=self.options.lr)

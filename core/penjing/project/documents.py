@@ -34,6 +34,7 @@ class _Head(msgspec.Struct, frozen=True, kw_only=True):
     title: str = ""
     device: str | None = None
     budgets: dict[str, int | float] = {}
+    applied: str | None = None
     training: dict[str, Any] | None = None
 
 
@@ -47,6 +48,7 @@ def encode(project: Project) -> dict[str, bytes]:
         title=project.title,
         device=project.device,
         budgets=project.budgets,
+        applied=project.applied,
         training=None if project.training is None else _told(project.training),
     )
     history = [_told(run) for run in project.runs]
@@ -84,6 +86,7 @@ def decode(documents: Mapping[str, bytes], *, where: str = "project") -> Project
         budgets=head.budgets,
         plan=read_plan(documents[PLAN], where=f"{where}: {PLAN}"),
         runs=tuple(_planned(entry, Run, where, HISTORY) for entry in entries),
+        applied=head.applied,
         training=None if head.training is None else _planned(head.training, Unfinished, where, PROJECT),
     )
 

@@ -76,4 +76,6 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     budgets: dict[str, int | float] = {}
     """By field of `planning.fit.Budgets`."""
     runs: tuple[Run, ...] = ()
+    applied: str | None = None
+    """The run whose network stands behind `plan`; it counts as long as its plan is that."""
     training: Unfinished | None = None

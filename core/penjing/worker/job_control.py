@@ -3,8 +3,10 @@
 import threading
 import time
 
+import msgspec
+
 from penjing.errors import Cancelled
-from penjing.results import Epoch, Progress
+from penjing.results import Progress
 from penjing.worker.channel import Channel
 from penjing.worker.messages import (
     Cancel,
@@ -112,20 +114,13 @@ class JobControl:
         is_new = progress.stage != self._stage
         if is_new:
             self._stage, self._since = progress.stage, now
-        values = progress.values
-        is_epoch = "epoch" in values and "lr" not in values
-        if is_new or is_epoch or progress.done >= progress.total or now - self._told >= INTERVAL:
+        epoch = progress.epoch
+        if is_new or epoch is not None or progress.done >= progress.total or now - self._told >= INTERVAL:
             self._told, seconds = now, now - self._since
             left = None
             if progress.done > 0 and seconds >= _EARLIEST:
                 left = seconds / progress.done * (progress.total - progress.done)
-            self._channel.send(JobProgress(progress=progress, seconds=seconds, left=left))
-        if is_epoch:
-            self._channel.send(JobEpoch(step=progress.stage, epoch=_epoch(values)))
-
-
-def _epoch(values: dict[str, float]) -> Epoch:
-    terms = {name: value for name, value in values.items() if name not in ("loss", "epoch", "val_accuracy")}
-    return Epoch(
-        number=int(values["epoch"]), val_accuracy=values.get("val_accuracy"), loss=values.get("loss"), terms=terms
-    )
+            told = msgspec.structs.replace(progress, epoch=None)
+            self._channel.send(JobProgress(progress=told, seconds=seconds, left=left))
+        if epoch is not None:
+            self._channel.send(JobEpoch(step=progress.stage, epoch=epoch))

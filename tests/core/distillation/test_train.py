@@ -121,6 +121,11 @@ def test_that_progress_counts_batches_and_tells_every_term(teacher: Model) -> No
     assert set(steps[0].values) == {"loss", "soft_label", "cross_entropy", "feature", "attention", "lr", "epoch"}
     ends = [progress for progress in told if "val_accuracy" in progress.values]
     assert [(progress.done, progress.values["epoch"]) for progress in ends] == [(0, 0.0), (4, 1.0), (8, 2.0)]
+    # Of few batches all losses stand in the trace of their epoch.
+    epochs = [progress.epoch for progress in ends if progress.epoch is not None]
+    assert [epoch.batches for epoch in epochs] == [0, 4, 4]
+    for name in ("loss", "soft_label", "attention"):
+        assert [value for epoch in epochs[1:] for value in epoch.trace[name]] == [one.values[name] for one in steps]
     first = steps[0].values
     mixed = 0.7 * first["soft_label"] + 0.3 * first["cross_entropy"] + 0.01 * first["feature"] + first["attention"]
     assert first["loss"] == pytest.approx(mixed, rel=1e-5)
@@ -193,8 +198,8 @@ def test_that_a_resumed_training_gives_the_bits_of_an_uninterrupted_one(teacher:
     resumed = interrupted_and_resumed(run)
     assert same(resumed.model, whole.model)
     assert resumed.best_epoch == whole.best_epoch
-    assert [(epoch.loss, epoch.val_accuracy) for epoch in resumed.history] == [
-        (epoch.loss, epoch.val_accuracy) for epoch in whole.history
+    assert [(epoch.loss, epoch.val_accuracy, epoch.trace) for epoch in resumed.history] == [
+        (epoch.loss, epoch.val_accuracy, epoch.trace) for epoch in whole.history
     ]
     assert done.count(5) == 1  # the first epoch's batches were not run again
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["state.safetensors"]

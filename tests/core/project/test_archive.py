@@ -40,6 +40,7 @@ PROJECT = Project(
     budgets={"flash_bytes": 65536, "latency_ms": 1.5},
     plan=Plan().with_defaults(weight_bits=4),
     runs=(RUN,),
+    applied="distill-01",
 )
 
 

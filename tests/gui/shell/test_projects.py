@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, Qt
 from PySide6.QtTest import QTest
@@ -13,9 +14,11 @@ from pytestqt.qtbot import QtBot
 
 from penjing.assets import resources
 from penjing.project.workspace import Workspace
+from penjing.results import Accuracy
 from penjing.worker.exchange import Exchange
 from penjing_gui import folders
 from penjing_gui.main_window import MainWindow
+from penjing_gui.new_runs import new_run
 from penjing_gui.notices import Notice
 from penjing_gui.session import Session
 
@@ -152,6 +155,12 @@ def test_that_work_of_a_dead_window_is_offered_and_restored(
     session: Session, live: Session, qtbot: QtBot, tmp_path: Path
 ) -> None:
     session.set_defaults("Bits", weight_bits=5)
+    assert session.figures is not None
+    sure = Accuracy(value=0.5, low=0.4, high=0.6, n=100, kind="measured")
+    figures = msgspec.structs.replace(session.figures, accuracy=sure)
+    run = msgspec.structs.replace(new_run((), "distill", "distill-1", session.plan, figures), has_network=True)
+    session.add_run(run)
+    session.apply_run(run.id)
     session.projects.autosave.now()
     plan = session.plan
     workspace = session.projects.autosave.workspace
@@ -166,6 +175,9 @@ def test_that_work_of_a_dead_window_is_offered_and_restored(
         heard[0].actions[0].run()
     assert live.plan == plan
     assert live.unsaved
+    # What was applied still is: its network is what would be exported, its accuracy what is shown.
+    assert live.run == run
+    assert live.accuracy == sure and live.accuracy_is_current
 
 
 def test_that_work_that_is_discarded_is_gone(session: Session, closed: Session, tmp_path: Path) -> None:
