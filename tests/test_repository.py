@@ -73,6 +73,25 @@ def test_that_loading_the_window_loads_no_tensor_library() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "\n", "")
 
 
+def test_that_no_network_is_told_to_the_maker_of_the_runtime(tmp_path: Path) -> None:
+    # It would be gathered in a file of the user's cache; where CI stands in the environment nothing is gathered anyway.
+    code = (
+        "import onnx\n"
+        "from onnx import TensorProto, helper\n"
+        "from penjing.model.onnx_runtime import onnxruntime\n"
+        "told = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in 'xy']\n"
+        "graph = helper.make_graph([helper.make_node('Relu', ['x'], ['y'])], 'g', told[:1], told[1:])\n"
+        "model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 17)], ir_version=8)\n"
+        "onnxruntime.InferenceSession(model.SerializeToString(), providers=['CPUExecutionProvider'])\n"
+    )
+    quiet = {"CI", "GITHUB_ACTIONS", "TF_BUILD", "ORT_RUNNING_UNIT_TESTS", "ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME"}
+    environment = {name: value for name, value in paths().items() if name not in quiet} | {"HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=60)
+    assert list(tmp_path.rglob("*")) == []
+    imports = re.compile(r"^\s*(import|from) onnxruntime", re.M)
+    assert [path.name for path in SOURCES if imports.search(path.read_text("utf-8"))] == ["onnx_runtime.py"]
+
+
 def test_that_the_wheel_holds_both_packages_and_the_resources_and_nothing_else(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-build-isolation", "--no-deps", "--no-index"]
     subprocess.run([*build, "--wheel-dir", str(tmp_path), str(ROOT)], check=True, timeout=120)

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from penjing.compression.integer_graph import FloatNode, IntegerGraph
 from penjing.model.onnx_proto import node_proto
+from penjing.model.onnx_runtime import onnxruntime as ort
 from penjing.model.operators.onnx_writer import OnnxGraph, OnnxWriter, StoreTensor
 from penjing.model.operators.table import operators
 

@@ -75,7 +75,7 @@ def session(graph: bytes, weights: Mapping[str, Array]) -> Any:
         Exception: Whatever onnxruntime raises for a graph that it does not take.
     """
     import onnx
-    import onnxruntime
+    from penjing.model.onnx_runtime import onnxruntime
     from onnx import numpy_helper
 
     proto = onnx.ModelProto.FromString(graph)

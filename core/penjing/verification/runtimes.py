@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import onnxruntime
 import torch
 from torch import Tensor
 
@@ -16,6 +15,7 @@ from penjing.exporting.c99.cmsis_nn import FORMAT as CMSIS_NN
 from penjing.loading.penjingnet import read_penjingnet
 from penjing.model.c_kernels.parts import Rounding
 from penjing.model.model import Model
+from penjing.model.onnx_runtime import onnxruntime
 from penjing.verification.c99.board import SAMPLES, BoardRun
 from penjing.verification.c99.boards import BOARDS
 from penjing.verification.c99.cmsis_nn import is_here

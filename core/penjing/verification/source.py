@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import onnxruntime
 import torch
 from torch import Tensor
 
 from penjing.compression.simulation import simulate
 from penjing.exporting.samples import steps_of
 from penjing.model.model import Model
+from penjing.model.onnx_runtime import onnxruntime
 from penjing.results import Rung
 from penjing.verification.comparison import Comparison
 from penjing.verification.rungs import Texts
