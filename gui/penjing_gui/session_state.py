@@ -1,6 +1,6 @@
 """The state of a session: what is open, as read-only properties."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -10,10 +10,11 @@ from PySide6.QtCore import QObject
 
 from penjing.devices.profiles import Device
 from penjing.estimation.tables import Tables
-from penjing.layer_graph import LayerGraph
+from penjing.layer_graph import Layer, LayerGraph
 from penjing.plan import Plan
 from penjing.planning.check import Problem, check
 from penjing.planning.fit import Budgets
+from penjing.planning.kept import stays_whole
 from penjing.project.values import Run
 from penjing.results import Accuracy, Figures
 from penjing.worker import messages as wire
@@ -33,6 +34,8 @@ class SessionState(SessionSignals):
 
     foresight: "Foresight"
     """What the engine has learned of the layers."""
+    _listed: tuple[LayerGraph, Mapping[str, Layer]] | None
+    """Of the network that is open, once it was asked for."""
     _problems: tuple[Problem, ...]
     _problems_of: tuple[object, ...]
     """What the last problems were found in; nothing at first."""
@@ -178,6 +181,29 @@ class SessionState(SessionSignals):
         return self._selection
 
     @property
+    def edited(self) -> tuple[str, ...]:
+        """Of the selected layers those that a plan can change, of none all of them; empty: there is nothing to edit."""
+        if self.graph is None:
+            return ()
+        return self._changeable(self._selection) if self._selection else tuple(x.name for x in self.graph.compressible)
+
+    @property
+    def listed_layers(self) -> Mapping[str, Layer]:
+        """By name, the layers that can be selected: those that a plan can change, then those that stay as they are."""
+        graph = self.graph
+        if graph is None:
+            return {}
+        if self._listed is None or self._listed[0] is not graph:
+            whole = (layer for layer in graph.layers if stays_whole(layer))
+            self._listed = graph, {layer.name: layer for layer in (*graph.compressible, *whole)}
+        return self._listed[1]
+
+    def _changeable(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Those that a plan can change; of a name that the network lacks the plan itself complains."""
+        known = {} if self.graph is None else self.graph.by_name
+        return tuple(name for name in names if name not in known or known[name].compressible)
+
+    @property
     def layer(self) -> str | None:
         """The layer that plots show."""
         return self._layer
@@ -257,6 +283,7 @@ class SessionState(SessionSignals):
         self._device: Device | None = None
         self._budgets = Budgets()
         self._selection: tuple[str, ...] = ()
+        self._listed = None
         self._layer: str | None = None
         self._runs: tuple[Run, ...] = ()
         self._applied: str | None = None

@@ -27,16 +27,22 @@ def kept(graph: LayerGraph) -> Kept:
     """The layers that weights, filters and bits of a plan do not reach."""
     whole: dict[str, tuple[str, ...]] = {}
     for layer in graph.layers:
-        if layer.reason is not None and (layer.verbatim is not None or (layer.params and layer.weight_kind == "other")):
+        if layer.reason is not None and stays_whole(layer):
             whole[layer.reason] = (*whole.get(layer.reason, ()), layer.name)
-    cut = {channel for group in graph.groups for channel in group.channels}
-    filters = {
-        layer.name: tied_at(graph, layer)
-        for layer in graph.layers
-        if layer.compressible and cut.isdisjoint(layer.output_channels)
-    }
+    filters = {layer.name: tied_at(graph, layer) for layer in graph.layers if keeps_filters(graph, layer)}
     floats = tuple(layer.name for layer in graph.layers if not layer.in_integers)
     return Kept(whole=whole, filters=filters, floats=floats)
+
+
+def stays_whole(layer: Layer) -> bool:
+    """Whether a layer stores numbers, or operators, that no plan changes; batch norm goes with the layer before it."""
+    return layer.verbatim is not None or (layer.params > 0 and layer.weight_kind == "other")
+
+
+def keeps_filters(graph: LayerGraph, layer: Layer) -> bool:
+    """Whether a layer that a plan can change has filters of which none can be cut."""
+    own = set(layer.output_channels)
+    return layer.compressible and all(own.isdisjoint(group.channels) for group in graph.groups)
 
 
 def tied_at(graph: LayerGraph, layer: Layer) -> str | None:

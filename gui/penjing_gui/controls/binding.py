@@ -39,10 +39,7 @@ class Binding(QObject):
     @property
     def layers(self) -> tuple[str, ...]:
         """Names of the layers that are edited."""
-        session = self.session
-        if session.graph is None:
-            return ()
-        return session.selection or tuple(layer.name for layer in session.graph.compressible)
+        return self.session.edited
 
     def settings(self) -> tuple[Settings, ...]:
         """Of those layers."""

@@ -11,7 +11,9 @@ from penjing_gui.controls.numbers import BitsControl, FiltersControl, SparsityCo
 from penjing_gui.controls.savings import SavingsPanel
 from penjing_gui.controls.short_note import ShortNote
 from penjing_gui.session import Session
+from penjing_gui.what_stays import reasons
 
+_LINES_OF_REASONS = 3
 _MOST_PROBLEMS, _LINES = 3, 8
 """Of what is wrong: how many things are said, and in how many lines; the tip has all of them."""
 
@@ -31,6 +33,7 @@ class CompressPanel(QScrollArea):
         layout.setContentsMargins(8, 4, 8, 8)
         layout.setSpacing(6)
         layout.addLayout(self._head())
+        layout.addWidget(self._stays)
         grid = QGridLayout()
         grid.setColumnStretch(1, 1)
         grid.setHorizontalSpacing(8)
@@ -66,6 +69,8 @@ class CompressPanel(QScrollArea):
         self._show()
 
     def _head(self) -> QHBoxLayout:
+        self._stays = identify(ShortNote(_LINES_OF_REASONS), "compress.stays")
+        self._stays.setProperty("muted", True)
         self._whose = identify(QLabel(), "compress.layers")
         self._whose.setTextFormat(Qt.TextFormat.PlainText)
         font = self._whose.font()
@@ -99,7 +104,21 @@ class CompressPanel(QScrollArea):
         self._whose.setText(text)
         self._whose.setAccessibleName(text)
         self._all.setEnabled(bool(chosen))
+        self._show_reasons()
         self._show_problems()
+
+    def _show_reasons(self) -> None:
+        """What no slider reaches in the layer that is selected, or in those."""
+        session = self._session
+        graph = session.graph
+        listed = [session.listed_layers[name] for name in session.selection if name in session.listed_layers]
+        said: tuple[str, ...] = ()
+        if graph is not None and len(listed) == 1:
+            said = reasons(session.texts, graph, listed[0])
+        elif kept := [layer.name for layer in listed if not layer.compressible]:
+            said = (self.tr("Stay as they are: {layers}.").format(layers=", ".join(kept)),)
+        self._stays.setVisible(bool(said))
+        self._stays.say(" ".join(said))
 
     def _show_problems(self) -> None:
         session = self._session

@@ -21,7 +21,7 @@ from penjing_gui.controls.readout import Readout
 from penjing_gui.copied_settings import copy_settings, paste_settings
 from penjing_gui.dialogs import files
 from penjing_gui.item_models.delegates import BarDelegate, BitsDelegate
-from penjing_gui.item_models.layers import SORT_ROLE, Column, LayersModel
+from penjing_gui.item_models.layers import SORT_ROLE, STAYS, Column, LayersModel
 from penjing_gui.notices import Notice
 from penjing_gui.session import Session
 from penjing_gui.settings import write_whole
@@ -56,6 +56,19 @@ class LayersTable(QTableView):
         return super().selectionCommand(index, event)
 
 
+class LayersOrder(QSortFilterProxyModel):
+    """Sorts and filters; what stays as it is comes last in any order."""
+
+    def lessThan(self, left: Index, right: Index) -> bool:
+        """Within each of the two kinds, by values."""
+        model = self.sourceModel()
+        assert isinstance(model, LayersModel)
+        mine, other = model.stays(left.row()), model.stays(right.row())
+        if mine != other:
+            return other == (self.sortOrder() == Qt.SortOrder.AscendingOrder)
+        return super().lessThan(left, right)
+
+
 class LayersPanel(QWidget):
     """Reads the session; the header's menu chooses columns."""
 
@@ -64,7 +77,7 @@ class LayersPanel(QWidget):
         self._session = session
         self._selecting = False
         self.model = LayersModel(session, self)
-        self.proxy = QSortFilterProxyModel(self)
+        self.proxy = LayersOrder(self)
         self.proxy.setSourceModel(self.model)
         self.proxy.setSortRole(SORT_ROLE)
         self.proxy.setFilterKeyColumn(-1)
@@ -77,7 +90,9 @@ class LayersPanel(QWidget):
         self._set_up_table()
         self._totals = identify(Readout(), "layers.totals")
         self._totals.setContentsMargins(8, 4, 8, 6)
-        self._totals.setToolTip(self.tr("Exact: weights that are kept, bytes of weights and biases; all layers"))
+        self._totals.setToolTip(
+            self.tr("Exact: weights that are kept, bytes of weights and biases; all layers that a plan can change")
+        )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
@@ -126,10 +141,19 @@ class LayersPanel(QWidget):
         table.customContextMenuRequested.connect(self._table_menu)
         table.selectionModel().selectionChanged.connect(self._select)
         table.selectionModel().currentChanged.connect(self._select)
+        for moved in (self.proxy.modelReset, self.proxy.layoutChanged, self.proxy.rowsInserted, self.proxy.rowsRemoved):
+            moved.connect(self._join_cells)
         clear = QShortcut(QKeySequence("Ctrl+Shift+A"), table)
         clear.activated.connect(lambda: self._session.select(()))
         down = QShortcut(QKeySequence(Qt.Key.Key_Down), self.filter, context=Qt.ShortcutContext.WidgetShortcut)
         down.activated.connect(self._take_first)
+
+    def _join_cells(self) -> None:
+        """In rows of what stays as it is, the cells that a plan sets elsewhere are one."""
+        self.table.clearSpans()
+        for row in range(self.proxy.rowCount()):
+            if self.model.stays(self.proxy.mapToSource(self.proxy.index(row, 0)).row()):
+                self.table.setSpan(row, STAYS, 1, len(Column) - STAYS)
 
     def _take_first(self) -> None:
         """From the filter to the layers that it left, as lists are left for their entries elsewhere."""

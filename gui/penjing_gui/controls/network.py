@@ -6,6 +6,7 @@ from PySide6.QtCore import QStringListModel, Qt, QTimer
 from PySide6.QtWidgets import QComboBox, QCompleter, QHBoxLayout, QLineEdit, QToolButton, QWidget
 
 from penjing.layer_graph import Layer, LayerGraph
+from penjing.planning.kept import stays_whole
 from penjing_gui.controls.identity import identify
 from penjing_gui.controls.readout import Readout
 from penjing_gui.coupling import touched
@@ -18,6 +19,7 @@ from penjing_gui.plots.network_boxes import Node
 from penjing_gui.plots.scale import Legend
 from penjing_gui.session import Session
 from penjing_gui.theme import SPACE
+from penjing_gui.what_stays import reasons
 
 _SOON = 60
 """Milliseconds after which colours follow a slider: boxes are glanced at, the numbers in the table are read."""
@@ -130,11 +132,7 @@ class NetworkPanel(Panel):
         return nodes
 
     def _node(self, layer: Layer) -> Node:
-        tip = [layer.source_name, facts(layer)]
-        if not layer.compressible and layer.reason is not None:
-            tip.append(self.session.texts.of(layer.reason, layer=layer.name, kind=layer.kind))
-        # What the plan leaves alone though it holds weights; a batch norm is folded into the layer before it.
-        kept = layer.verbatim is not None or layer.weight_kind == "other"
+        kept = stays_whole(layer)
         weights = layer.compressible or kept
         return Node(
             name=layer.name,
@@ -142,8 +140,12 @@ class NetworkPanel(Panel):
             caption=layer.type if weights else "",
             kind="weights" if layer.compressible else "kept" if kept else "plain",
             inputs=layer.inputs,
-            tip="\n".join(part for part in tip if part),
+            tip="\n".join(part for part in (layer.source_name, facts(layer), *self._reasons(layer)) if part),
         )
+
+    def _reasons(self, layer: Layer) -> tuple[str, ...]:
+        graph = self.session.graph
+        return () if graph is None else reasons(self.session.texts, graph, layer)
 
     # ------------------------------------------------------------------------------------------------------- numbers
 
@@ -235,9 +237,7 @@ class NetworkPanel(Panel):
         layer = None if session.graph is None else session.graph.by_name.get(name)
         if layer is None:
             return
-        if not layer.compressible:  # nothing to edit: plots show it, the selection stays
-            session.select(session.selection, current=name)
-        elif added:
+        if added:
             rest = tuple(one for one in session.selection if one != name)
             session.select(rest if name in session.selection else (*session.selection, name))
         else:
@@ -252,8 +252,7 @@ class NetworkPanel(Panel):
             chosen = self._numbers[self.number.currentIndex()]
             value = self.plot.text_of(name)
             parts = [name, layer.type, f"{chosen.title} {value}" if value else ""]
-            if not layer.compressible and layer.reason is not None:
-                parts.append(self.session.texts.of(layer.reason, layer=layer.name, kind=layer.kind))
+            parts += self._reasons(layer)
             text = "  ·  ".join(part for part in parts if part)
         self.said.say(text, text)
         self.said.setToolTip(f"{text}\n{self._how(self._numbers[self.number.currentIndex()])}".strip())

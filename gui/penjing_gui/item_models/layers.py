@@ -1,10 +1,13 @@
-"""The layers of the network as a table: what each has, what the plan leaves, its settings, editable in place."""
+"""The layers of the network as a table: what each has, what the plan leaves, its settings, editable in place.
+
+After those that a plan can change come those that stay as they are, with the reason.
+"""
 
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
-from PySide6.QtGui import QFont
+from PySide6.QtGui import QBrush, QColor, QFont
 from PySide6.QtWidgets import QApplication
 
 from penjing.errors import UserError
@@ -12,8 +15,9 @@ from penjing.estimation.state import FLOAT_BITS
 from penjing.estimation.tables import Tables
 from penjing.layer_graph import Layer
 from penjing.plan import WEIGHT_BITS, Settings
-from penjing_gui import icons, words
+from penjing_gui import icons, theme, words
 from penjing_gui.session import Session
+from penjing_gui.what_stays import reasons
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +31,7 @@ SORT_ROLE = Qt.ItemDataRole.UserRole
 BAR_ROLE = Qt.ItemDataRole.UserRole + 1
 """0..1 where a cell shows a bar."""
 SENSITIVITY_BITS = 4
+_AS_OTHERS = object()
 
 
 class Column(IntEnum):
@@ -44,11 +49,13 @@ class Column(IntEnum):
     LOCKED = 9
 
 
+STAYS = Column.SPARSITY
+"""From this column on, what a plan sets."""
 _RIGHT = frozenset({Column.PARAMS, Column.MACS, Column.BEFORE, Column.NOW, Column.SPARSITY, Column.BITS})
 
 
 class LayersModel(QAbstractTableModel):
-    """One row a layer that can be compressed."""
+    """One row a layer that can be compressed, or that stores numbers and stays as it is."""
 
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -78,6 +85,10 @@ class LayersModel(QAbstractTableModel):
         """The layer in a row."""
         return self._layers[row]
 
+    def stays(self, row: int) -> bool:
+        """Whether the layer in a row stays as it is; its cells from `STAYS` on are one, which says so."""
+        return not self._layers[row].compressible
+
     def row_of(self, name: str) -> int | None:
         """The row of a layer."""
         return next((row for row, layer in enumerate(self._layers) if layer.name == name), None)
@@ -105,6 +116,8 @@ class LayersModel(QAbstractTableModel):
         if not index.isValid():
             return None
         layer, column = self._layers[index.row()], Column(index.column())
+        if not layer.compressible and (said := self._of_kept(layer, column, role)) is not _AS_OTHERS:
+            return said
         if role == SORT_ROLE:
             return self._value(layer, column)
         if role == Qt.ItemDataRole.DisplayRole:
@@ -121,8 +134,7 @@ class LayersModel(QAbstractTableModel):
             side = Qt.AlignmentFlag.AlignRight if column in _RIGHT else Qt.AlignmentFlag.AlignLeft
             return side | Qt.AlignmentFlag.AlignVCenter
         if role == Qt.ItemDataRole.ToolTipRole and column == Column.LAYER:
-            shape = " × ".join(str(extent) for extent in layer.weight_shape or ())
-            return f"{layer.source_name}\n{layer.type} {shape}"
+            return self._name_tip(layer)
         if role == Qt.ItemDataRole.ToolTipRole and column == Column.BITS:
             return self._grid_tip(layer)
         if role == Qt.ItemDataRole.FontRole and column == Column.LAYER:
@@ -133,7 +145,7 @@ class LayersModel(QAbstractTableModel):
 
     def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
         """Edit the plan; all selected layers where the edited one is among them."""
-        if not index.isValid():
+        if not index.isValid() or self.stays(index.row()):
             return False
         name, column = self._layers[index.row()].name, Column(index.column())
         session = self._session
@@ -154,6 +166,8 @@ class LayersModel(QAbstractTableModel):
     def flags(self, index: Index) -> Qt.ItemFlag:
         """Which cells can be edited."""
         flags = super().flags(index)
+        if index.isValid() and self.stays(index.row()):
+            return flags
         if index.isValid() and index.column() in (Column.BITS, Column.SPARSITY):
             flags |= Qt.ItemFlag.ItemIsEditable
         if index.isValid() and index.column() == Column.LOCKED:
@@ -161,9 +175,9 @@ class LayersModel(QAbstractTableModel):
         return flags
 
     def totals(self) -> tuple[int, int, int, int]:
-        """Weights before and now, bytes before and now, of all layers in the table."""
+        """Weights before and now, bytes before and now, of all layers that a plan can change."""
         return (
-            sum(layer.weights for layer in self._layers),
+            sum(layer.weights for layer in self._layers if layer.compressible),
             sum(share.kept for share in self._now.values()),
             sum(share.size_bytes for share in self._before.values()),
             sum(share.size_bytes for share in self._now.values()),
@@ -174,11 +188,13 @@ class LayersModel(QAbstractTableModel):
         return self._titles()[column]
 
     def as_csv(self) -> str:
-        """The whole table with plain numbers."""
+        """The whole table with plain numbers, and the reasons for what stays."""
         units = {Column.BEFORE: " (B)", Column.NOW: " (B)"}
-        rows = [[_quoted(f"{title}{units.get(column, '')}") for column, title in self._titles().items()]]
+        titles = [f"{title}{units.get(column, '')}" for column, title in self._titles().items()]
+        rows = [[_quoted(title) for title in (*titles, self.tr("Stays because"))]]
         for layer in self._layers:
-            rows.append([_quoted(self._value(layer, column)) for column in Column])
+            cells = [self._value(layer, column) for column in Column]
+            rows.append([_quoted(cell) for cell in (*cells, " ".join(self._reasons(layer)))])
         return "".join(",".join(row) + "\n" for row in rows)
 
     def _titles(self) -> dict[Column, str]:
@@ -213,6 +229,30 @@ class LayersModel(QAbstractTableModel):
             ),
         }
 
+    def _of_kept(self, layer: Layer, column: Column, role: int) -> Any:
+        """What differs in a row of a layer that stays as it is; `_AS_OTHERS`: nothing does."""
+        if role == Qt.ItemDataRole.ForegroundRole:
+            return QBrush(QColor(theme.colors(QApplication.palette()).muted))
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self._name_tip(layer)
+        if column == Column.LAYER and role == Qt.ItemDataRole.AccessibleDescriptionRole:
+            return " ".join(self._reasons(layer))
+        if column < STAYS:
+            return _AS_OTHERS
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self.tr("stays as it is") if column == STAYS else None
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            return " ".join((self.tr("stays as it is"), *self._reasons(layer)))
+        return _AS_OTHERS if role == SORT_ROLE else None
+
+    def _reasons(self, layer: Layer) -> tuple[str, ...]:
+        graph = self._session.graph
+        return () if graph is None else reasons(self._session.texts, graph, layer)
+
+    def _name_tip(self, layer: Layer) -> str:
+        shape = " × ".join(str(extent) for extent in layer.weight_shape or ())
+        return "\n".join((layer.source_name, f"{layer.type} {shape}".rstrip(), *self._reasons(layer)))
+
     def _grid_tip(self, layer: Layer) -> str | None:
         """What the file itself says of a quantized layer: bits, scales and zero point of weight and result."""
         if layer.weight_grid is None and layer.result_grid is None:
@@ -221,6 +261,8 @@ class LayersModel(QAbstractTableModel):
         return "\n".join(f"{title}: {grid.words}" for title, grid in told if grid is not None)
 
     def _value(self, layer: Layer, column: Column) -> Any:
+        if not layer.compressible and column > Column.MACS:
+            return None
         now, before = self._now.get(layer.name), self._before.get(layer.name)
         settings = self._session.plan.settings(layer.name)
         match column:
@@ -263,8 +305,7 @@ class LayersModel(QAbstractTableModel):
 
     def _reset(self) -> None:
         self.beginResetModel()
-        graph = self._session.graph
-        self._layers = () if graph is None else tuple(graph.compressible)
+        self._layers = tuple(self._session.listed_layers.values())
         self._read()
         self.endResetModel()
 
@@ -309,6 +350,6 @@ def _bits(layer: Layer, settings: Settings) -> int:
 
 def _quoted(value: object) -> str:
     text = "" if value is None else str(value)
-    if isinstance(value, str) and text[:1] in "=+-@\t\r":
+    if isinstance(value, str) and text.startswith(tuple("=+-@\t\r")):
         text = f"'{text}"  # a spreadsheet would take a name for a formula
     return '"' + text.replace('"', '""') + '"' if any(sign in text for sign in ',"\n\r') else text

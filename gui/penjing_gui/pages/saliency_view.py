@@ -15,6 +15,7 @@ from penjing_gui.controls.readout import Readout
 from penjing_gui.layer_view import LayerView, brushed, filter_words, painted
 from penjing_gui.plots.heatmap import Heatmap
 from penjing_gui.theme import SPACE
+from penjing_gui.what_stays import reasons
 
 if TYPE_CHECKING:
     from penjing.layer_graph import Layer
@@ -68,13 +69,15 @@ class SaliencyView(QWidget):
         self._pictured = self._found = None
 
     def show_nothing(self, layer: "Layer") -> None:
-        """A layer without weights."""
+        """A layer without weights that could be cut; the reason stands below."""
         self._pictured = self._found = None
         self.heatmap.show_values(np.zeros((0, 0), np.float32), columns="", rows="")
         self.title.setText("")
         self._enable(None)
-        text = self.tr("{layer} has no weights to cut or round.").format(layer=layer.name)
+        graph = self._session.graph
+        text = "" if graph is None else " ".join(reasons(self._session.texts, graph, layer))
         self.pointed.say(text, text)
+        self.pointed.setToolTip(text)
 
     def show_layer(self, found: LayerView) -> None:
         """Scores and what the plan does to the filters."""
