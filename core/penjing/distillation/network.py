@@ -12,7 +12,7 @@ from penjing.distillation.fake_quant import learned_step, straight_through
 from penjing.distillation.shared_weights import SharedValues
 from penjing.model.model import Model, Quantizer
 from penjing.model.operators.table import operator_of
-from penjing.model.two_sided import scores_of_both
+from penjing.model.two_sided import CHANCES, chance_layer, scores_of_both
 
 Method = Literal["ste", "lsq"]
 Inputs = Tensor | tuple[Tensor, ...]
@@ -209,9 +209,9 @@ def _settled(model: Model) -> Model:
 
 def logits_layer(model: Model) -> str:
     """The layer whose result the losses see: the first output, or what feeds it where it is a softmax or sigmoid."""
-    by_name = {name: (module, feeds) for name, module, feeds in model.layers()}
-    name = model.outputs[0].layer
-    while name in by_name and operator_of(by_name[name][0]).kind in {"softmax", "sigmoid", "identity"}:
+    by_name = {name: (operator_of(module).kind, feeds) for name, module, feeds in model.layers()}
+    name = model.outputs[0].layer if (chance := chance_layer(model)) is None else chance
+    while name in by_name and by_name[name][0] in {"softmax", "identity", *CHANCES}:
         name = by_name[name][1][0]
     return name
 

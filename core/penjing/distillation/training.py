@@ -82,7 +82,8 @@ class Training:
         if self.teacher is not None and self.lesson.teacher is not None:
             self.targets = self._answers(self.teacher)
             if self.scorer.needs_reference:
-                chosen = [classes_of(output) for output, _ in self._heard(simulate(self.lesson.teacher))]
+                heard = self._heard(simulate(self.lesson.teacher))
+                chosen = [classes_of(output, border=data.border) for output, _ in heard]
                 reference = np.concatenate(chosen) if chosen else np.zeros(0, np.int64)
                 self.scorer = Scorer(data, "val", reference=reference)
         self.regressors = self._fitted()

@@ -168,7 +168,7 @@ class _Run:
         """Plain torch's outputs where another order of additions might choose another class."""
         sizes = result.abs().amax(dim=1)
         if result.shape[1] == 1:
-            gaps = sizes
+            gaps = (result[:, 0] - self._evaluator.data.border).abs()
         else:
             best = torch.topk(result, 2, dim=1).values
             gaps = best[:, 0] - best[:, 1]

@@ -11,8 +11,8 @@ NONE = -1
 """The class that is chosen by an answer that is no number."""
 
 
-def margins_of(output: Tensor, truth: NDArray[np.int64], *, k: int = 1) -> NDArray[np.float64]:
-    """The output of the truth less the k-th largest other one, [n]; of a single output how far it is on the right side.
+def margins_of(output: Tensor, truth: NDArray[np.int64], *, k: int = 1, border: float = 0.0) -> NDArray[np.float64]:
+    """The output of the truth less the k-th largest other one, [n]; of a single output how far right of `border` it is.
 
     Above 0 the truth is among the k largest. An answer that is no number is wrong by 1.
     """
@@ -20,11 +20,11 @@ def margins_of(output: Tensor, truth: NDArray[np.int64], *, k: int = 1) -> NDArr
     none = blank(values)
     if none.any():
         found = np.full(len(values), -1.0)  # wrong, whatever it was to be
-        found[~none] = margins_of(values[torch.from_numpy(~none)], truth[~none], k=k)
+        found[~none] = margins_of(values[torch.from_numpy(~none)], truth[~none], k=k, border=border)
         return found
     if values.shape[1] == 1:
         sides = torch.from_numpy(np.where(truth > 0, 1.0, -1.0))
-        return np.asarray((values[:, 0] * sides).numpy())
+        return np.asarray(((values[:, 0] - border) * sides).numpy())
     # A label that the network has no output for is never right.
     known = torch.from_numpy((truth >= 0) & (truth < values.shape[1]))
     places = torch.from_numpy(truth).clamp(min=0, max=values.shape[1] - 1)[:, None]

@@ -63,7 +63,7 @@ def predictions(
 ) -> Classes:
     """The class that `predict` chooses for every sample of a split, int64 [n]."""
     parts = _outputs(predict, dataset, split_name, on_progress, batch_size)
-    found = [classes_of(output) for output, _ in parts]
+    found = [classes_of(output, border=dataset.border) for output, _ in parts]
     return np.concatenate(found) if found else np.zeros(0, np.int64)
 
 
@@ -88,11 +88,11 @@ def _outputs(
     on_progress(Progress(stage="measure", done=len(split), total=len(split)))
 
 
-def classes_of(output: Tensor | tuple[Tensor, ...]) -> Classes:
-    """The chosen class of each sample: the largest output; of a single logit, whether it is above 0; of NaN `NONE`."""
+def classes_of(output: Tensor | tuple[Tensor, ...], *, border: float = 0.0) -> Classes:
+    """The class of each sample: the largest output, of a single one whether it is above `border`; of NaN `NONE`."""
     first = output if isinstance(output, Tensor) else output[0]
     flat = first.detach().reshape(first.shape[0], -1)
-    chosen = (flat[:, 0] > 0).long() if flat.shape[1] == 1 else flat.argmax(dim=1)
+    chosen = (flat[:, 0] > border).long() if flat.shape[1] == 1 else flat.argmax(dim=1)
     return np.where(blank(flat), NONE, chosen.cpu().numpy().astype(np.int64))
 
 

@@ -51,7 +51,7 @@ class Scorer:
         flat = output.detach().reshape(len(indices), -1).double()
         if self.metric.is_share:
             assert self.labels is not None
-            right = _right(flat, self.labels[indices], self.metric.k) & ~blank(flat)
+            right = _right(flat, self.labels[indices], self.metric.k, self.data.border) & ~blank(flat)
             return right.astype(np.float64)
         if not flat.isfinite().all():
             first = int(indices[int(torch.nonzero(~flat.isfinite().all(dim=1))[0])])
@@ -67,7 +67,7 @@ class Scorer:
         flat = output.detach().reshape(len(indices), -1)
         if self.metric.is_share:
             assert self.labels is not None
-            return margins_of(flat, self.labels[indices], k=self.metric.k)
+            return margins_of(flat, self.labels[indices], k=self.metric.k, border=self.data.border)
         found = self.scores(flat, indices) if scores is None else scores
         if self.metric.kind != "rank":
             return 1 - found / self.measure.scale
@@ -122,10 +122,10 @@ class Scorer:
         return np.concatenate([how(one - mean).mean(dim=1).numpy() for one in wanted])
 
 
-def _right(flat: Tensor, labels: Classes, k: int) -> NDArray[np.bool_]:
+def _right(flat: Tensor, labels: Classes, k: int, border: float) -> NDArray[np.bool_]:
     """Whether the label is among the k largest outputs; of equal ones the first counts as larger."""
     if flat.shape[1] == 1:
-        return np.asarray((flat[:, 0] > 0).long().numpy() == labels)
+        return np.asarray((flat[:, 0] > border).long().numpy() == labels)
     if k == 1:
         return np.asarray(flat.argmax(dim=1).numpy() == labels)
     wanted = torch.from_numpy(labels)

@@ -25,6 +25,8 @@ class Intake:
     """… and what is divided by then."""
     classes: tuple[str, ...] = ()
     """What the outputs mean, in order, where they are scores of classes."""
+    border: float = 0.0
+    """Above which a single output says the second of two classes."""
     settings: Mapping[str, int | float] = field(default_factory=dict)
     """Of log-mel spectrograms: names as macros have them."""
 
@@ -39,6 +41,7 @@ def intake_of(data: Dataset | None) -> Intake | None:
         means=tuple(form.mean for form in forms),
         stds=tuple(form.std for form in forms),
         classes=data.classes if metric(data.metric).is_share and data.has_labels else (),
+        border=data.border,
         settings={
             _SETTINGS.get(key, key.upper()): value
             for note in data.facts

@@ -20,6 +20,8 @@ from penjing.results import Note
 SUFFIXES = (".wav", ".wave")
 MAX_SOUNDS = 1_000_000
 MAX_BYTES = 4 << 30
+MOST_KINDS = 16
+"""So many kinds of files are told, the most frequent first."""
 UNTOUCHED = AudioCard()
 
 
@@ -53,7 +55,8 @@ def read_sounds(folder: Path, *, shape: tuple[int, ...], card: AudioCard = UNTOU
         return (found.T if bands_first else found).reshape(shape)
 
     splits, broken = examples(listed, read, shape, np.float32)
-    told = ", ".join(f"{count} × {key}" for key, count in sorted(rates.items(), key=lambda entry: -entry[1])[:4])
+    kinds = [f"{count} × {key}" for key, count in sorted(rates.items(), key=lambda entry: -entry[1])]
+    told = ", ".join((*kinds[:MOST_KINDS], *(("…",) if len(kinds) > MOST_KINDS else ())))
     facts = (Note(code="data.fact.sound", values={"rate": card.sample_rate, "found": told}), *_facts(settings, shape))
     rule = RULE if listed.whole else ""
     return RawData(

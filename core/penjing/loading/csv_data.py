@@ -245,7 +245,11 @@ def _separator(text: str) -> str:
 def _decimal(text: str, separator: str) -> str:
     if separator == ",":
         return "."
-    cells = [cell.strip() for line in text.split("\n")[1:200] for cell in line.split(separator)]
+    try:
+        rows = list(csv.reader(io.StringIO("\n".join(text.split("\n")[1:200]), newline=""), delimiter=separator))
+    except csv.Error:
+        return "."  # what reads the table says what is wrong with it
+    cells = [cell.strip() for row in rows for cell in row]
     commas = sum(_DECIMAL_COMMA.fullmatch(cell) is not None for cell in cells)
     return "," if commas and not any(re.fullmatch(r"[+-]?\d*\.\d+", cell) for cell in cells) else "."
 

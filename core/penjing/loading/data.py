@@ -32,6 +32,7 @@ from penjing.loading.samples import sample
 from penjing.loading.splitting import RULE, RULE_RANDOM, stratified
 from penjing.loading.task import recognise
 from penjing.model.model import Model
+from penjing.model.two_sided import border_of
 from penjing.results import Note
 
 SAMPLE_PREFIX = "sample:"
@@ -134,6 +135,7 @@ def _dataset(raw: RawData, card: Card, model: Model, path: Path, metric: str | N
         moves=first.moves,
         shape=first.shape,
         channel_axis=first.channel_axis,
+        border=border_of(model),
         others=tuple(
             Form(
                 std=(255.0,) if stored.dtype == np.uint8 else (1.0,),

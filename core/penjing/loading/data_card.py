@@ -112,6 +112,11 @@ def _targets(data: Dataset) -> tuple[tuple[float, float, float], ...]:
 def _normalised(data: Dataset) -> tuple[Note, ...]:
     if data.mean == (0.0,) and data.std == (1.0,):
         return ()
-    shown = (", ".join(f"{value:.6g}" for value in values[:8]) for values in (data.mean, data.std))
+    shown = (", ".join(map(_factor, values[:8])) for values in (data.mean, data.std))
     mean, std = shown
     return (Note(code="data.fact.normalised", values={"mean": mean, "std": std}),)
+
+
+def _factor(value: float) -> str:
+    """A number behind a minus."""
+    return f"{value:.6g}" if value >= 0 else f"(−{-value:.6g})"

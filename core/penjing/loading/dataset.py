@@ -108,6 +108,8 @@ class Dataset:
     shape: tuple[int, ...] | None = None
     channel_axis: int = 1
     """Where the network's input has its channels: 1, or -1 for channels last."""
+    border: float = 0.0
+    """Above which value a single output says the second of two classes (`two_sided.border_of`)."""
 
     others: tuple[Form, ...] = ()
     """Of the second, third, … input."""

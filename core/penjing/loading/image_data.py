@@ -132,8 +132,9 @@ def _flat(image: Image.Image, channels: int, colour: tuple[int, int, int], seen:
         raise ValueError("its pixels are fractions, whose range nobody knows")
     is_gray = image.mode in ("1", "L", "LA")
     if image.has_transparency_data:
-        seen.clear += 1
         clear = image.convert("RGBA")
+        # Many files have a fourth channel that hides nothing.
+        seen.clear += bool((np.asarray(clear)[..., 3] < 255).any())
         image = Image.alpha_composite(Image.new("RGBA", clear.size, (*colour, 255)), clear)
     seen.grayed += channels == 1 and not is_gray
     seen.coloured += channels == 3 and is_gray

@@ -12,7 +12,7 @@ from penjing.errors import UserError
 from penjing.loading.dataset import Split, SplitName
 from penjing.loading.raw_data import RawData
 from penjing.model.model import Model
-from penjing.model.operators.table import operator_of
+from penjing.model.two_sided import border_of
 from penjing.results import Note
 
 FEWEST_MIRRORED = 4
@@ -88,9 +88,7 @@ def _found_out(splits: Mapping[SplitName, Split], model: Model, *, labelled: boo
         return "top1"
     if not set(labels.tolist()) <= {0, 1}:
         return "mse"
-    last = model.outputs[0].layer
-    ends = any(name == last and operator_of(module).kind == "sigmoid" for name, module, _ in model.layers())
-    return "auc" if ends else "top1"
+    return "auc" if border_of(model) else "top1"
 
 
 def mirrors(model: Model) -> bool:

@@ -1,5 +1,6 @@
 """Asks a network how it answers to compression: one layer at a time, then whole plans, through the plan's own steps."""
 
+import dataclasses
 import math
 import time
 from collections.abc import Callable
@@ -32,6 +33,7 @@ from penjing.layer_graph import LayerGraph
 from penjing.loading.dataset import Dataset
 from penjing.model.model import Model
 from penjing.model.operators.table import operator_of
+from penjing.model.two_sided import EVEN
 from penjing.pipeline.reuse import Reused
 from penjing.pipeline.run import run_plan
 from penjing.plan import Plan
@@ -43,6 +45,8 @@ CHOSEN_OF = 16
 """So many times as many samples are looked at to choose those that are listened to."""
 MEMORY = 64 << 20
 _SMALLEST = 1e-12
+_NEAREST = 1e-7
+"""Chances are not nearer to 0 and 1: float32 tells none apart that are."""
 
 
 class Prober:
@@ -108,12 +112,14 @@ class Listener:
         """
         self._model, self._data, self._graph, self._on_part = model, data, graph, on_part
         self._reused = Reused()
-        scorer = Scorer(data, "val")
+        # Chances are heard as the scores that they are made of, whose border is 0.
+        scorer = Scorer(dataclasses.replace(data, border=0.0), "val")
         self._tells_classes = scorer.metric.is_share
         self._softmax = self._tells_classes and any(
             name == model.outputs[0].layer and operator_of(module).kind == "softmax"
             for name, module, _ in model.layers()
         )
+        self._chance = self._tells_classes and data.border == EVEN
         self._evaluator = Evaluator(data, "val", memory=MEMORY, fast=False)
         count = len(data.val)
         few = _spread(count, LEAST_SAMPLES)
@@ -134,7 +140,7 @@ class Listener:
         if scorer.needs_reference:
             classes = np.zeros(count, np.int64)
             classes[self._indices] = classes_of(self._said)
-            scorer = Scorer(data, "val", reference=classes)
+            scorer = Scorer(scorer.data, "val", reference=classes)
         self._scorer = scorer
         if choosing:
             places, shares = chosen(scorer.margins(self._said, self._indices), most)
@@ -176,9 +182,11 @@ class Listener:
         return self._settled(self._evaluator.outputs(model, on_part=self._on_part))
 
     def _settled(self, outputs: Outputs) -> Tensor:
-        """Logits, or of a softmax the logarithm, float64 [n, outputs]."""
+        """Logits, also of a chance, or of a softmax the logarithm, float64 [n, outputs]."""
         parts = np.array_split(self._indices, max(1, -(-len(self._indices) // MOST_SAMPLES)))
         said = torch.cat([outputs(part) for part in parts]).double()
+        if self._chance:
+            return torch.logit(said, eps=_NEAREST)
         return said.clamp_min(_SMALLEST).log() if self._softmax else said
 
     def _mean(self, values: Tensor) -> float:

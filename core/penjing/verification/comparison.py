@@ -26,6 +26,8 @@ class Comparison:
 
     steps: Sequence[float | None]
     tells_classes: bool = True
+    border: float = 0.0
+    """Above which a single output says the second class."""
     """Whether a sample agrees where the same class is chosen; otherwise where its numbers are the same."""
     largest_difference: float = 0.0
     largest_value: float = 0.0
@@ -47,9 +49,9 @@ class Comparison:
             raise ValueError(f"outputs of shapes {shapes[0]} instead of {shapes[1]}")
         for one, other, step in zip(got, wanted, self.steps, strict=True):
             self._add_values(one, other, step)
-        self.chosen.append(classes_of(got[0]))
+        self.chosen.append(classes_of(got[0], border=self.border))
         if self.tells_classes:
-            self.agreeing += int(_same_choice(self.chosen[-1], wanted[0]).sum())
+            self.agreeing += int(_same_choice(self.chosen[-1], wanted[0], self.border).sum())
         else:
             self.agreeing += int(_same_numbers(got[0], wanted[0], self.steps[0]).sum())
         self.samples += len(got[0])
@@ -103,9 +105,9 @@ def _same_numbers(got: Tensor, wanted: Tensor, step: float | None) -> NDArray[np
     return np.asarray((apart <= max(bound, 0.0 if step is None else 1.01 * step)).numpy())
 
 
-def _same_choice(chosen: NDArray[np.int64], wanted: Tensor) -> NDArray[np.bool_]:
+def _same_choice(chosen: NDArray[np.int64], wanted: Tensor, border: float) -> NDArray[np.bool_]:
     flat = wanted.detach().reshape(wanted.shape[0], -1)
     if flat.shape[1] == 1:
-        return np.asarray(chosen == classes_of(wanted))
+        return np.asarray(chosen == classes_of(wanted, border=border))
     mine = flat.gather(1, torch.from_numpy(chosen)[:, None])[:, 0]
     return np.asarray((mine == flat.amax(dim=1)).numpy())

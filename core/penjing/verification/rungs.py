@@ -44,6 +44,8 @@ class Seen:
 
     scorer: Scorer | None = None
     """Judges answers, where the data tells what is right."""
+    border: float = 0.0
+    """Above which a single output says the second class."""
     shown: list[Scores] = field(default_factory=list)
     """What it says of the screen's answers …"""
     judged: list[Scores] = field(default_factory=list)
@@ -55,7 +57,7 @@ class Seen:
 
     def add(self, batch: Batch) -> None:
         """Remember what a batch says."""
-        self.screen.append(classes_of(batch.wanted["screen"]))
+        self.screen.append(classes_of(batch.wanted["screen"], border=self.border))
         if self.scorer is not None:
             start = sum(map(len, self.shown))
             places = np.arange(start, start + len(batch.inputs[0]))

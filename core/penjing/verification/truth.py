@@ -12,6 +12,7 @@ from penjing.estimation.measured import classes_of, predictions
 from penjing.exporting.samples import Samples, random_inputs, steps_of
 from penjing.loading.dataset import Dataset
 from penjing.model.model import Model
+from penjing.model.two_sided import border_of
 from penjing.verification.runtimes import Promise, running
 
 RANDOM_SAMPLES = 64
@@ -44,6 +45,11 @@ class Truth:
     """What was on screen, if there is more of it than answers."""
     data: Dataset | None = None
 
+    @property
+    def border(self) -> float:
+        """Above which a single output says the second class."""
+        return 0.0 if self.model is None else border_of(self.model)
+
 
 def truth_of_model(
     model: Model, data: Dataset | None, *, baseline: Model | None = None, before: Classes | None = None
@@ -53,12 +59,12 @@ def truth_of_model(
     What the original chose is asked of `baseline`, or known (`before`, a class for each example of the split).
     """
     data = data if data is not None and len(data.test) else None
-    screen, plain = running(simulate(model)), running(model)
+    screen, plain, border = running(simulate(model)), running(model), border_of(model)
 
     def batch(inputs: tuple[Tensor, ...], known: Classes | None = None) -> Batch:
         answer = None if baseline is None else baseline(*inputs)
         said = answer if answer is None or isinstance(answer, Tensor) else answer[0]
-        chosen = known if said is None else classes_of(said)
+        chosen = known if said is None else classes_of(said, border=border)
         return Batch(
             inputs=inputs,
             wanted={"screen": screen(inputs), "float": plain(inputs)},

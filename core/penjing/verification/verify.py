@@ -140,14 +140,15 @@ def _open(
             runtimes = (reference(truth.model), *runtimes)
         for runtime in runtimes:
             tells = truth.data is None or metric(truth.data.metric).is_share
-            compared = Comparison(steps=steps, tells_classes=tells)
+            compared = Comparison(steps=steps, tells_classes=tells, border=truth.border)
             trials.append(Trial(format=file.format, path=folder / file.path, runtime=runtime, comparison=compared))
     return trials, rungs
 
 
 def _run(truth: Truth, trials: Sequence[Trial], on_progress: OnProgress) -> Seen:
     data = truth.data
-    seen = Seen(scorer=None if data is None or not data.has_truth else Scorer(data, "test"))
+    scorer = None if data is None or not data.has_truth else Scorer(data, "test")
+    seen = Seen(scorer=scorer, border=truth.border)
     done = 0
     on_progress(Progress(stage="verify", done=done, total=truth.total))
     for batch in truth.batches():

@@ -109,10 +109,11 @@ def measure_baseline(outputs: Outputs, data: Dataset, split_name: SplitName) -> 
     order = np.arange(count) if labels is None else labels
     for indices in spread_batches(order.astype(np.float64)):
         output = outputs(indices)
-        chosen[indices] = classes_of(output)
+        chosen[indices] = classes_of(output, border=data.border)
         seen[indices], blanks[indices] = True, blank(output)
         if agrees:
-            margins[indices], scores[indices] = margins_of(output, chosen[indices]), ~blanks[indices]
+            margins[indices] = margins_of(output, chosen[indices], border=data.border)
+            scores[indices] = ~blanks[indices]
             continue
         scores[indices] = scorer.scores(output, indices)
         margins[indices] = scorer.margins(output, indices, scores[indices])
@@ -151,7 +152,7 @@ def measure_change(outputs: Outputs, data: Dataset, baseline: Baseline, *, full:
         known = variances[-1] if len(variances) >= ALIKE else ()
         indices = draw.batch(CHANGES[min(len(variances), len(CHANGES) - 1)], known)
         output = outputs(indices)
-        chosen[indices] = classes_of(output)
+        chosen[indices] = classes_of(output, border=data.border)
         scores[indices] = baseline.scorer.scores(output, indices)
         margins[indices] = baseline.scorer.margins(output, indices, scores[indices])
         seen[indices], blanks[indices] = True, blank(output)

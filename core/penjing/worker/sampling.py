@@ -37,7 +37,7 @@ def samples(opened: Open, folder: Path, wanted: WantSamples) -> Samples:
     if len(indices):
         result = simulate(opened.model)(values, *others)
         answers = (result if isinstance(result, Tensor) else result[0]).flatten(1)
-        chosen = classes_of(answers)
+        chosen = classes_of(answers, border=data.border)
         numbers = numbers_of(data, wanted.split, indices, answers)
     outgoing = Outgoing(folder)
     place = outgoing.add(values.numpy())

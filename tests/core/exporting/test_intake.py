@@ -88,3 +88,15 @@ def test_that_settings_of_sound_are_macros() -> None:
         **{"LOW_HZ": 20.0, "HIGH_HZ": 500.0, "LOG_FLOOR": 1e-6},
     }
     assert any("ln(energy + 1e-06)" in sentence for sentence in intake.told)
+
+
+@pytest.mark.parametrize(("ending", "border"), [([], "0"), ([("out", nn.Sigmoid(), "")], "0.5")])
+def test_that_one_output_is_told_with_its_border(
+    ending: list[tuple[str, nn.Module, str]], border: str, tmp_path: Path
+) -> None:
+    x = np.random.default_rng(2).normal(size=(30, 2)).astype(np.float32)
+    np.savez(tmp_path / "data.npz", x=x, y=np.arange(30) % 2)
+    (tmp_path / "dataset.toml").write_text('classes = ["ham", "spam"]\nmetric = "top1"\n')
+    exported(network((2,), [("fc", nn.Linear(2, 1), ""), *ending]), tmp_path / "data.npz", tmp_path / "out")
+    readme = (tmp_path / "out" / "model_c99" / "README.md").read_text("utf-8")
+    assert f"up to {border}: ham\nabove {border}: spam\n" in readme

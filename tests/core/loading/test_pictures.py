@@ -40,6 +40,11 @@ def test_that_transparent_pixels_show_the_background_that_the_card_names(tmp_pat
     raw = read_images(path, shape=(3, 4, 4), card=ImageCard(background="#000064"))
     assert np.abs(raw.splits["train"].x[0, :, 0, 0].astype(int) - [40, 0, 80]).max() <= 1
     assert told(raw)["image_background"] == 1
+    whole = np.full((4, 4, 4), 255, np.uint8)  # a fourth channel that hides nothing
+    (tmp_path / "whole").mkdir()
+    assert "image_background" not in told(
+        read_images(folder(tmp_path / "whole", Image.fromarray(whole)), shape=(3, 4, 4))
+    )
     with pytest.raises(UserError, match="background"):
         read_images(path, shape=(3, 4, 4), card=ImageCard(background="red"))
 

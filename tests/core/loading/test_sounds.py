@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from penjing.errors import UserError
-from penjing.loading.audio_data import read_sounds
+from penjing.loading.audio_data import MOST_KINDS, read_sounds
 from penjing.loading.card import AudioCard
 from penjing.loading.data import open_data
 from penjing.loading.log_mel import Settings
@@ -169,6 +169,22 @@ def test_that_a_folder_of_recordings_is_what_the_network_takes_with_its_settings
     channels_first = network((16, 30), [("flatten", nn.Flatten(), ""), ("fc", nn.Linear(480, 2), "")])
     turned = open_data(path, model=channels_first)
     assert np.array_equal(turned.train.x, data.train.x[:, 0].transpose(0, 2, 1))
+
+
+def test_that_every_kind_of_recording_is_told(tmp_path: Path) -> None:
+    rates = (8000, 11025, 16000, 22050, 32000, 44100, 48000)
+    for name in ("a", "b"):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        for rate in rates:
+            sound = np.zeros((rate // 100, 1))
+            (tmp_path / "set" / name / f"{rate}.wav").write_bytes(riff(sound, rate=rate, kind=1, bits=16))
+    raw = read_sounds(tmp_path / "set", shape=(1, 50))
+    told = raw.facts[0].values["found"]
+    assert told == ", ".join(f"2 × {rate} Hz, 16 bit, 1 ch" for rate in sorted(rates, key=str))  # as the files lie
+    for rate in range(1000, 3000, 100):
+        (tmp_path / "set" / "a" / f"{rate}.wav").write_bytes(riff(np.zeros((20, 1)), rate=rate, kind=1, bits=16))
+    told = str(read_sounds(tmp_path / "set", shape=(1, 50)).facts[0].values["found"])
+    assert told.count("×") == MOST_KINDS and told.endswith(", …")
 
 
 def test_that_a_network_of_samples_takes_them_from_the_middle(tmp_path: Path) -> None:

@@ -41,6 +41,8 @@ def test_that_decimal_commas_are_read_where_the_separator_is_another(tmp_path: P
     raw = read_csv(table(tmp_path, "a;b;label\n1,5;-2;0\n1.234,25;3e2;1\n"))
     assert rows(raw) == [[1.5, -2], [1234.25, 300]]
     assert raw.facts[0].values == {"separator": ";", "decimal": ","}
+    quoted = read_csv(table(tmp_path, '"a; b";"c";"label"\n"1,5";"-2";"0"\n"0,25";"";"1"\n'))
+    assert np.array_equal(quoted.splits["train"].x, [[1.5, -2], [0.25, np.nan]], equal_nan=True)
     plain = read_csv(table(tmp_path, "a;label\n1,5;0\n"), card=TableCard(decimal=","))
     assert rows(plain) == [[1.5]]
 

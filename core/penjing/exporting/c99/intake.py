@@ -71,7 +71,8 @@ def intake_text(name: str, program: Program, intake: Intake | None) -> str:
     told = "\n".join(_plain(sentence) for sentence in intake.told) or "Values as the data have them."
     classes = "".join(f"output {number}: {_plain(one)}\n" for number, one in enumerate(intake.classes[:1000]))
     if classes and sum(port.tensor.count for port in program.outputs) == 1:
-        classes = f"below 0: {_plain(intake.classes[0])}\nabove 0: {_plain(intake.classes[-1])}\n"
+        sides = zip(("up to", "above"), (intake.classes[0], intake.classes[-1]), strict=True)
+        classes = "".join(f"{side} {intake.border:g}: {_plain(one)}\n" for side, one in sides)
     meaning = f"\nWhat the output says:\n\n```text\n{classes}```\n" if classes else ""
     return f"""
 ## What goes in

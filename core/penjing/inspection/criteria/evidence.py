@@ -18,7 +18,7 @@ from penjing.inspection.few_samples import FewSamples, few_samples
 from penjing.inspection.graph import layer_graph
 from penjing.layer_graph import LayerGraph
 from penjing.model.model import Model
-from penjing.model.two_sided import chances_of_both, scores_of_both
+from penjing.model.two_sided import CHANCES, border_of, chances_of_both, scores_of_both
 
 if TYPE_CHECKING:
     from penjing.loading.dataset import Dataset
@@ -166,7 +166,7 @@ class Evidence:
         layer = self.graph.by_name.get(name)
         if layer is None or self.samples.targets is not None:
             return name
-        ends = layer.kind == "softmax" or (layer.kind == "sigmoid" and math.prod(layer.output_shape) == 1)
+        ends = layer.kind == "softmax" or (layer.kind in CHANCES and math.prod(layer.output_shape) == 1)
         return layer.inputs[0] if ends else name
 
     def check_classes(self, results: Mapping[str, Tensor]) -> None:
@@ -183,7 +183,8 @@ class Evidence:
     def _chosen(self, values: tuple[Tensor, ...]) -> Tensor:
         with torch.no_grad():
             found = execute(self.model, values, look_only)[self.model.outputs[0].layer]
-        return found.flatten(1).argmax(dim=1)
+        # Only a single output has a border other than 0.
+        return scores_of_both(found.flatten(1) - border_of(self.model)).argmax(dim=1)
 
 
 def neurons_of(graph: LayerGraph) -> Mapping[str, str]:
