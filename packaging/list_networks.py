@@ -10,24 +10,21 @@ The networks are those of `tests/support/zoo.py`, exported by torch; a test hold
 import argparse
 import sys
 import tempfile
-import warnings
 from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT)]
 
-import torch  # noqa: E402 (the checkout's own folder comes first)
-
-from penjing import assets  # noqa: E402
+from penjing import assets  # noqa: E402 (the checkout's own folder comes first)
 from penjing.inspection.graph import layer_graph  # noqa: E402
 from penjing.layer_graph import LayerGraph  # noqa: E402
 from penjing.loading.open import open_model  # noqa: E402
 from penjing.planning.kept import kept  # noqa: E402
-from tests.support.zoo import ZOO, example, made  # noqa: E402
+from tests.support.sources import exported  # noqa: E402
+from tests.support.zoo import ZOO  # noqa: E402
 
 PAGE = ROOT / "core" / "NETWORKS.md"
-OPSET = 17
 COLUMNS = (
     "| network | layers with weights | groups of filters that can be cut | kept as they are | float where quantized |"
 )
@@ -49,30 +46,6 @@ def main(arguments: list[str] | None = None) -> int:
         return int(page != before)
     PAGE.write_text(page, "utf-8")
     return 0
-
-
-def exported(name: str, folder: Path, *, opset: int = OPSET) -> Path:
-    """The network as an ONNX file of torch's older exporter, the batch left open."""
-    network, values, path = made(name), example(name), folder / "network.onnx"
-    inputs = [f"x{place}" for place in range(len(values))]
-    fast = torch.backends.mha.get_fastpath_enabled()
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")
-        torch.backends.mha.set_fastpath_enabled(False)  # one operator for a whole layer, which no exporter knows
-        answers = network(*values)
-        outputs = [f"y{place}" for place in range(len(answers) if isinstance(answers, tuple) else 1)]
-        torch.onnx.export(
-            network,
-            values,
-            path,
-            dynamo=False,
-            opset_version=opset,
-            input_names=inputs,
-            output_names=outputs,
-            dynamic_axes={entry: {0: "n"} for entry in (*inputs, *outputs)},
-        )
-        torch.backends.mha.set_fastpath_enabled(fast)
-    return path
 
 
 def row(name: str, graph: LayerGraph) -> str:

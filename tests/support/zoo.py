@@ -4,24 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-Forward = Callable[..., Tensor | tuple[Tensor, ...]]
-
-
-class Net(nn.Module):
-    """A forward function and the modules that it calls."""
-
-    def __init__(self, run: Forward, **parts: nn.Module) -> None:
-        super().__init__()
-        self.run = run
-        for name, part in parts.items():
-            setattr(self, name, part)
-
-    def forward(self, *values: Tensor) -> Tensor | tuple[Tensor, ...]:
-        """Whatever the function gives."""
-        return self.run(self, *values)
+from tests.support import zoo_pictures as pictures
+from tests.support import zoo_sequences as sequences
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,263 +22,53 @@ class Entry:
 IMAGE = (3, 16, 16)
 
 
-def conv(given: int, made: int, kernel: int = 3, stride: int = 1, groups: int = 1, act: type = nn.ReLU) -> nn.Module:
-    """Convolution, batch norm, activation."""
-    layer = nn.Conv2d(given, made, kernel, stride, kernel // 2, groups=groups, bias=False)
-    return nn.Sequential(layer, nn.BatchNorm2d(made), act())
-
-
-def head(given: int) -> nn.Module:
-    """The mean over the positions, and five classes."""
-    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(given, 5))
-
-
-def lenet() -> nn.Module:
-    """[1, 14, 14] → [5]."""
-    first = [nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(), nn.AvgPool2d(2)]
-    return nn.Sequential(*first, nn.Flatten(), nn.Linear(16, 12), nn.Tanh(), nn.Linear(12, 5))
-
-
-def vgg() -> nn.Module:
-    """Plain blocks with pooling between, fully connected layers behind."""
-    blocks = [conv(3, 8), conv(8, 8), nn.MaxPool2d(2), conv(8, 16), nn.MaxPool2d(2), nn.Flatten()]
-    return nn.Sequential(*blocks, nn.Linear(256, 24), nn.ReLU(), nn.Dropout(), nn.Linear(24, 5))
-
-
-def resnet() -> nn.Module:
-    """A block with a plain shortcut, and one with a convolution in it."""
-
-    def block(given: int, made: int, stride: int) -> nn.Module:
-        second = nn.Sequential(nn.Conv2d(made, made, 3, padding=1, bias=False), nn.BatchNorm2d(made))
-        short = nn.Identity() if stride == 1 else nn.Conv2d(given, made, 1, stride)
-        run: Forward = lambda net, x: F.relu(net.b(net.a(x)) + net.s(x))  # noqa: E731 (a value, as every forward here)
-        return Net(run, a=conv(given, made, 3, stride), b=second, s=short)
-
-    return nn.Sequential(conv(3, 8), block(8, 8, 1), block(8, 16, 2), head(16))
-
-
-def mobilenet_v1() -> nn.Module:
-    """Depthwise and pointwise convolutions in turn."""
-    return nn.Sequential(conv(3, 8, 3, 2), conv(8, 8, 3, 1, 8), conv(8, 16, 1), conv(16, 16, 3, 2, 16), head(16))
-
-
-def mobilenet_v2() -> nn.Module:
-    """Inverted residuals: wide inside, narrow between, ReLU6."""
-
-    def block(given: int, made: int, stride: int) -> nn.Module:
-        wide = 4 * given
-        inside = [conv(given, wide, 1, act=nn.ReLU6), conv(wide, wide, 3, stride, wide, act=nn.ReLU6)]
-        body = nn.Sequential(*inside, nn.Conv2d(wide, made, 1, bias=False), nn.BatchNorm2d(made))
-        return Net(lambda net, x: x + net.b(x), b=body) if stride == 1 else body
-
-    return nn.Sequential(conv(3, 8, 3, 2, act=nn.ReLU6), block(8, 8, 1), block(8, 12, 2), head(12))
-
-
-def ds_cnn() -> nn.Module:
-    """Keyword spotting on [1, 49, 10] of log-mel values."""
-    first = [nn.Conv2d(1, 8, (10, 4), (2, 2), (5, 1), bias=False), nn.BatchNorm2d(8), nn.ReLU()]
-    rest = [conv(8, 8, 3, 1, 8), conv(8, 8, 1), nn.AvgPool2d((13, 5)), nn.Flatten(), nn.Linear(8, 5)]
-    return nn.Sequential(*first, *rest)
-
-
-def squeezenet() -> nn.Module:
-    """Fire modules: one narrow layer, two wide ones side by side."""
-
-    def fire(given: int) -> nn.Module:
-        def run(net: nn.Module, x: Tensor) -> Tensor:
-            x = F.relu(net.s(x))
-            return torch.cat([F.relu(net.a(x)), F.relu(net.b(x))], 1)
-
-        return Net(run, s=nn.Conv2d(given, 4, 1), a=nn.Conv2d(4, 8, 1), b=nn.Conv2d(4, 8, 3, padding=1))
-
-    first = [nn.Conv2d(3, 8, 3, 2), nn.ReLU(), nn.MaxPool2d(3, 2, ceil_mode=True), fire(8), fire(16), nn.Dropout()]
-    return nn.Sequential(*first, nn.Conv2d(16, 5, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-
-
-def inception() -> nn.Module:
-    """Four ways of looking at the same, joined."""
-
-    def block(given: int) -> nn.Module:
-        parts = {
-            "a": conv(given, 4, 1),
-            "b": nn.Sequential(conv(given, 4, 1), conv(4, 6)),
-            "c": nn.Sequential(conv(given, 2, 1), conv(2, 4, 5)),
-            "d": nn.Sequential(nn.MaxPool2d(3, 1, 1), conv(given, 4, 1)),
-        }
-        return Net(lambda net, x: torch.cat([net.a(x), net.b(x), net.c(x), net.d(x)], 1), **parts)
-
-    return nn.Sequential(conv(3, 8), block(8), nn.MaxPool2d(2), block(18), head(18))
-
-
-def densenet() -> nn.Module:
-    """Every layer sees what all before it made."""
-
-    def grow(given: int) -> nn.Module:
-        body = nn.Sequential(nn.BatchNorm2d(given), nn.ReLU(), nn.Conv2d(given, 4, 3, padding=1, bias=False))
-        return Net(lambda net, x: torch.cat([x, net.b(x)], 1), b=body)
-
-    between = [nn.BatchNorm2d(16), nn.ReLU(), nn.Conv2d(16, 8, 1), nn.AvgPool2d(2)]
-    end = [nn.BatchNorm2d(12), nn.ReLU(), head(12)]
-    return nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), grow(8), grow(12), *between, grow(8), *end)
-
-
-def unet(up: nn.Module) -> nn.Module:
-    """One level down and up again, joined with what it skips."""
-
-    def run(net: nn.Module, x: Tensor) -> Tensor:
-        first = net.a(x)
-        return net.d(torch.cat([first, net.u(net.b(F.max_pool2d(first, 2)))], 1))
-
-    return Net(run, a=conv(3, 8), b=conv(8, 16), u=up, d=nn.Conv2d(24, 2, 1))
-
-
-def cnn_1d() -> nn.Module:
-    """Four signals, three classes."""
-    first = [nn.Conv1d(4, 8, 5, 2, 2), nn.BatchNorm1d(8), nn.ReLU(), nn.MaxPool1d(2), nn.Conv1d(8, 8, 3, padding=1)]
-    return nn.Sequential(*first, nn.ReLU(), nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(8, 3))
-
-
-def tcn() -> nn.Module:
-    """Dilated convolutions that only see what was."""
-
-    def block(given: int, dilation: int) -> nn.Module:
-        def run(net: nn.Module, x: Tensor) -> Tensor:
-            return F.relu(net.a(F.pad(x, (2 * dilation, 0))) + net.b(x))
-
-        return Net(run, a=nn.Conv1d(given, 8, 3, dilation=dilation), b=nn.Conv1d(given, 8, 1))
-
-    return Net(lambda net, x: net.f(net.b(net.a(x))[:, :, -1]), a=block(4, 1), b=block(8, 2), f=nn.Linear(8, 3))
-
-
-def mlp() -> nn.Module:
-    """Fully connected layers with a batch norm between."""
-    first = [nn.Linear(10, 16), nn.ReLU(), nn.Linear(16, 16), nn.BatchNorm1d(16), nn.LeakyReLU(0.1)]
-    return nn.Sequential(*first, nn.Linear(16, 4), nn.Softmax(1))
-
-
-def autoencoder() -> nn.Module:
-    """Convolutions down, transposed ones up."""
-    down = [nn.Conv2d(1, 8, 3, 2, 1), nn.ReLU(), nn.Conv2d(8, 4, 3, 2, 1), nn.ReLU()]
-    up = [nn.ConvTranspose2d(4, 8, 3, 2, 1, 1), nn.ReLU(), nn.ConvTranspose2d(8, 1, 3, 2, 1, 1), nn.Sigmoid()]
-    return nn.Sequential(*down, *up)
-
-
-def recurrent(kind: type[nn.RNNBase], **settings: object) -> nn.Module:
-    """A recurrent layer, and a fully connected one on its last step."""
-    layer = kind(6, 8, batch_first=True, **settings)  # type: ignore[arg-type]
-    width = 16 if settings.get("bidirectional") else 8
-    return Net(lambda net, x: net.f(net.r(x)[0][:, -1]), r=layer, f=nn.Linear(width, 4))
-
-
-def transformer() -> nn.Module:
-    """Words, places, one encoder layer with two heads, three classes."""
-    layer = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True, activation="gelu")
-    net = Net(
-        lambda net, x: net.f(net.t(net.e(x) + net.p).mean(1)),
-        e=nn.Embedding(50, 16),
-        t=nn.TransformerEncoder(layer, 1, enable_nested_tensor=False),
-        f=nn.Linear(16, 3),
-    )
-    net.p = nn.Parameter(torch.randn(1, 7, 16) * 0.1)
-    return net
-
-
-def gated() -> nn.Module:
-    """Squeeze and excitation: every channel times a gate made of all means."""
-
-    def run(net: nn.Module, x: Tensor) -> Tensor:
-        return x * torch.sigmoid(net.b(F.relu(net.a(F.adaptive_avg_pool2d(x, 1)))))
-
-    block = Net(run, a=nn.Conv2d(8, 4, 1), b=nn.Conv2d(4, 8, 1))
-    return nn.Sequential(conv(3, 8, act=nn.Hardswish), block, nn.Conv2d(8, 8, 1), nn.Hardsigmoid(), head(8))
-
-
-def slopes() -> nn.Module:
-    """PReLU with a slope a channel, and with one for all."""
-    first = [nn.Conv2d(3, 8, 3, padding=1), nn.PReLU(8), nn.Conv2d(8, 8, 3, padding=1), nn.PReLU()]
-    return nn.Sequential(*first, head(8))
-
-
-def grouped() -> nn.Module:
-    """Groups and dilation."""
-    wide = nn.Conv2d(12, 12, 3, padding=2, dilation=2)
-    return nn.Sequential(conv(3, 8), conv(8, 8, 3, 1, 2), conv(8, 12, 1, 1, 4), wide, nn.ELU(), head(12))
-
-
-def transposed() -> nn.Module:
-    """Transposed convolutions, one of them in groups."""
-    first = [nn.Conv2d(1, 8, 3, 2, 1), nn.ReLU(), nn.ConvTranspose2d(8, 4, 4, 2, 1), nn.BatchNorm2d(4), nn.ReLU()]
-    return nn.Sequential(*first, nn.ConvTranspose2d(4, 4, 3, 1, 1, groups=2), nn.Conv2d(4, 1, 1))
-
-
-def normed() -> nn.Module:
-    """Group norm and instance norm."""
-    first = [nn.Conv2d(3, 8, 3, padding=1), nn.GroupNorm(2, 8), nn.ReLU(), nn.Conv2d(8, 8, 3, padding=1)]
-    return nn.Sequential(*first, nn.InstanceNorm2d(8, affine=True), nn.Mish(), head(8))
-
-
-def two_inputs() -> nn.Module:
-    """A picture and six facts."""
-    parts = {"a": conv(1, 4), "b": nn.Linear(6, 8), "f": nn.Linear(264, 4)}
-    return Net(lambda net, x, y: net.f(torch.cat([net.a(x).flatten(1), net.b(y)], 1)), **parts)
-
-
-def two_outputs() -> nn.Module:
-    """Two answers from one picture."""
-
-    def run(net: nn.Module, x: Tensor) -> tuple[Tensor, ...]:
-        seen = F.relu(net.c(x)).mean((2, 3))
-        return net.a(seen), net.b(seen)
-
-    return Net(run, c=nn.Conv2d(3, 8, 3), a=nn.Linear(8, 5), b=nn.Linear(8, 2))
-
-
-def shuffled() -> nn.Module:
-    """Channels split, worked on by halves, joined and shuffled."""
-
-    def run(net: nn.Module, x: Tensor) -> Tensor:
-        left, right = net.a(x).chunk(2, 1)
-        both = torch.cat([left, net.b(right)], 1)
-        return net.h(both.view(-1, 2, 8, 16, 16).transpose(1, 2).reshape(-1, 16, 16, 16))
-
-    return Net(run, a=conv(3, 16), b=conv(8, 8, 3, 1, 8), h=head(16))
-
-
 def _pictures(make: Callable[[], nn.Module]) -> Entry:
     return Entry(make=make, shapes=(IMAGE,))
 
 
 STEPS = ((7, 6),)
 ZOO: dict[str, Entry] = {
-    "LeNet": Entry(make=lenet, shapes=((1, 14, 14),)),
-    "VGG": _pictures(vgg),
-    "ResNet": _pictures(resnet),
-    "MobileNetV1": _pictures(mobilenet_v1),
-    "MobileNetV2": _pictures(mobilenet_v2),
-    "DS-CNN": Entry(make=ds_cnn, shapes=((1, 49, 10),)),
-    "SqueezeNet": _pictures(squeezenet),
-    "Inception": _pictures(inception),
-    "DenseNet": _pictures(densenet),
-    "ShuffleNet": _pictures(shuffled),
-    "U-Net, nearest": _pictures(lambda: unet(nn.Upsample(scale_factor=2, mode="nearest"))),
-    "U-Net, bilinear": _pictures(lambda: unet(nn.Upsample(scale_factor=2, mode="bilinear"))),
-    "U-Net, transposed": _pictures(lambda: unet(nn.ConvTranspose2d(16, 16, 2, 2))),
-    "1-D CNN": Entry(make=cnn_1d, shapes=((4, 32),)),
-    "TCN": Entry(make=tcn, shapes=((4, 20),)),
-    "MLP": Entry(make=mlp, shapes=((10,),)),
-    "autoencoder": Entry(make=autoencoder, shapes=((1, 16, 16),)),
-    "LSTM": Entry(make=lambda: recurrent(nn.LSTM), shapes=STEPS),
-    "LSTM, both ways, stacked": Entry(make=lambda: recurrent(nn.LSTM, num_layers=2, bidirectional=True), shapes=STEPS),
-    "GRU": Entry(make=lambda: recurrent(nn.GRU), shapes=STEPS),
-    "RNN": Entry(make=lambda: recurrent(nn.RNN), shapes=STEPS),
-    "transformer encoder": Entry(make=transformer, shapes=((7,),), words=50),
-    "squeeze-and-excite gates": _pictures(gated),
-    "PReLU": _pictures(slopes),
-    "groups and dilation": _pictures(grouped),
-    "transposed convolutions": Entry(make=transposed, shapes=((1, 16, 16),)),
-    "group and instance norm": _pictures(normed),
-    "two inputs": Entry(make=two_inputs, shapes=((1, 8, 8), (6,))),
-    "two outputs": _pictures(two_outputs),
+    "LeNet": Entry(make=pictures.lenet, shapes=((1, 14, 14),)),
+    "VGG": _pictures(pictures.vgg),
+    "ResNet": _pictures(pictures.resnet),
+    "MobileNetV1": _pictures(pictures.mobilenet_v1),
+    "MobileNetV2": _pictures(pictures.mobilenet_v2),
+    "DS-CNN": Entry(make=pictures.ds_cnn, shapes=((1, 49, 10),)),
+    "SqueezeNet": _pictures(pictures.squeezenet),
+    "Inception": _pictures(pictures.inception),
+    "DenseNet": _pictures(pictures.densenet),
+    "ShuffleNet": _pictures(pictures.shuffled),
+    "U-Net, nearest": _pictures(lambda: pictures.unet(nn.Upsample(scale_factor=2, mode="nearest"))),
+    "U-Net, bilinear": _pictures(lambda: pictures.unet(nn.Upsample(scale_factor=2, mode="bilinear"))),
+    "U-Net, transposed": _pictures(lambda: pictures.unet(nn.ConvTranspose2d(16, 16, 2, 2))),
+    "1-D CNN": Entry(make=sequences.cnn_1d, shapes=((4, 32),)),
+    "TCN": Entry(make=sequences.tcn, shapes=((4, 20),)),
+    "TCN, cut": Entry(make=sequences.tcn_cut, shapes=((4, 20),)),
+    "MLP": Entry(make=sequences.mlp, shapes=((10,),)),
+    "autoencoder": Entry(make=pictures.autoencoder, shapes=((1, 16, 16),)),
+    "autoencoder, dense": Entry(make=sequences.dense_autoencoder, shapes=((16,),)),
+    "LSTM": Entry(make=lambda: sequences.recurrent(nn.LSTM), shapes=STEPS),
+    "LSTM, both ways, stacked": Entry(
+        make=lambda: sequences.recurrent(nn.LSTM, num_layers=2, bidirectional=True), shapes=STEPS
+    ),
+    "LSTM, last state": Entry(make=sequences.last_state, shapes=STEPS),
+    "GRU": Entry(make=lambda: sequences.recurrent(nn.GRU), shapes=STEPS),
+    "GRU, both ways": Entry(make=sequences.mean_of_both_ways, shapes=STEPS),
+    "RNN": Entry(make=lambda: sequences.recurrent(nn.RNN), shapes=STEPS),
+    "transformer encoder": Entry(make=sequences.transformer, shapes=((7,),), words=50),
+    "attention": Entry(make=sequences.attention, shapes=((7, 16),)),
+    "squeeze-and-excite gates": _pictures(pictures.gated),
+    "gates of linear layers": _pictures(pictures.gated_by_linear),
+    "rare activations": Entry(make=sequences.activations, shapes=((8,),)),
+    "PReLU": _pictures(pictures.slopes),
+    "groups and dilation": _pictures(pictures.grouped),
+    "transposed convolutions": Entry(make=pictures.transposed, shapes=((1, 16, 16),)),
+    "transposed convolution, 1-D": Entry(make=sequences.transposed_1d, shapes=((2, 16),)),
+    "group and instance norm": _pictures(pictures.normed),
+    "two inputs": Entry(make=pictures.two_inputs, shapes=((1, 8, 8), (6,))),
+    "two outputs": _pictures(pictures.two_outputs),
+    "two inputs, two outputs": Entry(make=sequences.two_and_two, shapes=((6,), (2,))),
+    "twins": Entry(make=sequences.twins, shapes=((6,), (6,))),
 }
 """By the name that people know."""
 
@@ -306,7 +82,7 @@ def made(name: str) -> nn.Module:
             assert module.running_mean is not None and module.running_var is not None
             module.running_mean.normal_(0, 0.2)
             module.running_var.uniform_(0.5, 1.5)
-        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.GroupNorm | nn.InstanceNorm2d):
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.GroupNorm | nn.InstanceNorm2d | nn.LayerNorm):
             nn.init.normal_(module.weight, 1, 0.2)
             nn.init.normal_(module.bias, 0, 0.2)
         if isinstance(module, nn.PReLU):
