@@ -93,6 +93,12 @@ CASES: Mapping[str, tuple[onnx.NodeProto, tuple[int, ...], dict[str, NDArray[Any
         {},
         8,
     ),
+    "max pool, gaps and one-sided padding": (
+        node("MaxPool", "x", kernel_shape=[3, 2], pads=[2, 0, 0, 1], dilations=[2, 1]),
+        IMAGE,
+        {},
+        12,
+    ),
     "average pool without the padding": (
         node("AveragePool", "x", kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
         IMAGE,

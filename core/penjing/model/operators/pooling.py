@@ -1,5 +1,6 @@
 """Pooling: maximum, average, global average."""
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -9,8 +10,9 @@ from torch import Tensor, nn
 from penjing.model.modules import GlobalAveragePool
 from penjing.model.operators import integer_kernels
 from penjing.model.operators.channels import Channels, Flow
+from penjing.model.operators.integer_reference import pooled_extent
 from penjing.model.operators.onnx_writer import OnnxWriter
-from penjing.model.operators.reading import PREVIOUS, AtenNode, Draft, OnnxNode, Reading, Shape
+from penjing.model.operators.reading import PREVIOUS, Activation, AtenNode, Draft, OnnxNode, Reading, Shape
 from penjing.model.operators.reduction import aten_axes, is_global, reduced_axes
 from penjing.model.operators.table import Attributes, Operator, register
 from penjing.model.operators.windows import Window, aten_window, onnx_window, windowed
@@ -86,6 +88,20 @@ def _overhang(attributes: Attributes, writer: OnnxWriter) -> tuple[bool, tuple[i
     return False, tuple(after)
 
 
+def _overhanging(window: Window, extents: Shape) -> tuple[Window, bool]:
+    """The window padded alike on both sides, with or without `ceil_mode`, where that takes the same windows."""
+    rows = list(zip(extents, window.kernel, window.stride, window.dilation, window.begin, window.end, strict=True))
+    wanted = [(n + b + e - d * (k - 1) - 1) // s + 1 for n, k, s, d, b, e in rows]
+    for ceil_mode in (False, True):
+        counts = [
+            pooled_extent(n, k, stride=s, padding=b, dilation=d, ceil_mode=ceil_mode) for n, k, s, d, b, _ in rows
+        ]
+        alike = dataclasses.replace(window, end=window.begin)
+        if counts == wanted and _half(alike):
+            return alike, ceil_mode
+    return window, False
+
+
 @register
 class MaxPool(_Window):
     """y = max over the window; padding never wins."""
@@ -99,16 +115,18 @@ class MaxPool(_Window):
         """A window over 1 or 2 axes."""
         value = node.activation()
         window = onnx_window(node, _kernel(node), value.shape[2:])
-        return self._window(value.name, window, bool(node.attributes.get("ceil_mode", 0)))
+        return self._window(value, window, bool(node.attributes.get("ceil_mode", 0)))
 
     def read_aten(self, node: AtenNode) -> Reading:
         """The same."""
         value = node.activation()
         kernel = node.integers("kernel_size", dims=_dims(node))
         window = aten_window(node, kernel, stride=kernel)
-        return self._window(value.name, window, bool(node.get("ceil_mode", False)))
+        return self._window(value, window, bool(node.get("ceil_mode", False)))
 
-    def _window(self, name: str, window: Window, ceil_mode: bool) -> Reading:
+    def _window(self, value: Activation, window: Window, ceil_mode: bool) -> Reading:
+        if not window.symmetric and not ceil_mode:
+            window, ceil_mode = _overhanging(window, value.shape[2:])
         attributes = {
             "kernel": window.kernel,
             "stride": window.stride,
@@ -116,8 +134,11 @@ class MaxPool(_Window):
             "ceil_mode": ceil_mode,
         }
         draft = Draft(kind=self.kind, inputs=(PREVIOUS,), attributes=attributes)
-        # torch pads by half a kernel at most; more, or one-sided, is a layer of the smallest value before it.
-        return windowed(name, window, draft, value=-math.inf, separate=not _half(window))
+        # torch pads by half a kernel at most, on both sides alike; anything else is a layer before it. It repeats the
+        # edge, which every window without gaps that reaches beyond it sees, too: so it wins nothing, and is a number.
+        gaps = set(window.dilation) != {1}
+        how = {"value": -math.inf} if gaps else {"mode": "replicate"}
+        return windowed(value.name, window, draft, separate=not _half(window), **how)
 
     integer = integer_kernels.MAX_POOL
 

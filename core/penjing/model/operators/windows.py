@@ -68,14 +68,20 @@ def aten_window(node: AtenNode, kernel: Shape, *, stride: Any) -> Window:
     return Window(kernel=kernel, stride=steps, dilation=dilation, begin=begin, end=end)
 
 
-def pad(name: str, window: Window, value: float = 0.0) -> Draft:
+def pad(name: str, window: Window, value: float = 0.0, mode: str = "constant") -> Draft:
     """The padding of a window as a layer of its own."""
-    attributes = {"begin": (0, *window.begin), "end": (0, *window.end), "mode": "constant", "value": value}
+    attributes = {"begin": (0, *window.begin), "end": (0, *window.end), "mode": mode, "value": value}
     return Draft(kind="pad", inputs=(name,), attributes=attributes)
 
 
 def windowed(
-    name: str, window: Window, draft: Draft, *, value: float = 0.0, separate: bool = False
+    name: str,
+    window: Window,
+    draft: Draft,
+    *,
+    value: float = 0.0,
+    mode: str = "constant",
+    separate: bool = False,
 ) -> tuple[Draft, ...]:
     """The draft fed by `name`, with a padding layer before it where its own padding cannot say it.
 
@@ -85,7 +91,7 @@ def windowed(
         attributes = {**draft.attributes, "padding": window.begin}
         return (_replaced(draft, (name,), attributes),)
     attributes = {**draft.attributes, "padding": (0,) * len(window.begin)}
-    return pad(name, window, value), _replaced(draft, (PREVIOUS,), attributes)
+    return pad(name, window, value, mode), _replaced(draft, (PREVIOUS,), attributes)
 
 
 def _replaced(draft: Draft, inputs: tuple[str, ...], attributes: dict[str, Any]) -> Draft:
