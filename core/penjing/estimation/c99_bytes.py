@@ -86,8 +86,8 @@ def c99_bytes(graph: LayerGraph, state: NetworkState) -> int | None:
         rounding="single",
     )
     macros: dict[str, int | float | str] = {"ARENA_SIZE": 0, "CONST_SIZE": 0, "ROUNDING": "single"}
-    macros |= text.port_macros("INPUT", [_port(text.LAYOUTS[len(entry.shape)]) for entry in graph.inputs])
-    macros |= text.port_macros("OUTPUT", [_port("") for _ in graph.outputs])
+    macros |= text.port_macros("INPUT", [_port(len(entry.shape)) for entry in graph.inputs])
+    macros |= text.port_macros("OUTPUT", [_port(0) for _ in graph.outputs])
     header = text.header_text(_NAME, macros=macros)
     return body + calls + len(frame) + len(header) + len(text.example_text(_NAME))
 
@@ -99,8 +99,8 @@ def _numbered(ports: Sequence[_Port]) -> Iterator[tuple[int | None, _Port]]:
     yield from enumerate(ports) if len(ports) > 1 else ((None, port) for port in ports)
 
 
-def _port(layout: str) -> text.Port:
-    return text.Port(size=0, scale=0.0, zero_point=0, layout=layout)
+def _port(rank: int) -> text.Port:
+    return text.Port(size=0, scale=0.0, zero_point=0, layout=text.LAYOUTS.get(rank, ""), axes="0" * rank)
 
 
 def constant_bytes(graph: LayerGraph, state: NetworkState) -> int | None:

@@ -280,7 +280,7 @@ def test_that_the_header_says_what_the_network_needs(tmp_path: Path) -> None:
     found = macros(tmp_path / "model_c99", "model")
     assert set(found) == {
         *("INPUT_SIZE", "OUTPUT_SIZE", "INPUT_SCALE", "INPUT_ZERO_POINT", "OUTPUT_SCALE", "OUTPUT_ZERO_POINT"),
-        *("INPUT_LAYOUT", "ARENA_SIZE", "CONST_SIZE", "ROUNDING"),
+        *("INPUT_LAYOUT", "INPUT_AXES", "ARENA_SIZE", "CONST_SIZE", "ROUNDING"),
     }
     assert (found["INPUT_SIZE"], found["OUTPUT_SIZE"], found["INPUT_LAYOUT"]) == ("20", "5", "NC")
     assert np.float32(found["INPUT_SCALE"].rstrip("f")) == np.float32(model.activation_quantizers["x"].scale)
@@ -318,10 +318,7 @@ def test_that_layers_without_integers_are_listed_before_anything_is_written(tmp_
         export_model(quantized(normed), tmp_path, format="c99")
 
 
-def test_that_what_no_kernel_can_do_is_refused_with_the_layer() -> None:
-    model = quantized(network((3, 4), [("fc", nn.Linear(4, 5), "")]))
-    with pytest.raises(UserError, match=r"fc \(a linear layer along the last axis"):
-        program_of(model)
+def test_that_a_maximum_of_everything_is_one_value_a_channel() -> None:
     pool: list[Any] = [("conv", nn.Conv2d(2, 3, 1), ""), ("max", GlobalMaxPool(keepdim=False), "")]
     assert program_of(quantized(network((2, 4, 4), pool))).outputs[0].tensor.count == 3
 

@@ -86,7 +86,8 @@ static int8_t input[{upper}_INPUT_SIZE], output[{upper}_OUTPUT_SIZE];
 {name}_run(input, output);
 ```
 
-- Input: {_size(program.inputs)} codes, layout `{upper}_INPUT_LAYOUT`. code = round(real / `{upper}_INPUT_SCALE`) +
+- Input: {_size(program.inputs)} codes, layout `{upper}_INPUT_LAYOUT`; `{upper}_INPUT_AXES` are the axes
+  of the network's file in the order in which they lie. code = round(real / `{upper}_INPUT_SCALE`) +
   `{upper}_INPUT_ZERO_POINT`, limited to -128 .. 127. The real value is what the network was trained on, after its own
   normalization.
 - Output: {_size(program.outputs)} codes. real = `{upper}_OUTPUT_SCALE` * (code - `{upper}_OUTPUT_ZERO_POINT`).

@@ -10,6 +10,7 @@ from penjing.compression.lowering import lower
 from penjing.errors import UserError
 from penjing.estimation.arena import Sharing, arena
 from penjing.estimation.finished import state_of
+from penjing.exporting.c99.orders import axes_of, input_order, wishes
 from penjing.inspection.graph import layer_graph
 from penjing.loading.build import layer_shapes
 from penjing.model.c_kernels.text import LAYOUTS, Port
@@ -49,7 +50,11 @@ class CPort:
         """What the header says of it."""
         layout = LAYOUTS.get(len(self.tensor.shape), "")
         return Port(
-            size=self.tensor.count, scale=float(self.codes.scale), zero_point=self.codes.zero_point, layout=layout
+            size=self.tensor.count,
+            scale=float(self.codes.scale),
+            zero_point=self.codes.zero_point,
+            layout=layout,
+            axes=axes_of(self.tensor.order, self.tensor.shape),
         )
 
 
@@ -82,8 +87,10 @@ def program_of(model: Model) -> Program:
     layers = layer_graph(model)
     placed = arena(layers, state_of(model, layers))
     sharing = Sharing(layers)
+    wanted = wishes(graph, {**shapes, **{entry.name: entry.shape for entry in graph.inputs}})
     tensors = {
-        entry.name: _tensor(graph.codes[entry.name], entry.shape, channels_last(entry.shape)) for entry in graph.inputs
+        entry.name: _tensor(graph.codes[entry.name], entry.shape, input_order(wanted.get(entry.name), entry.shape))
+        for entry in graph.inputs
     }
     nodes: list[PlacedNode] = []
     refused: list[str] = []
@@ -91,7 +98,7 @@ def program_of(model: Model) -> Program:
         assert isinstance(node, IntegerNode)
         shape = shapes[node.name]
         try:
-            made = _steps(node, shape, tensors, model)
+            made = _steps(node, shape, tensors, model, wanted.get(node.name))
         except Unsupported as reason:
             refused.append(f"{model.source_names.get(node.layers[0], node.layers[0])} ({reason})")
             made = CSteps(order=channels_last(shape))
@@ -154,7 +161,9 @@ def _tensor(codes: Codes, shape: Shape, order: IntArray) -> CTensor:
     return CTensor(shape=shape, zero_point=codes.zero_point, bits=codes.bits, order=order)
 
 
-def _steps(node: IntegerNode, shape: Shape, tensors: Mapping[str, CTensor], model: Model) -> CSteps:
+def _steps(
+    node: IntegerNode, shape: Shape, tensors: Mapping[str, CTensor], model: Model, wanted: IntArray | None
+) -> CSteps:
     kernel = operators()[node.kind].integer
     assert kernel is not None
     zero, weight = node.output.zero_point, node.weight
@@ -164,6 +173,7 @@ def _steps(node: IntegerNode, shape: Shape, tensors: Mapping[str, CTensor], mode
         attributes=node.attributes,
         inputs=tuple(tensors[name] for name in node.inputs),
         shape=shape,
+        wanted=wanted,
         zero_point=zero,
         low=node.low + zero,
         high=node.high + zero,

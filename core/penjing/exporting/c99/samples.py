@@ -23,7 +23,7 @@ def write_code_samples(
     values = [tensor.numpy().astype(np.float32) for tensor in inputs]
     graph = program.graph
     tensors = run_all(graph, *values, rounding=rounding)
-    given = [stored(port.codes, one) for port, one in zip(program.inputs, values, strict=True)]
+    given = [stored(port.codes, one, port.text.axes) for port, one in zip(program.inputs, values, strict=True)]
     answers = [channels_last_rows(tensors[output.layer]) for output in graph.outputs]
     paths = []
     for kind, rows in (("input", np.hstack(given)), ("output", np.hstack(answers))):
@@ -34,9 +34,12 @@ def write_code_samples(
     return tuple(paths)
 
 
-def stored(codes: Codes, values: NDArray[np.float32]) -> NDArray[np.int8]:
-    """The codes of real values [n, …] as a device holds them: [n, values], channels last."""
-    return channels_last_rows(codes.encode(values) + codes.zero_point)
+def stored(codes: Codes, values: NDArray[np.float32], axes: str | None = None) -> NDArray[np.int8]:
+    """The codes of real values [n, …] as a device holds them: [n, values], by default channels last."""
+    made = codes.encode(values) + codes.zero_point
+    if axes is None:
+        return channels_last_rows(made)
+    return made.transpose(tuple(map(int, axes))).reshape(len(made), -1).astype(np.int8)
 
 
 def channels_last_rows(codes: NDArray[np.int64]) -> NDArray[np.int8]:

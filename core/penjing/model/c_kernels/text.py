@@ -155,6 +155,8 @@ class Port:
     scale: float
     zero_point: int
     layout: str
+    axes: str
+    """Of the file's tensor, in the order in which they lie."""
 
 
 def port_macros(side: Literal["INPUT", "OUTPUT"], ports: Sequence[Port]) -> dict[str, int | float | str]:
@@ -162,12 +164,13 @@ def port_macros(side: Literal["INPUT", "OUTPUT"], ports: Sequence[Port]) -> dict
     first = ports[0]
     found: dict[str, int | float | str] = {f"{side}_SIZE": sum(port.size for port in ports)}
     found |= {f"{side}_SCALE": first.scale, f"{side}_ZERO_POINT": first.zero_point}
-    found |= {"INPUT_LAYOUT": first.layout} if side == "INPUT" else {}
+    found |= {"INPUT_LAYOUT": first.layout, "INPUT_AXES": first.axes} if side == "INPUT" else {}
     offset = 0
     for number, port in enumerate(ports if len(ports) > 1 else ()):
         about = {"OFFSET": offset, "SIZE": port.size, "SCALE": port.scale, "ZERO_POINT": port.zero_point}
         found |= {f"{side}_{number}_{key}": value for key, value in about.items()}
-        found |= {f"INPUT_{number}_LAYOUT": port.layout} if side == "INPUT" else {}
+        said = {f"INPUT_{number}_LAYOUT": port.layout, f"INPUT_{number}_AXES": port.axes}
+        found |= said if side == "INPUT" else {}
         offset += port.size
     return found
 

@@ -1,27 +1,37 @@
 """C facets of operators without weights: pooling, sums and products, functions by table, and what only moves values."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from penjing.model.operators.c_steps import CArray, CNode, CStep, CSteps, Emit, Unsupported, channels_last, moved, plain
+from penjing.model.operators.c_steps import (
+    CArray,
+    CNode,
+    CStep,
+    CSteps,
+    Emit,
+    Unsupported,
+    as_in_file,
+    channels_last,
+    moved,
+)
 from penjing.model.operators.integer_reference import Attributes, IntArray
 
+IMAGE_AXES = 3
 Moves = Callable[[Attributes, Sequence[IntArray], IntArray | None], IntArray]
 
 
 def max_pool(node: CNode) -> CSteps:
     """The largest of each window, or of all positions."""
-    fields, _ = _window(node)
-    return _clamped(
-        node, plain(node, CStep(kernel="max_pool", fields={**fields, "per_window": 0, "in_zero": 0, **_own(node)}))
-    )
+    fields, _, order = _spanned(node)
+    step = CStep(kernel="max_pool", fields={**fields, "per_window": 0, "in_zero": 0, **_own(node)})
+    return _clamped(node, CSteps(steps=(step,), order=order))
 
 
 def average_pool(node: CNode) -> CSteps:
     """The mean of each window, or over positions; windows that hang over have multipliers of their own."""
     assert node.multiplier is not None and node.shift is not None
-    fields, windows = _window(node)
+    fields, windows, order = _spanned(node)
     multiplier, shift = np.broadcast_arrays(node.multiplier, node.shift)
     multiplier, shift = multiplier.reshape(-1), shift.reshape(-1)
     if len(multiplier) > 1 and (multiplier == multiplier[0]).all() and (shift == shift[0]).all():
@@ -33,7 +43,14 @@ def average_pool(node: CNode) -> CSteps:
         "multiplier": CArray(type="int32_t", values=multiplier),
         "shift": CArray(type="int8_t", values=shift),
     }
-    return plain(node, CStep(kernel="mean_pool", fields=fields, arrays=arrays))
+    return CSteps(steps=(CStep(kernel="mean_pool", fields=fields, arrays=arrays),), order=order)
+
+
+def _spanned(node: CNode) -> tuple[dict[str, int], int, IntArray]:
+    """The fields of a window, how many there are, and how their results lie; without a kernel axes go."""
+    if "kernel" in node.attributes:
+        return (*_window(node), channels_last(node.shape))
+    return _reduced(node)
 
 
 def add(node: CNode) -> CSteps:
@@ -62,7 +79,15 @@ def concatenate(node: CNode) -> CSteps:
         np.take(index, range(starts[k], starts[k + 1]), axis=axis - 1).reshape(-1)[source.order]
         for k, source in enumerate(node.inputs)
     ]
-    order = np.concatenate(parts) if rank == 2 else channels_last(node.shape)
+    beside = np.concatenate(parts) if rank == 2 else channels_last(node.shape)
+    return _in_order(
+        node, (beside, as_in_file(node.shape)), lambda order: CSteps(steps=_placed(node, parts, order), order=order)
+    )
+
+
+def _placed(node: CNode, parts: Sequence[IntArray], order: IntArray) -> tuple[CStep, ...]:
+    """Every part of a concatenation to where its values lie in the result."""
+    assert node.shift is not None
     places = np.empty_like(order)
     places[order] = np.arange(len(order))
     steps = []
@@ -70,7 +95,18 @@ def concatenate(node: CNode) -> CSteps:
         fields = {**_runs(places[parts[k]]), "in_zero": source.zero_point, **node.bounds}
         fields |= {"multiplier": node.input_multipliers[k], "shift": int(node.shift)}
         steps.append(CStep(kernel="place", fields=fields, reads=(k,)))
-    return CSteps(steps=tuple(steps), order=order)
+    return tuple(steps)
+
+
+def _in_order(node: CNode, usual: Sequence[IntArray], make: Callable[[IntArray], CSteps]) -> CSteps:
+    """What a layer does to give its result the order that is wanted, or else the first usual one that it can."""
+    *others, last = ([] if node.wanted is None else [node.wanted]) + list(usual)
+    for order in others:
+        try:
+            return make(order)
+        except Unsupported:
+            continue
+    return make(last)
 
 
 def clamp(node: CNode) -> CSteps:
@@ -93,24 +129,36 @@ def mover(kernel: Moves) -> Emit:
     def emit(node: CNode) -> CSteps:
         source = node.inputs[0]
         index = np.arange(source.count).reshape(source.shape)
-        order = channels_last(node.shape)
-        wanted = kernel(node.attributes, [index], None).reshape(-1)[order]
-        step = moved_to(source.order, wanted)
-        return _clamped(node, CSteps(steps=(step,), order=order))
+        moved = kernel(node.attributes, [index], None).reshape(-1)
+
+        def ordered(order: IntArray) -> CSteps:
+            return _clamped(node, CSteps(steps=(moved_to(source.order, moved[order]),), order=order))
+
+        # Axes in another order stay where they are unless somebody wants them elsewhere.
+        whole = len(moved) == source.count == len(np.unique(moved))
+        return _in_order(node, [np.argsort(moved)[source.order] if whole else channels_last(node.shape)], ordered)
 
     return emit
 
 
 def pad(node: CNode) -> CSteps:
-    """Zeros, mirrored or repeated values around."""
-    height, width, channels = node.inputs[0].image
-    out_h, out_w = (1, *node.shape[2:])[-2:]
-    front, *begin = (int(side) for side in node.attributes["begin"])
-    top, left = (0, 0, *begin)[-2:]
+    """Zeros, mirrored or repeated values around; height, width and channel may be any axes, in the order they lie."""
+    source, sides = node.inputs[0], [int(side) for side in node.attributes["begin"]]
+    extents, result = list(source.shape[1:]), list(node.shape[1:])
+    in_file = not source.is_plain and source.is_as_in_file
+    if not in_file:
+        source.image  # noqa: B018 (it says what it cannot be)
+        extents, result, sides = ([*rest, first] for first, *rest in (extents, result, sides))
+    if len(extents) > IMAGE_AXES:
+        raise Unsupported(f"values of shape {list(source.shape)} in an order that its kernel cannot read")
+    ones, zeros = [1] * (IMAGE_AXES - len(extents)), [0] * (IMAGE_AXES - len(extents))
     fields = {"mode": ("constant", "reflect", "replicate").index(node.attributes["mode"])}
-    fields |= {"in_h": height, "in_w": width, "in_c": channels, "out_h": out_h, "out_w": out_w}
-    fields |= {"out_c": node.shape[1], "top": top, "left": left, "front": front, "zero": node.inputs[0].zero_point}
-    return _clamped(node, plain(node, CStep(kernel="pad", fields=fields)))
+    fields |= dict(zip(("in_h", "in_w", "in_c"), ones + extents, strict=True))
+    fields |= dict(zip(("out_h", "out_w", "out_c"), ones + result, strict=True))
+    fields |= dict(zip(("top", "left", "front"), zeros + sides, strict=True))
+    step = CStep(kernel="pad", fields={**fields, "zero": source.zero_point})
+    order = as_in_file(node.shape) if in_file else channels_last(node.shape)
+    return _clamped(node, CSteps(steps=(step,), order=order))
 
 
 def lookup(node: CNode) -> CSteps:
@@ -128,14 +176,15 @@ def lookup(node: CNode) -> CSteps:
 
 
 def softmax(node: CNode) -> CSteps:
-    """Along the channels, which lie side by side."""
+    """Along an axis whose values lie side by side."""
     assert node.table is not None
     source = node.inputs[0]
     axis = int(node.attributes["dim"]) % len(source.shape)
-    flat = source.count == source.shape[axis]
-    if not flat and not (axis == 1 and source.is_plain):
-        raise Unsupported(f"softmax along axis {axis} of a tensor of shape {list(source.shape)}")
     classes = source.shape[axis]
+    stride = int(np.prod(source.shape[axis + 1 :]))
+    rows = source.order.reshape(-1, classes)
+    if np.any(np.diff(rows, axis=1) != stride) or np.any(rows[:, 0] // stride % classes):
+        raise Unsupported(f"softmax along axis {axis} of a tensor of shape {list(source.shape)}")
     fields = {"rows": source.count // classes, "classes": classes, **node.bounds}
     arrays = {"table": CArray(type="int32_t", values=node.table)}
     return CSteps(steps=(CStep(kernel="softmax", fields=fields, arrays=arrays),), order=source.order)
@@ -186,24 +235,56 @@ def _runs(places: IntArray) -> dict[str, int]:
 
 
 def _window(node: CNode) -> tuple[dict[str, int], int]:
-    """The fields of a window, and how many windows there are; without a kernel it spans axes that go."""
+    """The fields of a window, and how many windows there are."""
     height, width, channels = node.inputs[0].image
-    shape, attributes = node.inputs[0].shape, node.attributes
-    if "kernel" in attributes:
-        pairs = {"k": (1, *attributes["kernel"]), "stride": (1, *attributes["stride"])}
-        pairs |= {"pad": (0, *attributes["padding"]), "dilation": (1, *attributes.get("dilation", (1, 1)))}
-        out = (1, *node.shape[2:])[-2:]
-    else:
-        axes = tuple(int(axis) % len(shape) for axis in attributes.get("dims", range(2, len(shape))))
-        if len(shape) < 3 or min(axes) < 2:
-            raise Unsupported(f"a mean over the axes {list(axes)} of a tensor of shape {list(shape)}")
-        kernel = (1, *(shape[axis] if axis in axes else 1 for axis in range(2, len(shape))))[-2:]
-        pairs = {"k": kernel, "stride": kernel, "pad": (0, 0), "dilation": (1, 1)}
-        out = (height // kernel[0], width // kernel[1])
-    fields = {"in_h": height, "in_w": width, "channels": channels, "out_h": int(out[0]), "out_w": int(out[1])}
+    attributes = node.attributes
+    pairs = {"k": (1, *attributes["kernel"]), "stride": (1, *attributes["stride"])}
+    pairs |= {"pad": (0, *attributes["padding"]), "dilation": (1, *attributes.get("dilation", (1, 1)))}
+    out = (1, *node.shape[2:])[-2:]
+    return _pool_fields((height, width, channels), (int(out[0]), int(out[1])), pairs), int(out[0] * out[1])
+
+
+def _pool_fields(
+    image: tuple[int, int, int], out: tuple[int, int], pairs: Mapping[str, tuple[int, ...]]
+) -> dict[str, int]:
+    fields = {"in_h": image[0], "in_w": image[1], "channels": image[2], "out_h": out[0], "out_w": out[1]}
     for name, pair in pairs.items():
         fields |= {f"{name}_h": int(pair[-2]), f"{name}_w": int(pair[-1])}
-    return fields, int(out[0] * out[1])
+    return fields
+
+
+def _reduced(node: CNode) -> tuple[dict[str, int], int, IntArray]:
+    """The window that spans the axes that go, how many there are, and how what is left lies.
+
+    As values lie, axes that go and axes that stay take turns: height is the first that goes or stays before others,
+    width the next, channels what lies inside.
+    """
+    source = node.inputs[0]
+    shape, attributes = source.shape, node.attributes
+    axes = {int(axis) % len(shape) for axis in attributes.get("dims", range(2, len(shape)))}
+    kept = tuple(1 if axis in axes else extent for axis, extent in enumerate(shape))
+    result = np.arange(int(np.prod(kept))).reshape(kept)
+    places = np.broadcast_to(result, shape).reshape(-1)[source.order]
+    _, first = np.unique(places, return_index=True)
+    order = places[np.sort(first)]
+    size = len(order)
+    for image, out in _images(source.count, size):
+        window = (image[0] // out[0], image[1] // out[1])
+        ranks = np.arange(size).reshape(out[0], 1, out[1], 1, image[2])
+        spread = np.broadcast_to(ranks, (out[0], window[0], out[1], window[1], image[2])).reshape(-1)
+        if np.array_equal(order[spread], places):
+            pairs = {"k": window, "stride": window, "pad": (0, 0), "dilation": (1, 1)}
+            return _pool_fields(image, out, pairs), out[0] * out[1], order
+    raise Unsupported(f"a mean over the axes {sorted(axes)} of a tensor of shape {list(shape)}")
+
+
+def _images(count: int, left: int) -> Iterator[tuple[tuple[int, int, int], tuple[int, int]]]:
+    """Ways to see `count` values as an image of which `left` values are left: ((h, w, c), (h left, w left))."""
+    for channels in (size for size in range(left, 0, -1) if left % size == 0):
+        for rows in (size for size in range(1, left // channels + 1) if left // channels % size == 0):
+            columns, gone = left // channels // rows, count // left
+            for taken in (size for size in range(1, gone + 1) if gone % size == 0):
+                yield (rows * taken, columns * (gone // taken), channels), (rows, columns)
 
 
 def _own(node: CNode) -> dict[str, int]:

@@ -44,6 +44,11 @@ class CTensor:
         return bool(np.array_equal(self.order, channels_last(self.shape)))
 
     @property
+    def is_as_in_file(self) -> bool:
+        """Whether it lies as torch flattens it."""
+        return bool(np.array_equal(self.order, as_in_file(self.shape)))
+
+    @property
     def image(self) -> tuple[int, int, int]:
         """(height, width, channels); a signal is an image of height 1.
 
@@ -65,6 +70,8 @@ class CNode:
     inputs: tuple[CTensor, ...]
     shape: Shape
     """Of the result."""
+    wanted: IntArray | None = None
+    """The order in which the result should lie, for layers that can choose one."""
     zero_point: int
     low: int
     high: int
@@ -128,6 +135,11 @@ def channels_last(shape: Shape) -> IntArray:
     """The order in which a tensor lies unless something says otherwise."""
     index = np.arange(int(np.prod(shape[1:])), dtype=np.int64).reshape(shape[1:])
     return (np.moveaxis(index, 0, -1) if index.ndim > 1 else index).reshape(-1)
+
+
+def as_in_file(shape: Shape) -> IntArray:
+    """The order in which torch flattens a tensor."""
+    return np.arange(int(np.prod(shape[1:])), dtype=np.int64)
 
 
 def plain(node: CNode, *steps: CStep) -> CSteps:

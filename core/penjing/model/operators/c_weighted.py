@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from penjing.model.c_kernels import sparse
 from penjing.model.c_kernels.parts import stored_width
-from penjing.model.operators.c_steps import CArray, CNode, CStep, CSteps, Unsupported, plain
+from penjing.model.operators.c_steps import CArray, CNode, CStep, CSteps, Unsupported, as_in_file, plain
 from penjing.model.operators.integer_reference import IntArray
 
 Mask = NDArray[np.bool_]
@@ -37,17 +37,23 @@ def convolution(node: CNode) -> CSteps:
 
 
 def linear(node: CNode) -> CSteps:
-    """A convolution of an image of one pixel; its weights follow the order in which the features lie."""
+    """A convolution of a line of pixels, each the features of one position.
+
+    Of a single one, the weights follow the order in which its features lie.
+    """
     assert node.weight is not None
     source = node.inputs[0]
-    if source.count != source.shape[-1]:
+    positions = source.count // source.shape[-1]
+    if positions > 1 and not source.is_as_in_file:
         raise Unsupported(f"a linear layer along the last axis of a tensor of shape {list(source.shape)}")
-    ones = ("in_h", "in_w", "out_h", "out_w", "k_h", "k_w", "stride_h", "stride_w", "dilation_h", "dilation_w")
+    ones = ("in_h", "out_h", "k_h", "k_w", "stride_h", "stride_w", "dilation_h", "dilation_w")
     fields = dict.fromkeys((*ones, "groups"), 1) | {"pad_h": 0, "pad_w": 0}
-    fields |= {"in_c": source.count, "out_c": len(node.weight)}
+    fields |= {"in_w": positions, "out_w": positions, "in_c": source.shape[-1], "out_c": len(node.weight)}
     kind = "conv" if node.weight_zeros is None else "conv_general"
-    kept = None if node.kept is None else node.kept[:, source.order]
-    return plain(node, _step(node, kind, fields, node.weight[:, source.order], kept))
+    order = source.order if positions == 1 else np.arange(source.shape[-1])
+    kept = None if node.kept is None else node.kept[:, order]
+    step = _step(node, kind, fields, node.weight[:, order], kept)
+    return CSteps(steps=(step,), order=as_in_file(node.shape))
 
 
 def scaled(node: CNode) -> CSteps:

@@ -27,6 +27,7 @@ Divisor = Callable[[Attributes, Shape], FloatArray]
 Affine = Callable[[Attributes, Mapping[str, Tensor], int], tuple[Tensor, Tensor | None] | None]
 """(attributes, tensors, rank of the result) → weight and bias; None where it is not one along the channels."""
 Clamp = Callable[[Attributes], tuple[float, float]]
+Lies = Literal["channels last", "as in the file", "along its axis", "around its axes", "either", "result", "moved"]
 
 EXPONENTIAL_BITS = 23
 
@@ -56,6 +57,9 @@ class IntegerKernel:
     """Whether it can do what the attributes ask; otherwise the operator stays float."""
     c99: Emit
     """What it becomes in generated C."""
+    lies: Lies = "result"
+    """How its C wants its inputs to lie: in an order of its own, with the axis `dim` innermost, in either of both
+    orders, as its result should, or wherever they come from as it moves them."""
 
 
 def normalization(attributes: Attributes, tensors: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
@@ -66,10 +70,13 @@ def normalization(attributes: Attributes, tensors: Mapping[str, Tensor]) -> tupl
 
 
 def moves(
-    kernel: Reference, c99: Emit | None = None, supports: Callable[[Attributes], bool] = lambda attributes: True
+    kernel: Reference,
+    c99: Emit | None = None,
+    supports: Callable[[Attributes], bool] = lambda attributes: True,
+    lies: Lies = "moved",
 ) -> IntegerKernel:
     """The kernel of an operator that only moves values; in C a walk over them unless `c99` says otherwise."""
-    return IntegerKernel(reference=kernel, scale="same", supports=supports, c99=c99 or c_plain.mover(kernel))
+    return IntegerKernel(reference=kernel, scale="same", supports=supports, c99=c99 or c_plain.mover(kernel), lies=lies)
 
 
 def clamps(clamp: Clamp) -> IntegerKernel:
@@ -111,6 +118,7 @@ CONVOLUTION = IntegerKernel(
     scale="own",
     weights=lambda attributes, tensors, rank: (tensors["weight"], tensors.get("bias")),
     c99=c_weighted.convolution,
+    lies="channels last",
 )
 LINEAR = IntegerKernel(
     reference=reference.linear,
@@ -119,6 +127,7 @@ LINEAR = IntegerKernel(
     weights=lambda attributes, tensors, rank: (tensors["weight"], tensors.get("bias")),
     channel_axis=-1,
     c99=c_weighted.linear,
+    lies="as in the file",
 )
 NORMALIZATION = IntegerKernel(
     reference=reference.scaled,
@@ -140,24 +149,32 @@ SLOPES = IntegerKernel(
 ADD = IntegerKernel(reference=reference.added, scale="own", joins="sum", c99=c_plain.add)
 SUBTRACT = IntegerKernel(reference=reference.subtracted, scale="own", joins="sum", c99=c_plain.subtract)
 MULTIPLY = IntegerKernel(reference=reference.multiplied, scale="own", c99=c_plain.multiply)
-CONCAT = IntegerKernel(reference=reference.concatenated, scale="own", joins="sum", c99=c_plain.concatenate)
+CONCAT = IntegerKernel(
+    reference=reference.concatenated, scale="own", joins="sum", c99=c_plain.concatenate, lies="moved"
+)
 AVERAGE_POOL = IntegerKernel(
     reference=reference.window_sum,
     fast=fast.window_sum,
     scale="own",
     divisor=reference.window_counts,
     c99=c_plain.average_pool,
+    lies="channels last",
 )
 MEAN = IntegerKernel(
-    reference=reference.total, fast=fast.total, scale="own", divisor=reference.total_count, c99=c_plain.average_pool
+    reference=reference.total,
+    fast=fast.total,
+    scale="own",
+    divisor=reference.total_count,
+    c99=c_plain.average_pool,
+    lies="around its axes",
 )
-MAX_POOL = moves(reference.maximum, c_plain.max_pool)
-GLOBAL_MAX_POOL = moves(reference.global_maximum, c_plain.max_pool)
-IDENTITY = moves(reference.same, c_plain.alias)
-FLATTEN = moves(reference.flattened, c_plain.alias)
-RESHAPE = moves(reference.reshaped, c_plain.alias)
+MAX_POOL = moves(reference.maximum, c_plain.max_pool, lies="channels last")
+GLOBAL_MAX_POOL = moves(reference.global_maximum, c_plain.max_pool, lies="channels last")
+IDENTITY = moves(reference.same, c_plain.alias, lies="result")
+FLATTEN = moves(reference.flattened, c_plain.alias, lies="result")
+RESHAPE = moves(reference.reshaped, c_plain.alias, lies="result")
 TRANSPOSE = moves(reference.transposed)
-PAD = moves(reference.padded, c_plain.pad, _pads_codes)
+PAD = moves(reference.padded, c_plain.pad, _pads_codes, lies="either")
 SLICE = moves(reference.sliced)
 UPSAMPLE = moves(reference.repeated)
 RELU = clamps(lambda attributes: (0.0, float("inf")))
@@ -167,5 +184,10 @@ TABLE = IntegerKernel(
     reference=reference.looked_up, fast=fast.looked_up, scale="own", table="function", c99=c_plain.lookup
 )
 SOFTMAX = IntegerKernel(
-    reference=reference.softmax, fast=fast.softmax, scale="probability", table="exponential", c99=c_plain.softmax
+    reference=reference.softmax,
+    fast=fast.softmax,
+    scale="probability",
+    table="exponential",
+    c99=c_plain.softmax,
+    lies="along its axis",
 )

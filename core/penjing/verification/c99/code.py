@@ -68,7 +68,13 @@ class Code:
         if len(ports) != len(inputs):
             raise ValueError(f"{len(inputs)} inputs instead of {len(ports)}")
         pairs = zip(ports, inputs, strict=True)
-        given = np.hstack([stored(self._codes(side), one.numpy().astype(np.float32)) for (side, _), one in pairs])
+        given = np.hstack(
+            [
+                # C of the first versions does not tell its axes: it has the channels last.
+                stored(self._codes(side), one.numpy().astype(np.float32), self.macros.get(f"{side}_AXES"))
+                for (side, _), one in pairs
+            ]
+        )
         if given.shape[1] != self.number("INPUT_SIZE"):
             raise ValueError(f"inputs of {given.shape[1]} values instead of {self.number('INPUT_SIZE')}")
         return given
