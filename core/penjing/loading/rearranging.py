@@ -14,6 +14,7 @@ import onnx
 import torch
 from numpy.typing import NDArray
 
+from penjing.loading.onnx_floats import in_float32
 from penjing.loading.onnx_regions import Piece
 from penjing.model.opaque import Opaque
 from penjing.model.operators.reading import PREVIOUS, Activation, Draft, Pending, tensor
@@ -27,7 +28,8 @@ MOST_VALUES = 1 << 22
 
 
 def plainly(node: onnx.NodeProto) -> onnx.NodeProto:
-    """The node; one Einsum that only puts the axes of one tensor into another order as the Transpose that it is."""
+    """The node in float32; an Einsum that only puts the axes of one tensor into another order as that Transpose."""
+    node = in_float32(node)
     equation = next((entry.s.decode("utf-8", "replace") for entry in node.attribute if entry.name == "equation"), "")
     before, arrow, after = equation.replace(" ", "").partition("->")
     if node.op_type != "Einsum" or len(node.input) != 1 or not arrow or not before.isalpha():

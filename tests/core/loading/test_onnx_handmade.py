@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import pytest
 from numpy.typing import NDArray
-from onnx import helper
+from onnx import helper, numpy_helper
 from torch import nn
 
 from penjing.errors import UserError
@@ -388,6 +388,27 @@ def test_that_half_precision_becomes_single_with_a_warning(tmp_path: Path) -> No
     x = values(2, 5)
     assert_parity(outputs(model, x), [x @ w.astype(np.float32)])
     assert any("float16" in warning.text() for warning in model.warnings)
+
+
+@pytest.mark.parametrize("kind", [onnx.TensorProto.DOUBLE, onnx.TensorProto.FLOAT16])
+def test_that_types_that_nodes_name_become_single_too(kind: int, tmp_path: Path) -> None:
+    dtype = helper.tensor_dtype_to_np_dtype(kind)
+    two = numpy_helper.from_array(np.array([2], dtype))
+    nodes = [
+        helper.make_node("Shape", ["x"], ["s"]),
+        helper.make_node("ConstantOfShape", ["s"], ["twos"], value=two),
+        helper.make_node("Cast", ["three"], ["factor"], to=kind),
+        helper.make_node("Mul", ["factor", "twos"], ["six"]),
+        helper.make_node("Mul", ["x", "six"], ["y"]),
+    ]
+    proto = graph(nodes, ["n", 5], tensors={"three": np.array([3], INT)}, elem_type=kind)
+    x = values(2, 5)
+    np.testing.assert_allclose(outputs(load(proto, tmp_path), x)[0], 6 * x, rtol=1e-6)
+    two.raw_data = two.raw_data[:1]
+    nodes[1] = helper.make_node("ConstantOfShape", ["s"], ["twos"], value=two)
+    with pytest.raises(UserError) as caught:
+        load(graph(nodes, ["n", 5], tensors={"three": np.array([3], INT)}, elem_type=kind), tmp_path)
+    assert caught.value.code == "load.bad_tensor"
 
 
 def test_that_a_weight_that_two_layers_share_is_copied_with_a_warning(tmp_path: Path) -> None:
