@@ -139,7 +139,7 @@ _OPERATORS: Mapping[str, _Operator] = {
     "resize": _Operator(
         type="Resize",
         attributes=lambda axes: (
-            _word("mode", "linear") + _word("coordinate_transformation_mode", "pytorch_half_pixel") + _field(0)
+            _word("mode", "linear") + _word("coordinate_transformation_mode", "half_pixel") + _field(0)
         ),
         constants={"scales": (4, 4)},
     ),

@@ -91,6 +91,8 @@ CASES: dict[str, Callable[[], nn.Module]] = {
     "group norm": lambda: nn.GroupNorm(2, 4),
     "instance norm": lambda: nn.GroupNorm(4, 4),
     "resize by lines": lambda: Resize((9, 5), mode="linear", corners=False),
+    "resize by lines to one place": lambda: Resize((1, 5), mode="linear", corners=False),
+    "resize by curves to one place": lambda: Resize((4, 1), mode="cubic", corners=False),
     "resize by lines, corners on corners": lambda: Resize((9, 5), mode="linear", corners=True),
     "resize by curves": lambda: Resize((12, 14), mode="cubic", corners=False),
     "resize to the nearest": lambda: Resize((9, 3), mode="nearest", corners=False),

@@ -50,6 +50,10 @@ class ResizeRow(Operator):
         size = _size(node, value.shape)
         if node.opset < 11 or not found[0] or not cubic or others or policy != "stretch" or size is None:
             raise node.unsupported(f"mode {mode!r} with {rule}")
+        if rule == "pytorch_half_pixel" and any(
+            new == 1 != old for new, old in zip(size, value.shape[2:], strict=True)
+        ):
+            raise node.unsupported(f"mode {mode!r} with {rule}, which takes the first value as the only one")
         return self._resize(value.name, value.shape, size, *found)
 
     def read_aten(self, node: AtenNode) -> Reading:
@@ -93,7 +97,8 @@ class ResizeRow(Operator):
             rule, rounding = next(key for key, name in _NEAREST.items() if name == mode)
             said = {"mode": "nearest", "coordinate_transformation_mode": rule, "nearest_mode": rounding}
         else:
-            rule = "align_corners" if attributes["corners"] else "pytorch_half_pixel"
+            # Not `pytorch_half_pixel`: to an extent of 1 it takes the first value, torch the middle.
+            rule = "align_corners" if attributes["corners"] else "half_pixel"
             said = {"mode": mode, "coordinate_transformation_mode": rule}
         # Not its sizes: onnxruntime (1.32) loses them where it takes a DequantizeLinear behind the node.
         factors = [

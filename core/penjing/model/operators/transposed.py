@@ -103,6 +103,11 @@ class TransposedConvolution(Operator):
         bias = bias_of(tensors, weight.shape[0])
         if any(len(one) != weight.dim() - 2 for one in settings.values()):
             raise ValueError(f"settings {settings} for a weight of shape {list(weight.shape)}")
+        least = [min(settings[key], default=1) for key in ("stride", "dilation")]
+        # Runtimes, as torch, add to the end of a result only what a step leaves open; torch says so when it runs.
+        steps = zip(settings["stride"], settings["dilation"], settings["output_padding"], strict=True)
+        if min(least) < 1 or min(settings["padding"]) < 0 or any(not 0 <= more < max(of) for *of, more in steps):
+            raise ValueError(f"kernel, stride, dilation or padding out of range: {settings}")
         return TransposedConv(weight, bias, **settings, groups=int(attributes.get("groups", 1)))
 
     def attributes(self, module: nn.Module) -> Attributes:
