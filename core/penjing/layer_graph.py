@@ -173,6 +173,15 @@ class LayerGraph(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return {layer.name: layer for layer in self.layers}
 
     @functools.cached_property
+    def readers(self) -> Mapping[str, Sequence[Layer]]:
+        """By tensor (input or layer) the layers that read it, in execution order; none of them twice."""
+        found: dict[str, list[Layer]] = {}
+        for layer in self.layers:
+            for feed in dict.fromkeys(layer.inputs):
+                found.setdefault(feed, []).append(layer)
+        return found
+
+    @functools.cached_property
     def compressible(self) -> Sequence[Layer]:
         """The layers that a plan can change, in execution order."""
         return tuple(layer for layer in self.layers if layer.compressible)

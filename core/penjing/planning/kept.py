@@ -51,14 +51,24 @@ def tied_at(graph: LayerGraph, layer: Layer) -> str | None:
     Followed through all that makes no channels of its own: the first that joins them with others, else the first that
     lays them out anew, else the layer itself.
     """
-    reached, joins, others = [layer], [], []
-    for one in reached:
-        for reader in graph.layers:
-            if one.name not in reader.inputs or reader in reached or reader.weight_kind in {"dense", "grouped"}:
+    known: dict[str, str | None] = graph.__dict__.setdefault("_tied_at", {})
+    if layer.name not in known:
+        known[layer.name] = _tied_at(graph, layer)
+    return known[layer.name]
+
+
+def _tied_at(graph: LayerGraph, layer: Layer) -> str | None:
+    reached, waiting = {layer.name}, [layer]
+    joins: list[str] = []
+    others: list[str] = []
+    for one in waiting:
+        for reader in graph.readers.get(one.name, ()):
+            if reader.name in reached or reader.weight_kind in {"dense", "grouped"}:
                 continue
-            reached.append(reader)
+            reached.add(reader.name)
+            waiting.append(reader)
             joins += [reader.name] if len(reader.inputs) > 1 else []
             others += [reader.name] if len(reader.output_channels) != len(one.output_channels) else []
-    if {output.layer for output in graph.outputs} & {one.name for one in reached}:
+    if not reached.isdisjoint(output.layer for output in graph.outputs):
         return None
     return (*joins, *others, layer.name)[0]
