@@ -72,7 +72,8 @@ def reestimate(
 
     treatment: tuple[Hashable, ...] = (count, method)
     if reference is not None and method is not None and flows is not None:
-        treatment += (flows.names(reference)[reference.outputs[0].layer],)
+        named = flows.names(reference)
+        treatment += tuple(named[output.layer] for output in reference.outputs)
     with torch.no_grad():
         through_norms(result, values, is_norm=_is_norm, tell=tell, use=_store, flows=flows, treatment=treatment)
     return result

@@ -5,7 +5,7 @@ what was found out about a batch norm there is found again by the name of all th
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
@@ -137,7 +137,7 @@ def through_norms(
                 tensors.pop(feed, None)
 
 
-def _begins(readers: "list[nn.Module] | tuple[nn.Module, ...]", is_norm: Callable[[nn.Module], bool]) -> bool:
+def _begins(readers: Sequence[nn.Module], is_norm: Callable[[nn.Module], bool]) -> bool:
     """Whether a pass may begin at a tensor: a layer with a weight reads it, or several layers do."""
     weighs = any(not is_norm(module) and next(module.parameters(recurse=False), None) is not None for module in readers)
     return weighs or len(readers) > 1

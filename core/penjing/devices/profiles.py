@@ -189,20 +189,16 @@ def read_device(path: Path) -> Device:
     """A device from one TOML file.
 
     Raises:
-        UserError: `devices.invalid`, `devices.unknown_key` or `devices.wrong_value`, with the file, where in it
-            and why.
+        UserError: `devices.too_large`, `devices.invalid`, `devices.unknown_key` or `devices.wrong_value`, with the
+            file, where in it and why.
     """
     try:
         if path.stat().st_size > _LARGEST_FILE:
             raise UserError("devices.too_large", path=path, most=size_text(_LARGEST_FILE))
         found = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8-sig")), Device)
-        _check(found)
+        _check(found, path)
     except msgspec.ValidationError as error:
         raise _explained(path, str(error)) from error
-    except UserError as error:
-        if error.code == "devices.too_large":
-            raise
-        raise UserError("devices.wrong_value", path=path, key="name", detail=error) from error
     except (OSError, ValueError, RecursionError) as error:  # msgspec's and tomllib's errors are ValueErrors
         raise _invalid(path, error) from error
     return found
@@ -257,8 +253,11 @@ def _invalid(path: Path, detail: object) -> UserError:
     return UserError("devices.invalid", path=path, detail=detail)
 
 
-def _check(found: Device) -> None:
-    checked_name(found.name)
+def _check(found: Device, path: Path) -> None:
+    try:
+        checked_name(found.name)
+    except UserError as error:
+        raise UserError("devices.wrong_value", path=path, key="name", detail=error) from error
     for field in ("weight_bits", "activation_bits"):
         widths = getattr(found, field)
         if not widths or list(widths) != sorted(set(widths)):

@@ -27,8 +27,8 @@ _KEEP_SCALE = _CLAMPS | frozenset(
         "slice",
         "identity",
         "dropout",
+        "softmax",
     }
-    | {"softmax"}
 )
 """Operators in integers whose result has no scale of its own to clamp to: they move values, or are a probability."""
 

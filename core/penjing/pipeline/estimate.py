@@ -61,11 +61,7 @@ def estimate_plan(
         warnings=(
             *((one.code, dict(one.values)) for one in model.warnings),
             *((one.code, dict(one.values)) for one in (() if data is None else cautions(data))),
-            *(
-                ("measure.blank", {"count": one.blank, "all": one.n})
-                for one in (after,)
-                if one is not None and one.blank
-            ),
+            *_blanks(after),
             *((code, {}) for code in notes if code != "warning.quantize_not_in_pipeline"),  # `check` says it, too
             *((problem.code, dict(problem.values)) for problem in problems),
             *((one.code, dict(one.values)) for one in finished.warnings),

@@ -54,4 +54,5 @@ def weighted_mcnemar(*, lost: NDArray[np.float64], gained: NDArray[np.float64]) 
     chances = np.fft.irfft(np.prod(np.cos(np.outer(angles, found)) ** counts, axis=1), size)
     sums = np.minimum(np.arange(size), size - np.arange(size))  # sums below 0 lie at the end
     edge = abs(int(steps[: len(lost)].sum() - steps[len(lost) :].sum()))
-    return float(min(1.0, chances[sums >= edge].sum()))
+    # The transform rounds; the chance of all on one side is the least that any outcome has.
+    return float(np.clip(chances[sums >= edge].sum(), 2.0 ** (1 - len(weights)), 1.0))

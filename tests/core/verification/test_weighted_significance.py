@@ -36,6 +36,11 @@ def test_that_the_normal_one_of_many_samples_meets_the_exact_one_of_fewer() -> N
     assert normal == pytest.approx(exact, abs=0.02)
 
 
+def test_that_all_on_one_side_is_as_likely_as_that_is() -> None:
+    lost = np.tile([1.0, 4.0], 40)
+    assert weighted_mcnemar(lost=lost, gained=np.zeros(0)) == pytest.approx(2 / 2**80, rel=1e-9)
+
+
 def test_that_nothing_changed_is_chance() -> None:
     assert weighted_mcnemar(lost=np.zeros(0), gained=np.zeros(0)) == 1.0
 
