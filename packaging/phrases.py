@@ -182,6 +182,7 @@ def _in_data() -> Iterator[tuple[str, str]]:
     from penjing.loading.splitting import RULE, RULE_GROUPS, RULE_RANDOM
 
     yield from ((one.title, f"catalogue, metric {one.id}") for one in (*METRICS, metric("top2")))
+    yield from ((one.noun, f"catalogue, metric {one.id}") for one in METRICS if one.noun.islower())
     yield from ((rule, "loading/splitting.py") for rule in (RULE, RULE_GROUPS, RULE_RANDOM))
 
 

@@ -19,7 +19,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QWidget
 
 from penjing_gui import theme
-from penjing_gui.dialogs.files import TABLES
+from penjing_gui.dialogs.files import CARDS, IN_FOLDERS, TABLES, data_of
 
 DropKind = Literal["model", "data", "project", "lesson", "device", "several", "unknown"]
 
@@ -31,7 +31,7 @@ _SUFFIXES: dict[str, DropKind] = {
     ".pt": "model",
     ".pth": "model",
     ".npz": "data",
-    **dict.fromkeys(TABLES, "data"),
+    **dict.fromkeys((*TABLES, *IN_FOLDERS), "data"),
     ".penjing": "project",
     ".penjinglesson": "lesson",
     ".penjingdevice": "device",
@@ -40,7 +40,9 @@ _SUFFIXES: dict[str, DropKind] = {
 
 def kind_of(path: Path) -> DropKind:
     """What a file's name says it is."""
-    return "data" if path.is_dir() else _SUFFIXES.get(path.suffix.lower(), "unknown")
+    if path.is_dir() or path.name in CARDS:
+        return "data"
+    return _SUFFIXES.get(path.suffix.lower(), "unknown")
 
 
 @dataclass(frozen=True)
@@ -58,14 +60,18 @@ class Drop:
 
 
 def dropped(mime: QMimeData) -> Drop | None:
-    """What the dragged files of this machine are: one, or a network with its data; None where there are none."""
+    """What the dragged files of this machine are: one, or a network with its data; None where there are none.
+
+    Files that belong to the same data, a card and a table or many pictures, are one.
+    """
     paths = [Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile()]
     if not paths:
         return None
-    kinds = {kind_of(path): str(path) for path in paths}
-    if len(paths) == 1:
+    found = {(kind, data_of(str(path)) if kind == "data" else str(path)) for path in paths for kind in (kind_of(path),)}
+    kinds = dict(found)
+    if len(found) == 1:
         return Drop(*kinds.popitem())
-    if len(paths) == 2 and kinds.keys() == {"model", "data"}:
+    if len(found) == 2 and kinds.keys() == {"model", "data"}:
         return Drop("model", kinds["model"], kinds["data"])
     return Drop("several", str(paths[0]))
 

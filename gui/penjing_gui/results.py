@@ -11,6 +11,7 @@ from penjing.plan import Distillation, Plan, Step
 from penjing.planning.fit import FitResult
 from penjing.project.values import RunKind, Unfinished
 from penjing.worker.messages import JobDone, RunJob, Trained
+from penjing_gui import quality_words
 from penjing_gui.jobs import Job
 from penjing_gui.new_runs import has_network, new_run, run_name
 from penjing_gui.notices import Action, Notice
@@ -183,7 +184,7 @@ class Results(QObject):
         session.projects.keep_training(None)
         session.add_run(run)
         apply = Action(self.tr("Apply"), lambda: session.apply_run(id), "notice.applyRun")
-        value = "" if run.accuracy is None else f" ({run.accuracy.how.show(run.accuracy.value)})"
+        value = "" if run.accuracy is None else f" ({quality_words.told(run.accuracy)})"
         text = self.tr("{name} is done{value}.").format(name=run_name(run), value=value)
         session.noticed.emit(Notice(text=text, actions=(apply,), key="job"))
 

@@ -7,7 +7,7 @@ from PySide6.QtCore import QCoreApplication
 from penjing.layer_graph import LayerGraph
 from penjing.plan import Plan
 from penjing.report.words import settings_words, step_titles, teaching_words
-from penjing_gui import words
+from penjing_gui import quality_words, words
 from penjing_gui.item_models.runs import Row
 
 _MOST_LINES = 8
@@ -20,7 +20,7 @@ def tip(row: Row, plan: Plan | None, graph: LayerGraph | None, language: str) ->
     lines = [
         row.name,
         _tr("{accuracy} · {size} · flash {flash} · RAM {ram}").format(
-            accuracy=words.accuracy(row.accuracy),
+            accuracy=quality_words.told(row.accuracy),
             size=words.size(found.size_bytes),
             flash=words.size(found.flash_bytes),
             ram=words.size(found.ram_bytes),

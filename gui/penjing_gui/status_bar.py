@@ -4,7 +4,7 @@ from PySide6.QtCore import QSize, QTimer
 from PySide6.QtWidgets import QStatusBar, QWidget
 
 from penjing.worker.messages import OpenProgress
-from penjing_gui import words
+from penjing_gui import quality_words, words
 from penjing_gui.controls.identity import identify
 from penjing_gui.controls.readout import Readout
 from penjing_gui.journal import engine_states, engine_words
@@ -85,14 +85,14 @@ class StatusBar(QStatusBar):
         before, now = session.baseline, session.figures
         if before is None or now is None:
             return
-        told = [words.named_accuracy(before.accuracy)] if before.accuracy is not None else []
+        told = [quality_words.told(before.accuracy)] if before.accuracy is not None else []
         text = " · ".join([*told, words.size(before.size_bytes)])
         self._put(self._baseline, self.tr("baseline {figures}").format(figures=text))
         accuracy = session.shown_accuracy
         told = []
         if accuracy is not None:
             known = not session.accuracy_is_stale
-            told = [words.named_accuracy(accuracy) if known else words.UNKNOWN if session.refusal else "…"]
+            told = [quality_words.told(accuracy) if known else words.UNKNOWN if session.refusal else "…"]
         times = words.ratio(before.size_bytes, now.size_bytes)
         size = words.size(now.size_bytes) if session.figures_are_current else "…"
         text = " · ".join([*told, f"{size} ({times})" if times else size])

@@ -6,7 +6,6 @@
 
 from collections.abc import Iterable, Sequence
 
-from penjing.catalogue.metrics import known, metric
 from penjing.devices.units import size_text
 from penjing.results import Accuracy
 
@@ -60,11 +59,6 @@ def named_accuracy(value: Accuracy | None) -> str:
     """The same behind the metric's name, where nothing else says that it is none of classes."""
     told = accuracy(value)
     return told if value is None or value.how.is_share else f"{value.how.short} {told}"
-
-
-def column(metric_id: str | None, accuracy: str) -> str:
-    """What heads a column of a metric's values: `accuracy` for that of classes."""
-    return accuracy if metric_id in (None, "top1", "agreement") or not known(metric_id) else metric(metric_id).short
 
 
 def class_name(names: Sequence[str], index: int) -> str:

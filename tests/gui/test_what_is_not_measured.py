@@ -65,7 +65,9 @@ def test_that_answers_that_are_no_numbers_are_counted_beside_the_accuracy(measur
 def test_that_an_agreement_does_not_pass_for_an_accuracy(measured: MainWindow) -> None:
     say(measured, msgspec.structs.replace(FULL, metric="agreement"))
     seen = find(measured, "estimate.accuracy.seen", Readout)
-    assert seen.text() == "n=1000, measured, agreement"
+    assert seen.text() == "n=1000, measured"
+    assert find(measured, "estimate.accuracy", Readout).accessibleName().startswith("Agreement: 75.0 %")
+    assert "now Agreement 75.0 %" in find(measured, "status.now", Readout).text()
     assert "the data has no labels" in seen.toolTip()
 
 

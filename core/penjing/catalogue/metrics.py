@@ -45,6 +45,13 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
         return named.get(self.id, f"Top-{self.k}, %")
 
     @property
+    def noun(self) -> str:
+        """What its values are, English, for names of proofs; translated like every phrase."""
+        if self.id == "agreement":
+            return "agreement"
+        return {"share": "accuracy", "error": "error", "fit": "R²", "rank": "AUC"}[self.kind]
+
+    @property
     def bounds(self) -> tuple[float, float]:
         """Between which values it lies."""
         return {"share": (0.0, 1.0), "rank": (0.0, 1.0), "fit": (-math.inf, 1.0), "error": (0.0, math.inf)}[self.kind]

@@ -133,7 +133,7 @@ class Terminal:
         # What there is room for on a line; the other terms of the loss are for plots.
         names = {
             "loss": assets.phrase("loss", language=self.language),
-            "val_accuracy": assets.phrase("accuracy", language=self.language),
+            "val_accuracy": assets.phrase("on validation data", language=self.language),
         }
         return "  ".join(f"{name} {values[key]:.4g}" for key, name in names.items() if key in values)
 

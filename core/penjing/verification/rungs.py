@@ -149,7 +149,7 @@ def accuracy_rung(trial: Trial, seen: Seen, data: Dataset, texts: Texts) -> tupl
     if before is not None and hits is not None:
         detail = f"{detail} {_drop(before, hits, how, seen, texts)}"
     inside = screen.low <= accuracy.value <= screen.high
-    return accuracy, Rung(name=f"{trial.format}: accuracy", passed=inside, detail=detail)
+    return accuracy, Rung(name=f"{trial.format}: {accuracy.how.noun}", passed=inside, detail=detail)
 
 
 def _judged(

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QScrollA
 from penjing.catalogue.methods import methods
 from penjing.catalogue.metrics import metric_name
 from penjing.results import Accuracy
-from penjing_gui import theme, words
+from penjing_gui import quality_words, theme, words
 from penjing_gui.controls.identity import identify
 from penjing_gui.controls.limited import BOX, STALE, Limit, Limited
 from penjing_gui.controls.readout import Readout
@@ -35,9 +35,10 @@ class FitPanel(QScrollArea):
         self._grid.setVerticalSpacing(2)  # Chinese lines are higher, and all rows stay in sight
         self._grid.setColumnStretch(1, 1)
         self.setWidget(content)
+        self._quality = QLabel(quality_words.noun(None))
         self._accuracy = self._readout(
             "estimate.accuracy",
-            self.tr("Accuracy"),
+            self._quality,
             self.tr(
                 "On validation samples, ± half of a 95 % interval. Predicted at once from how layers answer alone, "
                 "then measured; F5 measures on all samples"
@@ -147,12 +148,13 @@ class FitPanel(QScrollArea):
             ),
         )
 
-    def _readout(self, identifier: str, name: str, how: str) -> Readout:
+    def _readout(self, identifier: str, name: str | QLabel, how: str) -> Readout:
         row = self._grid.rowCount()
         label = identify(Readout(words.UNKNOWN), identifier)
         label.setToolTip(how)
-        label.setProperty("title", name)
-        self._grid.addWidget(QLabel(name), row, 0)
+        named = name if isinstance(name, QLabel) else QLabel(name)
+        label.setProperty("title", named.text())
+        self._grid.addWidget(named, row, 0)
         self._grid.addWidget(label, row, 1, 1, 2)
         return label
 
@@ -188,6 +190,9 @@ class FitPanel(QScrollArea):
         session = self._session
         value = session.shown_accuracy
         tip = session.refusal if session.refusal and session.accuracy_is_stale else ""
+        known = None if session.data is None else session.data.metric
+        self._quality.setText(quality_words.noun(known if value is None else value.metric))
+        self._accuracy.setProperty("title", self._quality.text())
         if tip:
             seen = self.tr("not measured: {why}").format(why=tip)
             self._put(self._accuracy, words.UNKNOWN, stale=False, more=seen)
@@ -197,8 +202,8 @@ class FitPanel(QScrollArea):
             self._put(self._accuracy, STALE if waiting else words.UNKNOWN, stale=waiting, more=seen)
         else:
             measured = self.tr("measured") if value.kind == "measured" else self.tr("predicted")
-            metric = [] if value.metric == "top1" else [metric_name(value.how, session.texts.language)]
-            metric = [self.tr("agreement")] if value.metric == "agreement" else metric
+            # What the label and the value do not say.
+            metric = [metric_name(value.how, session.texts.language)] if value.how.k > 1 else []
             blanks = [self.tr("{count} no numbers").format(count=value.blank)] if value.blank else []
             seen = ", ".join([f"n={value.n}", *blanks, measured, *metric])
             tip = self._meaning(value)

@@ -48,7 +48,10 @@ def data_of(path: str) -> str:
     """The data that a chosen file means: itself, or the folder of classes that a picture, recording or card is of."""
     chosen = Path(path)
     if chosen.name in CARDS:
-        beside = [one for one in chosen.parent.iterdir() if one.suffix.lower() in (".npz", *TABLES)]
+        try:
+            beside = [one for one in chosen.parent.iterdir() if one.suffix.lower() in (".npz", *TABLES)]
+        except OSError:
+            beside = []
         return str(beside[0] if len(beside) == 1 else chosen.parent)
     if chosen.suffix.lower() not in IN_FOLDERS:
         return path

@@ -7,7 +7,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 
 from penjing.planning.fit import Budgets
 from penjing.results import Accuracy, Figures
-from penjing_gui import words
+from penjing_gui import quality_words, words
 from penjing_gui.new_runs import run_name
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class RunsModel(QAbstractTableModel):
         """Titles with units."""
         titles = (
             self.tr("Run"),
-            words.column(self._metric(), self.tr("Accuracy, %")),
+            quality_words.head(self._metric()),
             self.tr("Weights"),
             self.tr("Flash"),
             self.tr("Peak RAM"),

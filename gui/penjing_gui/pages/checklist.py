@@ -7,7 +7,7 @@ from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
 from penjing.report.words import gained
-from penjing_gui import words
+from penjing_gui import quality_words, words
 from penjing_gui.theme import SPACE, Tone, set_tone
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _room(name: str, value: int | None, limit: int | None) -> Check:
 
 
 def _accuracy(session: "Session") -> Check:
-    found, name = session.accuracy, _tr("Accuracy")
+    found, name = session.accuracy, quality_words.noun(None if session.data is None else session.data.metric)
     if session.data is None:
         return Check(state="open", name=name, text=_tr("unknown without data"))
     if found is None or not session.accuracy_is_current:

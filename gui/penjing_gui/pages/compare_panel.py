@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 
 from penjing.plan import Plan
 from penjing.worker.messages import Change, Judged
-from penjing_gui import words
+from penjing_gui import quality_words, words
 from penjing_gui.controls.identity import identify
 from penjing_gui.item_models.runs import AS_LOADED, Row
 from penjing_gui.pages.flips_table import FlipsTable
@@ -195,7 +195,7 @@ class ComparePanel(QWidget):
     def _lines(self) -> Iterator[tuple[str, list[str]]]:
         rows = self._rows
         known = next((row.accuracy.metric for row in rows if row.accuracy is not None), None)
-        yield words.column(known, self.tr("Accuracy, %")), [words.accuracy(row.accuracy) for row in rows]
+        yield quality_words.head(known), [words.accuracy(row.accuracy) for row in rows]
         yield self.tr("Weights"), [words.size(row.figures.size_bytes) for row in rows]
         yield self.tr("Flash"), [words.size(row.figures.flash_bytes) for row in rows]
         yield self.tr("Peak RAM"), [words.size(row.figures.ram_bytes) for row in rows]

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from penjing.project.values import Run
-from penjing_gui import words
+from penjing_gui import quality_words, words
 from penjing_gui.controls.identity import identify
 from penjing_gui.item_models.runs import AS_LOADED
 from penjing_gui.new_runs import new_run, run_name
@@ -67,7 +67,7 @@ class HistoryPanel(QWidget):
 
     def _lay_out(self) -> None:
         self.tree.setColumnCount(4)
-        self.tree.setHeaderLabels([self.tr("Run"), self.tr("Accuracy, %"), self.tr("Weights"), self.tr("When")])
+        self.tree.setHeaderLabels([self.tr("Run"), quality_words.head(None), self.tr("Weights"), self.tr("When")])
         for column, tip in (
             (1, self.tr("Measured on validation samples, ± half of a 95 % interval")),
             (2, self.tr("Exact: bytes of weights and biases under the device's storage")),
@@ -124,7 +124,7 @@ class HistoryPanel(QWidget):
             if session.is_open and session.baseline is not None:
                 baseline = session.baseline
                 measured = None if baseline.accuracy is None else baseline.accuracy.metric
-                self.tree.headerItem().setText(1, words.column(measured, self.tr("Accuracy, %")))
+                self.tree.headerItem().setText(1, quality_words.head(measured))
                 cells = [self.tr("as loaded"), words.accuracy(baseline.accuracy), words.size(baseline.size_bytes), ""]
                 root = _item(cells, AS_LOADED)
                 self.tree.addTopLevelItem(root)

@@ -115,7 +115,7 @@ class RecoveryPanel(Panel):
         if found.layer is None:
             return self.tr("The plan changes no layer."), self.tr("Cut or round something with the sliders first.")
         hint = self.tr("Train the plan, or take more bits and fewer cuts.")
-        return self.tr("Nothing that was tried gives accuracy back."), hint
+        return self.tr("Nothing that was tried gives anything back."), hint
 
     def _words(self, found: "Recovery | None") -> str:
         session = self.session

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from penjing.catalogue.metrics import metric
-from penjing_gui import words
+from penjing_gui import quality_words
 from penjing_gui.controls.identity import identify
 from penjing_gui.dialogs.files import choose_new_file
 from penjing_gui.frontier import Frontier
@@ -56,6 +56,7 @@ class TradeoffsPage(Page):
         self.model = RunsModel(session, self)
         self.scatter = identify(Scatter(), "plot.tradeoffs", self.tr("Runs: size against accuracy"))
         self.axis = identify(QComboBox(), "tradeoffs.axis")
+        self._against = QLabel()
         self.sweep = identify(QPushButton(self.tr("Sweep…")), "tradeoffs.sweep")
         self.csv = identify(QPushButton(self.tr("CSV…")), "tradeoffs.csv", self.tr("Write the runs as CSV"))
         self.picture = identify(QPushButton(self.tr("Picture…")), "tradeoffs.picture", self.tr("Write the plot"))
@@ -92,11 +93,10 @@ class TradeoffsPage(Page):
     def _lay_out(self) -> None:
         for field, name, _, __ in self._axes():
             self.axis.addItem(name, field)
-        label = QLabel(self.tr("Accuracy against"))
-        label.setBuddy(self.axis)
+        self._against.setBuddy(self.axis)
         self.sweep.setToolTip(self.tr("Try many plans and draw what they come to"))
         head = QHBoxLayout()
-        head.addWidget(label)
+        head.addWidget(self._against)
         head.addWidget(self.axis)
         head.addStretch(1)
         for button in (self.sweep, self.csv, self.picture):
@@ -194,7 +194,8 @@ class TradeoffsPage(Page):
         known = [row.accuracy for row in self.model.rows if row.accuracy is not None]
         how = known[0].how if known else metric("top1")
         scale = 100 if how.is_share else 1
-        self.scatter.name_axes(label, words.column(how.id, self.tr("accuracy, %")))
+        self._against.setText(self.tr("{quality} against").format(quality=quality_words.noun(how.id)))
+        self.scatter.name_axes(label, quality_words.axis(how.id))
         plans = self._plans()
         language = session.texts.language
         points = [

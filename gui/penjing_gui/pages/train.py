@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 
 from penjing.catalogue.methods import methods
 from penjing.catalogue.metrics import known, metric
-from penjing_gui import words
+from penjing_gui import quality_words, words
 from penjing_gui.controls.identity import identify
 from penjing_gui.jobs import Job
 from penjing_gui.new_runs import run_name
@@ -89,9 +89,9 @@ class TrainPage(Page):
 
     def _lay_out(self) -> None:
         self.loss.name_axes(self.tr("batch"), self.tr("loss"))
-        self.accuracy.name_axes(self.tr("epoch"), self.tr("accuracy, %"))
+        self.accuracy.name_axes(self.tr("epoch"), quality_words.axis(None))
+        self.accuracy.say_empty(self.tr("what is measured after every epoch shows here"))
         self.accuracy.setToolTip(self.tr("On validation data, after every epoch"))
-        self.accuracy.say_empty(self.tr("accuracy after every epoch shows here"))
         self.loss.say_empty(self.tr("loss of every batch shows here"))
         for plot in (self.loss, self.accuracy):
             plot.setMinimumHeight(_CURVES)
@@ -175,7 +175,7 @@ class TrainPage(Page):
         how = metric("top1") if data is None or not known(data.metric) else metric(data.metric)
         self._scale = 100 if how.is_share else 1
         self.accuracy.set_unit(" %" if how.is_share else "")
-        self.accuracy.name_axes(self.tr("epoch"), words.column(how.id, self.tr("accuracy, %")))
+        self.accuracy.name_axes(self.tr("epoch"), quality_words.axis(how.id))
         if accuracy is None:
             self.accuracy.show_level(None, "")
             return
@@ -288,7 +288,7 @@ class TrainPage(Page):
         if run is None or job.result is None or job.result.trained is None:
             return self.tr("The training is done.")
         text = self.tr("{name}: {accuracy} on validation data; it is a run of its own now.")
-        said = [text.format(name=run_name(run), accuracy=words.accuracy(run.accuracy))]
+        said = [text.format(name=run_name(run), accuracy=quality_words.told(run.accuracy))]
         titles = methods("step")
         steps = [
             f"{self.tr(titles[one.step].title)} {one.accuracy.how.show(one.accuracy.value)}"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from penjing.loading import audio_data, image_data
+from penjing.loading import audio_data, card, image_data
 from penjing.loading.data import TABLES
 from penjing_gui.dialogs import files
 from penjing_gui.drops import kind_of
@@ -14,7 +14,9 @@ def test_that_all_that_core_reads_is_offered() -> None:
     assert set(files.IN_FOLDERS) == {*image_data.SUFFIXES, *audio_data.SUFFIXES}
     assert set(files.TABLES) == set(TABLES)
     assert all(f"*{suffix}" in files.data_kinds() for suffix in (".npz", *files.TABLES, *files.IN_FOLDERS))
-    assert all(kind_of(Path(f"numbers{suffix}")) == "data" for suffix in (".npz", *TABLES)), "dropped"
+    assert set(files.CARDS) == set(card.NAMES)
+    everything = [*(f"any{suffix}" for suffix in (".npz", *TABLES, *files.IN_FOLDERS)), *files.CARDS]
+    assert {kind_of(Path(name)) for name in everything} == {"data"}, "dropped"
 
 
 @pytest.mark.parametrize(

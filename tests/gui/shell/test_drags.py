@@ -67,6 +67,29 @@ def test_that_a_network_is_opened_with_the_data_that_is_dragged_along(
 
 
 @pytest.mark.parametrize(
+    ("names", "meant"),
+    [
+        (("words/yes/1.wav",), "words"),
+        (("pics/cat/1.png", "pics/cat/2.JPG", "pics/dog/3.png"), "pics"),
+        (("words/dataset.toml",), "words"),
+        (("table/dataset.toml",), "table/own.csv"),
+        (("table/dataset.toml", "table/own.csv"), "table/own.csv"),
+    ],
+)
+def test_that_what_belongs_to_data_stands_for_them(
+    bench: MainWindow, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, names: tuple[str, ...], meant: str
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(bench.session, "open_data", opened.append)
+    for name in (*names, "table/own.csv"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    data, at = files(*(tmp_path / name for name in names)), QPointF(300, 300)
+    assert drag(bench, data, at) and let_go(bench, data, at)
+    assert opened == [str(tmp_path / meant)]
+
+
+@pytest.mark.parametrize(
     ("names", "told"),
     [
         (("notes.txt",), "notes.txt is no network"),
