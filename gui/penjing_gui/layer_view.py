@@ -19,8 +19,9 @@ from penjing.errors import UserError
 from penjing.estimation.prediction import Prediction, predict
 from penjing.estimation.tables import Tables
 from penjing.inspection.selection import zeros
-from penjing.layer_graph import Layer, LayerGraph
+from penjing.layer_graph import Grid, Layer, LayerGraph
 from penjing.plan import Plan, Settings
+from penjing_gui import words
 
 SLOW = 0.004
 """Seconds; above this, a prediction is kept as long as it may be."""
@@ -129,6 +130,20 @@ def facts(layer: Layer) -> str:
     parts.append(_tr("{count} MACs").format(count=f"{layer.macs:,}"))
     parts.append(_tr("output {size} in float32").format(size=size_text(layer.activation_bytes)))
     return "  ·  ".join(part for part in parts if part)
+
+
+def grid_words(grid: Grid) -> str:
+    """The grid of a network that was quantized before: bits, scale or scales, and a zero point that is not 0.
+
+    >>> from penjing.layer_graph import Grid
+    >>> grid_words(Grid(bits=8, smallest=0.25, largest=0.5, per_channel=True, zero_point=-3))
+    '8 bits, scale 0.25…0.5, zero point −3'
+    """
+    scale = f"{grid.smallest:.3g}…{grid.largest:.3g}" if grid.per_channel else f"{grid.smallest:.3g}"
+    said = _tr("{bits} bits, scale {scale}").format(bits=grid.bits, scale=scale)
+    if not grid.zero_point:
+        return said
+    return said + _tr(", zero point {zero}").format(zero=words.minus(str(grid.zero_point)))
 
 
 def brushed(settings: Settings, index: int) -> dict[str, tuple[int, ...]]:

@@ -13,7 +13,7 @@ from PySide6.QtCore import QObject, QTimer
 from PySide6.QtGui import QUndoStack
 
 from penjing.devices.profiles import device
-from penjing.errors import UserError
+from penjing.errors import Note, UserError
 from penjing.estimation.tables import Wanted
 from penjing.model.c_kernels.parts import Kernels, Rounding
 from penjing.plan import Distillation, Plan
@@ -55,6 +55,8 @@ class Session(SessionState):
         self.exchange = exchange
         self.undo_stack = QUndoStack(self)
         self._requests = itertools.count(1)
+        self._remarked = False
+        """Whether something was noticed while the network that is open was read."""
         self.measured_generation = -1
         """Of the plan that the engine has measured last: what looks and logits are told of."""
         self._measure_soon = QTimer(self, singleShot=True, interval=_COALESCE)
@@ -457,5 +459,10 @@ class Session(SessionState):
         self._set_plan(self._plan)
         self.selection_changed.emit()
         self.project_changed.emit()
-        for note in arriving.warnings:
-            self.noticed.emit(Notice(level="warning", text=note.text(self.texts.language)))
+        self._say_remarks(arriving.warnings)
+
+    def _say_remarks(self, notes: Sequence[Note]) -> None:
+        """One notice for all that was noticed while the network was read, in the place of that of the one before."""
+        if notes or self._remarked:
+            self.noticed.emit(self.texts.remarks(notes, key="loaded"))
+        self._remarked = bool(notes)

@@ -1,9 +1,11 @@
 """Texts of core in the window's language, and failures as notices."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+from PySide6.QtCore import QCoreApplication
 
 from penjing import assets
-from penjing.errors import UserError
+from penjing.errors import Note, UserError
 from penjing_gui.notices import Action, Notice
 
 
@@ -31,6 +33,13 @@ class Texts:
             key=key,
             actions=actions,
         )
+
+    def remarks(self, notes: Sequence[Note], *, key: str) -> Notice:
+        """What was noticed, in one notice: the first, how many more there are, and all of them as its details."""
+        said = list(dict.fromkeys(note.text(self.language) for note in notes))
+        more = QCoreApplication.translate("Texts", "\n… and {count} more").format(count=len(said) - 1)
+        text = "".join(said[:1]) + (more if len(said) > 1 else "")
+        return Notice(level="warning", text=text, details="\n".join(said) if len(said) > 1 else "", key=key)
 
     def failure(
         self, code: str, values: Mapping[str, object], *, key: str = "", actions: tuple[Action, ...] = ()

@@ -69,7 +69,7 @@ def test_that_without_data_the_panel_says_so(window: MainWindow) -> None:
     window.workbench.build()
     panel = panel_of(window)
     panel.show_now()
-    assert panel.said.text() and not panel.sample.isEnabled()
+    assert panel.nothing.text() and panel.nothing.isVisibleTo(panel) and not panel.sample.isEnabled()
 
 
 def test_that_colours_tell_sign_and_size() -> None:

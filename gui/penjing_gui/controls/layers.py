@@ -192,6 +192,8 @@ class LayersPanel(QWidget):
         text = self.tr("Σ {before} → {now} · {old} → {new}").format(
             before=words.count(before), now=words.count(now), old=words.size(before_bytes), new=words.size(now_bytes)
         )
+        if stays := sum(self.model.stays(row) for row in range(self.model.rowCount())):
+            text += self.tr(" · {count} stay").format(count=stays)
         self._totals.say(text, text)
 
     def _header_menu(self, at: QPoint) -> None:

@@ -66,9 +66,10 @@ class SavingsPanel(QWidget):
             title.setProperty("muted", True)
             grid.addWidget(title, 0, column)
             grid.setColumnStretch(column, 2)
-        grid.setColumnStretch(0, 3)
+        grid.setColumnStretch(0, 2)
         for row, (part, cells) in enumerate(self._cells.items(), start=1):
-            grid.addWidget(QLabel(part_name(part)), row, 0)
+            # As short as beside its slider: "Activation bits" leaves too little for "−1.28 KiB".
+            grid.addWidget(QLabel(self.tr("Act. bits") if part == "activation_bits" else part_name(part)), row, 0)
             for column, (cell, field) in enumerate(zip(cells, ("flash", "ram", "latency"), strict=True), start=1):
                 identify(cell, f"savings.{part}.{field}")
                 cell.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)

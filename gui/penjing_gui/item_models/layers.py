@@ -16,6 +16,7 @@ from penjing.estimation.tables import Tables
 from penjing.layer_graph import Layer
 from penjing.plan import WEIGHT_BITS, Settings
 from penjing_gui import icons, theme, words
+from penjing_gui.layer_view import grid_words
 from penjing_gui.session import Session
 from penjing_gui.what_stays import reasons
 
@@ -258,7 +259,7 @@ class LayersModel(QAbstractTableModel):
         if layer.weight_grid is None and layer.result_grid is None:
             return None
         told = [(self.tr("Weight as loaded"), layer.weight_grid), (self.tr("Result as loaded"), layer.result_grid)]
-        return "\n".join(f"{title}: {grid.words}" for title, grid in told if grid is not None)
+        return "\n".join(f"{title}: {grid_words(grid)}" for title, grid in told if grid is not None)
 
     def _value(self, layer: Layer, column: Column) -> Any:
         if not layer.compressible and column > Column.MACS:

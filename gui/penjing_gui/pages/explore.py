@@ -18,7 +18,7 @@ from penjing.layer_graph import Layer
 from penjing_gui import words
 from penjing_gui.controls.identity import identify
 from penjing_gui.controls.readout import Readout
-from penjing_gui.layer_view import LayerView, Predictions, facts, levels, view
+from penjing_gui.layer_view import LayerView, Predictions, facts, grid_words, levels, view
 from penjing_gui.pages.bits_panel import BitsPanel
 from penjing_gui.pages.criteria_panel import CriteriaPanel
 from penjing_gui.pages.empty import Page
@@ -206,6 +206,8 @@ class ExplorePage(Page):
             said.append(self.tr("their scores are on the way"))
         if gone := int(found.cut.sum()):
             said.append(self.tr("{gone} of {all} filters cut").format(gone=gone, all=len(found.cut)))
+        if found.layer.weight_grid is not None:
+            said.append(self.tr("as loaded: {grid}").format(grid=grid_words(found.layer.weight_grid)))
         if found.settings.weight_bits < 32:
             drawn = found.settings.weight_bits <= _FINEST
             told = self.tr("{bits}-bit grid below") if drawn else self.tr("{bits}-bit grid, too fine to draw")

@@ -11,6 +11,7 @@ from penjing.catalogue.methods import methods
 from penjing_gui import words
 from penjing_gui.controls.identity import identify
 from penjing_gui.controls.number_box import CountBox
+from penjing_gui.controls.short_note import ShortNote
 from penjing_gui.pages.panel import Panel
 from penjing_gui.plots.look import LookPlot
 from penjing_gui.standing import trained_run, whose
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from penjing.worker.messages import Look, NetworkLook
     from penjing_gui.session import Session
 
+_LINES = 3
 _SOON = 120
 """Milliseconds in which several wishes become one request."""
 
@@ -46,6 +48,10 @@ class LookPanel(Panel):
             self.method.setItemData(
                 self.method.count() - 1, f"{self.tr(one.formula)}\n{one.source}", Qt.ItemDataRole.ToolTipRole
             )
+        self._by_hand = False
+        """Whether the person chose the method; until then it is the first one that this network has an answer to."""
+        self.nothing = identify(ShortNote(_LINES), "look.nothing")
+        """In place of the plots, why there are none."""
         self.said = _plain()
         self.said.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.before = identify(LookPlot(), "plot.look.before", self.tr("Where the network as loaded looks"))
@@ -96,7 +102,9 @@ class LookPanel(Panel):
             head.addSpacing(SPACE)
         head.addWidget(self.said, 1)
         self.column.addLayout(head)
-        sides = QHBoxLayout()
+        self._sides = QWidget()
+        sides = QHBoxLayout(self._sides)
+        sides.setContentsMargins(0, 0, 0, 0)
         sides.setSpacing(SPACE)
         for caption, plot in ((self.before_said, self.before), (self.after_said, self.after)):
             side = QVBoxLayout()
@@ -104,7 +112,9 @@ class LookPanel(Panel):
             side.addWidget(caption)
             side.addWidget(plot, 1)
             sides.addLayout(side, 1)
-        self.column.addLayout(sides, 1)
+        self.column.addWidget(self._sides, 1)
+        self.column.addWidget(self.nothing, 1, Qt.AlignmentFlag.AlignTop)
+        self.nothing.hide()
 
     def _connect(self) -> None:
         session = self.session
@@ -113,7 +123,17 @@ class LookPanel(Panel):
         session.plan_changed.connect(self._say_again)
         session.look_received.connect(self._hear)
         self.sample.valueChanged.connect(self.refresh)
-        self.method.activated.connect(self.refresh)
+        self.method.activated.connect(self._choose_method)
+        session.opened.connect(self._begin)
+
+    def _begin(self) -> None:
+        """Another network."""
+        self._by_hand = False
+        self.method.setCurrentIndex(0)
+
+    def _choose_method(self) -> None:
+        self._by_hand = True
+        self.refresh()
 
     def _ask(self) -> None:
         run, shown = trained_run(self.session), self._look
@@ -128,6 +148,11 @@ class LookPanel(Panel):
 
     def _hear(self, told: "Look", arrays: dict[str, NDArray[Any]]) -> None:
         if told.request == self._request:
+            following = self.method.currentIndex() + 1
+            if told.refused is not None and not self._by_hand and following < self.method.count():
+                self.method.setCurrentIndex(following)
+                self._soon.start()
+                return
             self._look, self._arrays, self._known = told, arrays, self._asked
             self._draw()
 
@@ -140,16 +165,18 @@ class LookPanel(Panel):
         told, data = self._look, self.session.data
         if told is None or told.refused is not None or told.before is None:
             empty = np.zeros(0, np.float32)
-            for plot, caption in ((self.before, self.before_said), (self.after, self.after_said)):
+            self._show_plots(False)
+            for plot in (self.before, self.after):
                 plot.show_look(empty, empty, axis="")
-                caption.setText("")
             refused = None if told is None else told.refused
             if refused is not None and told is not None:
                 notice = self.session.texts.failure(refused, told.values)
-                self._say(f"{notice.text} {notice.hint}".strip())
+                self.nothing.say(f"{notice.text} {notice.hint}".strip())
             else:
-                self._say("" if data is not None else self.tr("Examples come with data; none is open."))
+                self.nothing.say("" if data is not None else self.tr("Examples come with data; none is open."))
+            self._say("")
             return
+        self._show_plots(True)
         names = data.classes if data is not None else ()
         label = (
             "" if told.label is None else self.tr("labelled {name}").format(name=words.class_name(names, told.label))
@@ -170,6 +197,10 @@ class LookPanel(Panel):
             self.after.show_look(example, self._arrays["after"], axis=axis)
             wait = "" if self._is_current(told) else " …"
             self.after_said.setText(f"{whose(self._run_shown())}: {self._words(told.after, names)}{wait}")
+
+    def _show_plots(self, shown: bool) -> None:
+        self._sides.setVisible(shown)
+        self.nothing.setVisible(not shown)
 
     def _run_shown(self) -> "Run | None":
         """The trained run whose look is drawn."""

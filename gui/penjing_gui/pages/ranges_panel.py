@@ -6,8 +6,10 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QWidget
 
 from penjing.catalogue.methods import methods
+from penjing_gui import words
 from penjing_gui.controls.identity import identify
 from penjing_gui.controls.readout import Readout
+from penjing_gui.layer_view import grid_words
 from penjing_gui.pages.panel import Panel
 from penjing_gui.plots.range_plot import RangePlot
 
@@ -75,11 +77,20 @@ class RangesPanel(Panel):
             text = self._missing(wish)
         else:
             text = self._tell(found)
+        text = self._own_grid() + text
         self.said.say(text, text)
         self.said.setToolTip(text)
         self.plot.setAccessibleDescription(text)
         if found is None and wish is not None and self.session.data is not None:
             self._soon.start()
+
+    def _own_grid(self) -> str:
+        """Of a network that was quantized before, the grid of the layer's result."""
+        graph = self.session.graph
+        layer = None if graph is None else graph.by_name.get(self.session.layer or "")
+        if layer is None or layer.result_grid is None:
+            return ""
+        return self.tr("as loaded: {grid}").format(grid=grid_words(layer.result_grid)) + " · "
 
     def _wish(self) -> Wish | None:
         session = self.session
@@ -112,6 +123,7 @@ class RangesPanel(Panel):
             median=found.quantiles[0.5],
             most=found.quantiles[0.99],
         )
+        extremes = words.minus(extremes)
         # Codes are spent from 0 on in any case.
         ends = (min(covered[0], 0.0), max(covered[1], 0.0))
         self.plot.show_range(ends if rounded else None, quantiles)
@@ -122,9 +134,10 @@ class RangesPanel(Panel):
         if not rounded:
             return self.tr("not rounded: activation bits are 32") + f" · {of}"
         share = 100 * found.outside[settings.calibrator]
-        said = self.tr("{calibrator}: codes from {low:.3g} to {high:.3g}, {share:.2g} % clipped, steps of {step:.2g}")
+        said = self.tr("{calibrator}: codes from {low} to {high}, {share:.2g} % clipped, steps of {step:.2g}")
         step = (ends[1] - ends[0]) / ((1 << found.bits) - 1)
-        return said.format(calibrator=title, low=ends[0], high=ends[1], share=share, step=step) + f" · {of}"
+        low, high = (words.minus(f"{end:.3g}") for end in ends)
+        return said.format(calibrator=title, low=low, high=high, share=share, step=step) + f" · {of}"
 
     def _ask(self) -> None:
         wish = self._wish()

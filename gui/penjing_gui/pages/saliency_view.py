@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QButtonGroup, QLabel, QToolButton, QVBoxLayout, QW
 
 from penjing.catalogue.methods import methods
 from penjing.plan import Settings
+from penjing.planning.kept import keeps_filters
 from penjing_gui import coupling, words
 from penjing_gui.controls.identity import identify
 from penjing_gui.controls.readout import Readout
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 SIZE = "magnitude"
 """The criterion whose scores are the weights' own sizes: its threshold stands in the histogram of the weights."""
 _MOST_NAMED = 4
+_RECURRENT = frozenset({"lstm", "gru", "rnn"})
 Picture = tuple[str, str | None]
 """(layer, criterion); None: the weights themselves."""
 
@@ -89,7 +91,7 @@ class SaliencyView(QWidget):
         if (key, block is None) != self._pictured:
             self._pictured = key, block is None
             empty = np.zeros((0, 0), np.float32)
-            columns, rows = self.tr("input × kernel"), self.tr("filter")
+            columns, rows = self._inputs(layer), self.tr("filter")
             self.heatmap.show_values(empty if block is None else block, columns=columns, rows=rows)
             self._filters = None
         self._found = found
@@ -106,6 +108,12 @@ class SaliencyView(QWidget):
             self.heatmap.show_filters(found.cut, said, frozenset(settings.keep))
             self.heatmap.setAccessibleDescription(self._by_hand())
             self._point("")
+
+    def _inputs(self, layer: "Layer") -> str:
+        """What lies along a filter."""
+        if layer.kind in _RECURRENT:
+            return self.tr("input, then state")
+        return self.tr("input") if len(layer.weight_shape or ()) < 3 else self.tr("input × kernel")
 
     # ------------------------------------------------------------------------------------------------------ the brush
 
@@ -195,6 +203,9 @@ class SaliencyView(QWidget):
             return ""
         if self._locked():
             return self.tr("locked: nothing is cut")
+        graph = self._session.graph
+        if graph is not None and keeps_filters(graph, found.layer):
+            return reasons(self._session.texts, graph, found.layer)[0]
         settings = self._session.plan.settings(found.layer.name)
         gone = self.tr("{gone} of {all} filters cut").format(gone=int(found.cut.sum()), all=len(found.cut))
         if not settings.cut and not settings.keep:

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QGraphicsItem, QWidget
 
 from penjing_gui.plots.scale import SCALE
 from penjing_gui.theme import Colors, colors
+from penjing_gui.words import minus
 
 SYMBOLS = ("o", "s", "t1", "d", "+", "x")
 """The second cue of each series, in the order of its colours."""
@@ -21,6 +22,14 @@ def faded(color: str, alpha: float) -> QColor:
     return result
 
 
+class Axis(pg.AxisItem):  # type: ignore[misc]
+    """An axis whose numbers below zero have a true minus."""
+
+    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
+        """As pyqtgraph writes them otherwise."""
+        return [minus(text) for text in super().tickStrings(values, scale, spacing)]
+
+
 class Canvas(pg.PlotWidget):  # type: ignore[misc]
     """A plot that follows the palette; subclasses draw in `restyle`, which also runs at every change of theme."""
 
@@ -28,7 +37,8 @@ class Canvas(pg.PlotWidget):  # type: ignore[misc]
     _named: tuple[str, str] | None = None
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent, background=None)
+        axes = {side: Axis(side) for side in ("left", "bottom")}
+        super().__init__(parent, background=None, axisItems=axes)
         self.setFrameShape(self.Shape.NoFrame)
         self.setMinimumHeight(96)
         self.setMenuEnabled(False)

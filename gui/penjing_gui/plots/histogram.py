@@ -173,6 +173,8 @@ class Histogram(Canvas):
     def _draw_label(self) -> None:
         text = self.tr("before") if self._before else "" if self._cut is None else self._cut.words
         words(self._label, text, self.inks.text, font=self.font())
+        # Where bars reach up to it, it is read from paper of its own.
+        self._label.fill = pg.mkBrush(faded(self.inks.surface, 0.85)) if text else pg.mkBrush(None)
         # In the corner that the right-hand line is far from; the tails below it are low.
         far = self._cut is not None and self._cut.threshold > 0.5 * self._edges[-1]
         self._label.setAnchor((0 if far else 1, 0))

@@ -3,24 +3,29 @@
 import csv
 import io
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QApplication, QSlider, QTableView
 from torch import nn
 
+from penjing.errors import note
 from penjing.exporting.onnx_float import float_proto
 from penjing.model.modules import Add, AddConstant
 from penjing.worker import messages as wire
 from penjing.worker.gathered import first_tables
-from penjing.worker.opening import open_source
+from penjing.worker.opening import Open, open_source
 from penjing_gui.controls.layers import LayersPanel
+from penjing_gui.controls.readout import Readout
 from penjing_gui.controls.short_note import ShortNote
 from penjing_gui.item_models.layers import STAYS, Column
 from penjing_gui.main_window import MainWindow
 from penjing_gui.opening import Pending
+from penjing_gui.pages.saliency_view import SaliencyView
 from tests.support.hands import click, click_row, drag_slider, find, press
 from tests.support.networks import cumulative_sum, network
 
@@ -137,3 +142,30 @@ def test_that_the_table_as_a_file_has_a_column_of_reasons(odd: MainWindow) -> No
     found = {row["Layer"]: row for row in csv.DictReader(io.StringIO(panel.model.as_csv()))}
     assert YET in found["shift.add"]["Stays because"] and found["conv"]["Stays because"] == ""
     assert found["shift.add"]["Params"] == "64" and found["shift.add"]["Bits"] == ""
+
+
+def test_that_filters_that_stay_say_so_under_their_picture(odd: MainWindow) -> None:
+    session, said = odd.session, find(odd, "saliency.pointed", Readout)
+    view = find(odd, "plot.saliency").parentWidget()
+    assert isinstance(view, SaliencyView)
+    for layer, told in (("same", "at 'both'"), ("conv", "0 of 4 filters cut")):
+        session.select([layer])
+        request = next(number for number, key in view._asked.items() if key[0] == layer)
+        session.saliency_received.emit(SimpleNamespace(request=request), np.ones((4, 4), np.float32))
+        assert told in said.text()
+
+
+def test_that_all_that_was_noticed_while_reading_is_one_notice_which_goes_with_its_network(
+    odd: MainWindow, digits: tuple[Open, wire.Opened]
+) -> None:
+    session = odd.session
+    notes = (note("load.dtype_changed", dtype="double"), note("load.dtype_changed", dtype="int32"))
+    notice = session.texts.remarks((*notes, notes[0]), key="loaded")
+    assert notice.text == "Values of type double became float32.\n… and 1 more"
+    assert notice.details.splitlines()[1] == "Values of type int32 became float32."
+    shown = [one.text for one in odd.notices.notices]
+    assert any("run as the file has them" in text for text in shown)  # of the operator that nobody knows
+    opened, announced = digits
+    tables = first_tables(opened.evidence, session.exchange.folder, request=0, on_layer=lambda number: None)
+    session.adopt(Pending(request=0, source="sample:digits", data=None), announced, tables)
+    assert not odd.notices.notices
