@@ -93,6 +93,15 @@ def phrase(english: str, *, language: str = "en") -> str:
     return phrases(language).get(english, english)
 
 
+def minus(number: str) -> str:
+    """A number for people: its sign is a minus, as wide as a plus, and no hyphen; files that are read on keep ASCII.
+
+    >>> minus("-1.5e-3")
+    '−1.5e−3'
+    """
+    return number.replace("-", "−")
+
+
 def has_text(code: str) -> bool:
     """Whether the catalogue of messages has a text for this code."""
     return code in messages("en")

@@ -6,6 +6,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from penjing.assets import minus as minus
 from penjing.devices.units import size_text
 from penjing.results import Accuracy
 
@@ -15,18 +16,13 @@ MARKS = {"error": "✕", "warning": "▲", "note": "·"}
 _UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
-def minus(number: str) -> str:
-    """A number whose sign is as wide as its plus, and no hyphen."""
-    return number.replace("-", "−")
-
-
 def size(count: float | None) -> str:
     """Bytes with a binary unit.
 
     >>> size(-676)
     '−676 B'
     """
-    return UNKNOWN if count is None else minus(size_text(count))
+    return UNKNOWN if count is None else size_text(count)
 
 
 def count(number: float | None) -> str:

@@ -1,7 +1,7 @@
 """What the quality of a network is measured by: the one place that knows names, units and which way is better.
 
->>> metric("top1").show(0.979), metric("mse").show(0.0342)
-('97.9 %', '0.0342')
+>>> metric("top1").show(0.979), metric("mse").show(0.0342), metric("r2").show(-0.25)
+('97.9 %', '0.0342', '−0.25')
 >>> metric("mse").drop(0.5, 0.55) > 0 > metric("auc").drop(0.8, 0.9)
 True
 """
@@ -13,7 +13,7 @@ from typing import Literal
 
 import msgspec
 
-from penjing.assets import phrase
+from penjing.assets import minus, phrase
 
 Kind = Literal["share", "error", "fit", "rank"]
 MOST_K = 1000
@@ -79,8 +79,8 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
         return 0.0 if after <= before else math.inf
 
     def show(self, value: float) -> str:
-        """The value with its unit: percent of a share, else four digits."""
-        return f"{100 * value:.1f} %" if self.is_share else f"{value:.4g}"
+        """The value with its unit for people: percent of a share, else four digits."""
+        return minus(f"{100 * value:.1f} %" if self.is_share else f"{value:.4g}")
 
     def ranks(self, value: float) -> float:
         """0..1 for a place on a scale from bad to good, where one is needed: errors have no worst value."""

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from penjing.catalogue.methods import methods
 from penjing.cli.terminal import Terminal
-from penjing.cli.words import UNKNOWN
 from penjing.errors import UserError
 from penjing.plan import Plan
+from penjing.report.words import UNKNOWN
 
 if TYPE_CHECKING:
     from penjing.cli.sources import Opened

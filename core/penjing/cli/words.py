@@ -5,21 +5,8 @@ from typing import Any
 
 from penjing.assets import text
 from penjing.cli.terminal import Terminal
-from penjing.report.words import gained, quality_title, rung_name
+from penjing.report.words import UNKNOWN, gained, quality_title, rung_name, size
 from penjing.results import Accuracy, Figures, Verdict
-
-UNKNOWN = "–"
-
-
-def size(count: float | None) -> str:
-    """Bytes with a binary unit."""
-    if count is None:
-        return UNKNOWN
-    if abs(count) < 1024:
-        return f"{count:.0f} B"
-    if abs(count) < 1024**2:
-        return f"{count / 1024:.1f} KiB"
-    return f"{count / 1024**2:.2f} MiB" if abs(count) < 1024**3 else f"{count / 1024**3:.2f} GiB"
 
 
 def count(number: float | None) -> str:

@@ -2,14 +2,15 @@
 
 >>> parse_size("64KiB"), parse_time("20ms"), parse_energy("1mJ")
 (65536, 20.0, 1.0)
->>> size_text(65536)
-'64 KiB'
+>>> size_text(65536), size_text(-676)
+('64 KiB', '−676 B')
 """
 
 import math
 import re
 from collections.abc import Mapping
 
+from penjing.assets import minus
 from penjing.errors import UserError
 
 _SIZES = {
@@ -103,8 +104,8 @@ def parse_points(value: str | int | float) -> float:
 def size_text(size: float) -> str:
     """A number of bytes for people: `49,152 B` is `48 KiB`; three digits at most after rounding."""
     if abs(size) < 1024:
-        return f"{size:.0f} B"
-    for unit, name in ((2**20, "MiB"), (2**10, "KiB")):
+        return minus(f"{size:.0f} B")
+    for unit, name in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
         if abs(size) >= unit:
             return f"{_short(size / unit)} {name}"
     raise AssertionError(size)  # NaN
@@ -112,7 +113,7 @@ def size_text(size: float) -> str:
 
 def _short(value: float) -> str:
     shown = f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}" if abs(value) < 100 else f"{value:.0f}"
-    return shown.rstrip("0").rstrip(".") if "." in shown else shown
+    return minus(shown.rstrip("0").rstrip(".") if "." in shown else shown)
 
 
 def _parse(text: str, units: Mapping[str, float], code: str) -> float:

@@ -7,7 +7,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from penjing.assets import phrase, text
+from penjing.assets import minus, phrase, text
 from penjing.catalogue.methods import Kind, methods
 from penjing.catalogue.metrics import metric_name
 from penjing.devices.units import size_text
@@ -43,7 +43,7 @@ def percent(share: float | None, digits: int = 1) -> str:
 
 def points(difference: float, language: str) -> str:
     """A difference of shares in percentage points, with a true minus sign."""
-    return _say("points", language, points=f"{100 * difference:+.1f}".replace("-", "−"))
+    return _say("points", language, points=minus(f"{100 * difference:+.1f}"))
 
 
 def quality(accuracy: Accuracy | None) -> str:
@@ -70,8 +70,8 @@ def gained(before: Accuracy, after: Accuracy, language: str) -> str:
     if how.is_share:
         return points(after.value - before.value, language)
     if how.kind == "error" and before.value > 0:
-        return f"{100 * (after.value - before.value) / before.value:+.1f} %".replace("-", "−")
-    return f"{after.value - before.value:+.3g}".replace("-", "−")
+        return minus(f"{100 * (after.value - before.value) / before.value:+.1f} %")
+    return minus(f"{after.value - before.value:+.3g}")
 
 
 def interval(accuracy: Accuracy) -> str:

@@ -62,7 +62,17 @@ def test_that_units_of_one_kind_are_refused_as_another() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "expected"), [(0, "0 B"), (1023, "1023 B"), (49152, "48 KiB"), (1536, "1.5 KiB"), (3 * 2**20, "3 MiB")]
+    ("size", "expected"),
+    [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (49152, "48 KiB"),
+        (1536, "1.5 KiB"),
+        (3 * 2**20, "3 MiB"),
+        (5 * 2**29, "2.5 GiB"),
+        (-676, "\u2212676 B"),
+        (-1536, "\u22121.5 KiB"),
+    ],
 )
 def test_that_sizes_are_told_in_binary_units(size: int, expected: str) -> None:
     assert size_text(size) == expected

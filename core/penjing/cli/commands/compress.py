@@ -8,8 +8,9 @@ import msgspec
 from penjing.catalogue.methods import methods
 from penjing.cli.sources import add_device, add_model, add_plan, open_device, open_plan, open_sources
 from penjing.cli.terminal import Terminal
-from penjing.cli.words import figures_table, size, verdict_table
+from penjing.cli.words import figures_table, verdict_table
 from penjing.plan import Plan, Step, checked
+from penjing.report.words import size
 from penjing.results import RunResult
 
 HELP = "Compress a network as a plan says, export it and verify the files."

@@ -8,7 +8,7 @@ import msgspec
 
 from penjing.cli.sources import add_network, open_plan, open_sources
 from penjing.cli.terminal import Terminal
-from penjing.cli.words import UNKNOWN, banded, size
+from penjing.cli.words import banded
 from penjing.devices.battery import Battery, Duty, days
 from penjing.devices.facts import fact_title, fact_value
 from penjing.devices.profiles import Collection, Device, Measurement, checked_name, collection, device
@@ -17,6 +17,7 @@ from penjing.devices.units import parse_charge, parse_current, parse_time, parse
 from penjing.devices.writing import save_device
 from penjing.errors import UserError
 from penjing.plan import Plan
+from penjing.report.words import UNKNOWN, size
 
 if TYPE_CHECKING:
     from penjing.estimation.comparison import Compared

@@ -10,9 +10,10 @@ from penjing.cli import data_words, ranking
 from penjing.cli.looking import look, show
 from penjing.cli.sources import add_model, open_plan, open_sources
 from penjing.cli.terminal import Terminal
-from penjing.cli.words import count, size
+from penjing.cli.words import count
 from penjing.layer_graph import Grid, Layer
 from penjing.planning.kept import Kept, kept
+from penjing.report.words import size
 
 HELP = "Show layers, shapes, costs and, on request, how important every filter is and where the network looks."
 EXAMPLE = "penjing inspect network.onnx --saliency l1 --json"

@@ -10,9 +10,10 @@ from penjing.cli.files import write_text
 from penjing.cli.quality import with_quality
 from penjing.cli.sources import add_device, add_model, open_device, open_sources
 from penjing.cli.terminal import Terminal
-from penjing.cli.words import accuracy, banded, size
+from penjing.cli.words import accuracy, banded
 from penjing.errors import UserError
 from penjing.planning.sweep import MOST_TRIALS
+from penjing.report.words import size
 
 if TYPE_CHECKING:
     from penjing.planning.study import SweepRun
