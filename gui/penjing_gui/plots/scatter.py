@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 from typing import Any
 
 import pyqtgraph as pg
@@ -10,6 +11,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QWidget
 
 from penjing_gui.plots.canvas import SYMBOLS, Canvas, words
+from penjing_gui.plots.label_places import Box, Room, Spot, Wanted, places
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +24,6 @@ class Point:
     """In the unit of the lower axis."""
     accuracy: float
     """As it is drawn; more is better unless `lower_is_better`."""
-    """Percent."""
     fits: bool
     kind: int
     """Chooses colour and symbol."""
@@ -54,13 +55,15 @@ class Scatter(Canvas):
         self._line.sigPositionChangeFinished.connect(lambda line: self.limit_dragged.emit(line.value(), True))
         self._line_name = pg.TextItem(anchor=(0, 0))
         self._dots = pg.ScatterPlotItem(pxMode=True, hoverable=True, tip=self._tip)
-        self._labels: list[pg.TextItem] = []
+        self._labels: list[tuple[pg.TextItem, bool]] = []
+        """Names, and whether they are of points that are chosen."""
         for item in (self._front, self._line, self._dots):
             self.addItem(item)
         self.addItem(self._line_name, ignoreBounds=True)
         self._lower, self._room = False, 0.5
         self._dots.sigClicked.connect(self._click)
         self.scene().sigMouseClicked.connect(self._double)
+        self.getViewBox().sigResized.connect(self._place)
         self.begin()
 
     def show_points(
@@ -132,26 +135,55 @@ class Scatter(Canvas):
             self._line_name.setPos(self._limit[0], top)
 
     def _name(self, ink: str) -> None:
-        for label in self._labels:
+        for label, _ in self._labels:
             self.removeItem(label)
         self._labels = []
-        names: dict[tuple[float, float], list[str]] = {}
+        names: dict[tuple[float, float], list[Point]] = {}
         for point in self._points:
             if point.named or point.id in self._current:
-                names.setdefault((point.size, point.accuracy), []).append(point.name)
+                names.setdefault((point.size, point.accuracy), []).append(point)
         for place, here in names.items():  # a plan that was just applied lies on its run: one label names both
             label = pg.TextItem()
-            words(label, " · ".join(here), ink, font=self.font())
-            label.setAnchor(pg.Point(self._anchor(place[0], label.boundingRect().width()), 1.3))
+            words(label, " · ".join(point.name for point in here), ink, font=self.font())
             label.setPos(*place)
             self.addItem(label, ignoreBounds=True)
-            self._labels.append(label)
+            self._labels.append((label, any(point.id in self._current for point in here)))
+        self._place()
 
-    def _anchor(self, size: float, width: float) -> float:
-        """Where along a label its point lies: in the middle, unless the label would leave the plot on the left."""
-        (left, right), across = self.viewRange()[0], self.getViewBox().width()
-        room = across * (size - left) / (right - left)
-        return min(0.5, max(room, 0.0) / width) if width else 0.5
+    def _place(self) -> None:
+        """Names beside their points, in pixels; what has no place is told at the mouse and in the table."""
+        box = self.getViewBox()
+        (left, right), (low, high) = self.viewRange()
+        wide, tall = box.width() / (right - left), box.height() / (high - low)
+
+        def pixel(x: float, y: float) -> Spot:
+            return (x - left) * wide, (high - y) * tall
+
+        front = pareto(self._points, lower_is_better=self._lower)
+        corners = [pixel(point.size, point.accuracy) for point in front]
+        lines = list(pairwise(corners))
+        taken: list[Box] = []
+        if self._line.isVisible():
+            at = pixel(self._line.value(), high)[0]
+            lines.append(((at, 0.0), (at, box.height())))
+            name = self._line_name.boundingRect()
+            start = at - self._line_name.anchor.x() * name.width()
+            taken.append((start, 0.0, start + name.width(), name.height()))
+        room = Room(
+            area=(0.0, 0.0, box.width(), box.height()),
+            points=[pixel(point.size, point.accuracy) for point in self._points],
+            lines=lines,
+            taken=taken,
+        )
+        wanted = []
+        for label, needed in self._labels:
+            size = label.boundingRect()
+            place = pixel(label.pos().x(), label.pos().y())
+            wanted.append(Wanted(at=place, size=(size.width(), size.height()), needed=needed))
+        for (label, _), one, found in zip(self._labels, wanted, places(wanted, room), strict=True):
+            label.setVisible(found is not None)
+            if found is not None:
+                label.setAnchor(pg.Point((one.at[0] - found[0]) / one.size[0], (one.at[1] - found[1]) / one.size[1]))
 
     def _tip(self, x: float, y: float, data: str) -> str:
         """What Qt shows at the mouse; names come from files and are never markup."""
