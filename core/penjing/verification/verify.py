@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+from torch import Tensor
 
 from penjing.catalogue.metrics import metric
 from penjing.devices.profiles import Device
@@ -162,26 +163,32 @@ def _run(truth: Truth, trials: Sequence[Trial], on_progress: OnProgress) -> Seen
     return seen
 
 
+def _shaped(answers: Sequence[Tensor], shapes: Sequence[Sequence[int]]) -> tuple[Tensor, ...]:
+    return tuple(as_shaped(values, shape) for values, shape in zip(answers, shapes, strict=True))
+
+
 def _try(trial: Trial, batch: Batch, truth: Truth, scorer: Scorer | None) -> None:
     limit, seen = trial.runtime.limit, trial.comparison.samples
-    shape = batch.wanted[trial.promise][0].shape
+    shapes = [tensor.shape for tensor in batch.wanted[trial.promise]]
     take = slice(None if limit is None else max(limit - seen, 0))
     inputs, wanted = batch.inputs, batch.wanted[trial.promise]
     if limit is not None and seen >= limit:
         return
-    if FORMATS[trial.format].exact:
-        wanted = tuple(rows(tensor) for tensor in wanted)
+    exact = FORMATS[trial.format].exact
+    if exact:
+        wanted = tuple(tensor if tensor.dim() > 2 else rows(tensor) for tensor in wanted)
     inputs, wanted = tuple(tensor[take] for tensor in inputs), tuple(tensor[take] for tensor in wanted)
     try:
         answers = trial.runtime.run(inputs)
         if trial.runtime.rounding == "double":
             if truth.model is None:
                 raise ValueError("only the network itself can tell what rounding twice must give")
-            wanted = reference(truth.model, rounding="double").run(inputs)
+            wanted = _shaped(reference(truth.model, rounding="double").run(inputs), shapes)
+        # Compared where the screen has it: the class of a map is a place in it, whatever the order in which C lays it.
+        answers = _shaped(answers, shapes) if exact else answers
         trial.comparison.add(answers, wanted)
         if scorer is not None and limit is None:
-            first = as_shaped(answers[0], shape) if FORMATS[trial.format].exact else answers[0]
-            trial.scores.append(scorer.scores(first, np.arange(seen, seen + len(first))))
+            trial.scores.append(scorer.scores(answers[0], np.arange(seen, seen + len(answers[0]))))
     except ToolMissing as missing:
         trial.missing = missing
     except Exception as error:

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from torch import nn
 
 from penjing.devices.cores import TITLES
 from penjing.devices.profiles import device
@@ -11,6 +12,7 @@ from penjing.estimation.finished import state_of
 from penjing.exporting.c99.program import program_of
 from penjing.exporting.export import export_model
 from penjing.inspection.graph import layer_graph
+from penjing.loading.dataset import Dataset
 from penjing.model.c_kernels import code_size
 from penjing.model.model import Model
 from penjing.results import ExportedFile, Rung, Verdict
@@ -22,7 +24,8 @@ from penjing.verification.verify import verify_files
 from tests.core.exporting.test_c99 import two_ended
 from tests.support.c99 import CMSIS_NN
 from tests.support.calibration import quantized
-from tests.support.networks import NETWORKS
+from tests.support.few_data import few_data
+from tests.support.networks import NETWORKS, network
 
 
 def exported(folder: Path) -> tuple[Model, tuple[ExportedFile, ...]]:
@@ -190,3 +193,14 @@ def test_that_a_missing_tool_is_named_with_how_to_install_it(tmp_path: Path, mon
     host, board = rung(verdict, "c99: host compiler"), rung(verdict, "c99: Cortex-M4")
     assert host.passed is None and "gcc libc6-dev" in host.detail
     assert board.passed is None and "gcc-arm-none-eabi" in board.detail
+
+
+def test_that_the_class_of_a_map_is_the_same_place_however_c_lays_it(tmp_path: Path) -> None:
+    model = quantized(network((3, 6, 6), [("one", nn.Conv2d(3, 4, 3), ""), ("two", nn.Conv2d(4, 5, 3), "")]))
+    files = export_model(model, tmp_path, format="c99")
+    split = few_data((3, 6, 6), 24, labels=False).test
+    data = Dataset(train=split, val=split, test=split, metric="agreement")
+    verdict = verify_files(model, files, tmp_path, data, baseline=model)
+    # The network agrees with itself where its places are kept in order; laid channels last, they would hardly.
+    assert verdict.passed and verdict.accuracy is not None
+    assert (verdict.accuracy.value, verdict.accuracy.metric) == (1.0, "agreement")
