@@ -228,8 +228,11 @@ MEETINGS: dict[str, Made] = {
     "load.sparse_tensors": onnx_of(
         [CONV], weights={"w": ONES}, change=lambda proto: proto.graph.sparse_initializer.add().dims.append(3)
     ),
-    "load.subgraph": onnx_of(
+    "load.graph_not_kept": onnx_of(
         [helper.make_node("Conv", ["x", "w"], ["y"], name="conv", hidden=BRANCH)], weights={"w": ONES}
+    ),
+    "load.subgraph": onnx_of(
+        [helper.make_node("Conv", ["x", "w"], ["y"], name="conv", hidden=onnx.TypeProto())], weights={"w": ONES}
     ),
     "load.tflite": file_of("net.tflite"),
     "load.unknown_architecture": weights_of("perceptron"),

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from penjing.compression.integer_graph import FloatNode, IntegerGraph
-from penjing.model.onnx_proto import node_proto
+from penjing.model.nested import LOOPS, every_node
+from penjing.model.onnx_proto import node_proto, opsets_of
 from penjing.model.onnx_runtime import onnxruntime as ort
 from penjing.model.operators.onnx_writer import OnnxGraph, OnnxWriter, StoreTensor
 from penjing.model.operators.table import operators
@@ -36,6 +37,8 @@ def onnx_runner(graph: IntegerGraph, shapes: Mapping[str, Shape], *, threads: in
     if any(node.attributes.get("one_by_one") for node in graph.nodes if isinstance(node, FloatNode)):
         return None
     written = _written(graph, shapes)
+    if any(node.op_type in LOOPS for node in every_node(node_proto(node) for node in written.nodes)):
+        return None  # loops are watched, which an opaque layer does
     inputs = {entry.name: tuple(entry.shape) for entry in graph.inputs}
     lifted = _lift(written, inputs)
     options = ort.SessionOptions()
@@ -141,5 +144,6 @@ def _proto(
         [helper.make_tensor_value_info(copies.get(name, name), TensorProto.FLOAT, None) for name in outputs],
         [numpy_helper.from_array(values, name) for name, values in graph.constants.items()],
     )
-    opsets = [helper.make_opsetid("", OPSET)]
-    return helper.make_model(proto, opset_imports=opsets, ir_version=helper.find_min_ir_version_for(opsets))
+    opsets = opsets_of(graph, OPSET)
+    version = helper.find_min_ir_version_for(opsets, ignore_unknown=True)
+    return helper.make_model(proto, opset_imports=opsets, ir_version=version)

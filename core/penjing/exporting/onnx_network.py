@@ -7,7 +7,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from penjing.devices.profiles import Device
 from penjing.estimation.onnx_bytes import can_stand_in_onnx
-from penjing.model.onnx_proto import node_proto
+from penjing.model.onnx_proto import node_proto, opsets_of
 from penjing.model.operators.onnx_writer import OnnxGraph, OnnxNode, OnnxWriter, StoreTensor
 from penjing.model.operators.table import Shape, operators
 from penjing.model.spec import NetworkSpec, NodeSpec
@@ -118,10 +118,9 @@ def model_proto(spec: NetworkSpec, graph: OnnxGraph, *, opset: int) -> onnx.Mode
         outputs,
         [numpy_helper.from_array(values, name) for name, values in graph.constants.items()],
     )
-    opsets = [helper.make_opsetid("", opset)]
-    return helper.make_model(
-        proto, opset_imports=opsets, ir_version=helper.find_min_ir_version_for(opsets), producer_name="penjing"
-    )
+    opsets = opsets_of(graph, opset)
+    version = helper.find_min_ir_version_for(opsets, ignore_unknown=True)
+    return helper.make_model(proto, opset_imports=opsets, ir_version=version, producer_name="penjing")
 
 
 def _value(name: str, batch: int | str, shape: Shape) -> onnx.ValueInfoProto:

@@ -17,6 +17,7 @@ from penjing.loading.names import SafeNames
 from penjing.loading.reasons import reason
 from penjing.loading.turning import fewer_transposes
 from penjing.model.model import Model, Quantizer
+from penjing.model.opaque import from_text, operators_of
 from penjing.model.operators.reading import EARLIER, PREVIOUS, Activation, Draft, Reading, SourceNode
 from penjing.model.operators.table import Operator, operators
 from penjing.model.spec import NetworkSpec, NodeSpec
@@ -39,7 +40,7 @@ class Assembly:
         self._inputs: list[NetworkInput] = []
         self._nodes: dict[str, NodeSpec] = {}
         self._shapes: dict[str, tuple[int, ...]] = {}
-        self._weights: Counter[str] = Counter()
+        self._weights: dict[str, str] = {}
         self._weight_grids: dict[str, Quantizer] = {}
         self._roundings: dict[str, Quantizer] = {}
 
@@ -108,9 +109,17 @@ class Assembly:
         ends = {layer for _, layer in outputs}
         if not ends <= {node.name for node in nodes}:
             raise UserError("load.no_layers", where=self.where)
+        needed = _needed(nodes, ends)
+        for weight, count in Counter(self._weights[node.name] for node in needed if node.name in self._weights).items():
+            if count > 1:
+                self.warn("load.shared_weight", weight=weight)
+        kept = [node.attributes["graph"] for node in needed if node.kind == "opaque"]
+        if kept:
+            operators = dict.fromkeys(name for text in kept for name in operators_of(from_text(text)))
+            self.warn("load.kept_whole", operators=", ".join(operators))
         spec = NetworkSpec(
             inputs=tuple(self._inputs),
-            nodes=_needed(nodes, ends),
+            nodes=needed,
             outputs=tuple(NetworkOutput(source_name=name, layer=layer, shape=()) for name, layer in outputs),
             opset=opset,
             warnings=tuple(self.warnings),
@@ -135,11 +144,9 @@ class Assembly:
         for key, tensor in draft.tensors.items():
             if not bool(torch.isfinite(tensor).all()):
                 raise UserError("load.not_finite", layer=source, tensor=draft.weight or key)
-        if draft.weight:
-            self._weights[draft.weight] += 1
-            if self._weights[draft.weight] == 2:
-                self.warn("load.shared_weight", weight=draft.weight)
         name = self._names.make(wanted)
+        if draft.weight:
+            self._weights[name] = draft.weight
         spec = NodeSpec(
             name=name,
             source_name=source,

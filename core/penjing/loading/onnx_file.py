@@ -10,10 +10,13 @@ import onnx
 from penjing.errors import UserError
 from penjing.loading import limits
 from penjing.loading.assembly import Assembly, known
+from penjing.loading.looped import looped
 from penjing.loading.onnx_detours import Detours
+from penjing.loading.onnx_floats import FLOATS
 from penjing.loading.onnx_folding import FOLDED, folded
-from penjing.loading.onnx_header import opset_of, texts
+from penjing.loading.onnx_header import domains_of, opset_of, texts
 from penjing.loading.onnx_names import LayerNames
+from penjing.loading.onnx_nested import check_nesting, with_own_names
 from penjing.loading.onnx_qdq import NODES, ON_CODES, Roundings, clipped, unmade, with_grid
 from penjing.loading.onnx_qoperators import spelled_out
 from penjing.loading.onnx_regions import Piece, Waiting, settled, takes_two
@@ -22,6 +25,7 @@ from penjing.loading.onnx_tensors import attribute_of
 from penjing.loading.rearranging import MOVING, plainly, rearranged
 from penjing.loading.recurrences import recurrence
 from penjing.model.model import Model
+from penjing.model.nested import DOMAINS, captured, every_node, graphs_of
 from penjing.model.operators.reading import Activation, Codes, Constant, OnnxNode, Pending, Reading, Value
 from penjing.model.operators.table import Operator
 
@@ -54,19 +58,16 @@ class _Reader:
         self.assembly = Assembly(path.name)
         self.stored = Stored(path.parent, self.assembly)
         self.types: dict[str, int] = {}
-        self.waiting = Waiting(self.opset, self.values, self.types)
+        self.waiting = Waiting(self.opset, self.values, self.types, domains_of(proto))
         self.detours = Detours(self.values, self.waiting, layers=self._layers, settled=self._settled)
         self.roundings = Roundings(self.assembly, settled=self._settled, opset=self.opset)
         self.settled: dict[str, Activation] = {}
-        self.kept_whole: list[str] = []
+        self.deciding: dict[str, None] = {}
         self.names = LayerNames(self.graph.node, (entry.name for entry in self.graph.initializer))
 
     def read(self) -> Model:
         graph = self.graph
-        limits.check(len(graph.node), limits.MAX_NODES, what="nodes", where=self.where)
-        limits.check(len(graph.initializer), limits.MAX_TENSORS, what="tensors", where=self.where)
-        if graph.sparse_initializer:
-            raise UserError("load.sparse_tensors", where=self.where)
+        check_nesting(graph, self.where)
         self._check_known()
         for tensor in graph.initializer:
             self.values[tensor.name] = self.stored.tensor(tensor, tensor.name)
@@ -83,16 +84,15 @@ class _Reader:
             if not isinstance(value, Activation):
                 raise UserError("load.constant_output", output=entry.name)
             outputs.append((entry.name, value.name))
-        if self.kept_whole:
-            operators = ", ".join(dict.fromkeys(self.kept_whole))
-            self.assembly.warn("load.kept_whole", operators=operators)
+        if self.deciding:
+            self.assembly.warn("load.one_by_one", operators=", ".join(self.deciding))
         return self.assembly.finish(outputs, opset=self.opset)
 
     def _check_known(self) -> None:
         """Names every operator that neither a row nor the standard knows, at once."""
         stored = {tensor.name for tensor in self.graph.initializer}
         unknown: dict[str, str] = {}
-        for node in self.graph.node:
+        for node in every_node(self.graph.node):
             if node.domain in ("", "ai.onnx"):
                 if node.op_type in ("Constant", "Shape", "Size", FILLED):
                     stored.update(node.output)
@@ -103,6 +103,8 @@ class _Reader:
                 if known(OnnxNode, node.op_type) or onnx.defs.has(node.op_type):
                     continue
                 op = node.op_type
+            elif node.domain in DOMAINS:
+                continue  # whether onnxruntime has it is known once it runs
             else:
                 op = f"{node.domain}.{node.op_type}"
             unknown.setdefault(op, node.name or next(iter(node.output), ""))
@@ -118,7 +120,7 @@ class _Reader:
             raise UserError("load.input_type", input=entry.name)
         if kind != onnx.TensorProto.FLOAT:
             self.stored.tell_dtype(onnx.TensorProto.DataType.Name(kind).lower())
-            if kind not in _REAL:
+            if kind not in FLOATS:
                 self.types[entry.name] = kind
         dims = entry.type.tensor_type.shape.dim
         limits.check(len(dims), limits.MAX_AXES, what="axes", where=entry.name)
@@ -137,6 +139,9 @@ class _Reader:
     def _node(self, node: onnx.NodeProto) -> None:
         if not node.output:
             raise UserError("load.bad_node", layer=node.name, operator=node.op_type, detail="it has no result")
+        if any(True for _ in graphs_of(node)):
+            self._with_graphs(node)
+            return
         inputs = [self._value(name, node) if name else None for name in node.input]
         if node.op_type == "Constant":
             self.values[node.output[0]] = self.stored.constant(node)
@@ -176,6 +181,33 @@ class _Reader:
             wider = self.detours.wider(node, inputs, attributes, error)
             self.values.update(self.waiting.put(node, error) if wider is None else wider)
 
+    def _with_graphs(self, node: onnx.NodeProto) -> None:
+        """A branch that is known to be taken is read in the node's place; all else waits, and runs as it is."""
+        for name in (*node.input, *captured(node)):
+            if name:
+                self._value(name, node)
+        made = with_own_names(node, self._take)
+        condition = self.values.get(node.input[0]) if node.op_type == "If" and node.input else None
+        if isinstance(condition, Constant) and condition.array.size == 1:
+            self._branch(made, "then_branch" if bool(condition.array.reshape(())) else "else_branch")
+            return
+        self._rounded_apart({name: self.values[name] for name in (*made.input, *captured(made)) if name})
+        layer = node.name or next(iter(node.output), "")
+        self.values.update(self.waiting.put(made, UserError("load.graph_not_kept", operator=node.op_type, layer=layer)))
+
+    def _branch(self, node: onnx.NodeProto, taken: str) -> None:
+        graph = next((entry.g for entry in node.attribute if entry.name == taken), onnx.GraphProto())
+        if len(graph.output) != len(node.output):
+            raise UserError("load.graph_not_kept", operator=node.op_type, layer=node.name or node.output[0])
+        for inner in graph.node:
+            self._node(plainly(inner))
+        for entry, name in zip(graph.output, node.output, strict=True):
+            self._node(onnx.helper.make_node("Identity", [entry.name], [name]))
+
+    def _take(self, tensor: onnx.TensorProto) -> None:
+        """Puts what a graph in a node stores among the file's values."""
+        self.values[tensor.name] = self.stored.tensor(tensor, tensor.name)
+
     def _layers(
         self, node: onnx.NodeProto, inputs: Sequence[Value | None], attributes: Mapping[str, Any]
     ) -> Mapping[str, Activation]:
@@ -210,7 +242,7 @@ class _Reader:
             return  # what its places take is of another type
         else:
             kind = next((self.types[feed] for feed in node.input if feed in self.types), onnx.TensorProto.FLOAT)
-        if kind not in (onnx.TensorProto.FLOAT, *_REAL):
+        if kind not in (onnx.TensorProto.FLOAT, *FLOATS):
             self.types[name] = kind
 
     def _on_codes(
@@ -225,7 +257,12 @@ class _Reader:
             narrow = clipped(first, rest, node) if node.op_type == "Clip" else None
             if narrow is not None:
                 return {node.output[0]: narrow}
-        for name, value in zip(node.input, inputs, strict=True):
+        self._rounded_apart({name: value for name, value in zip(node.input, inputs, strict=True) if value is not None})
+        return None
+
+    def _rounded_apart(self, values: Mapping[str, Value]) -> None:
+        """Lets the roundings wait that make codes of these: what reads the codes does not know them as codes."""
+        for name, value in values.items():
             if isinstance(value, Codes):
                 why = UserError(
                     "load.unsupported_form",
@@ -237,7 +274,6 @@ class _Reader:
                     for result in maker.output:
                         self.values.pop(result, None)
                     self.values.update(self.waiting.put(maker, why))
-        return None
 
     def _moved(
         self, node: onnx.NodeProto, codes: Codes, rest: Sequence[Value | None], attributes: Mapping[str, Any]
@@ -312,17 +348,21 @@ class _Reader:
             piece = self.waiting.piece(value)
             if piece is None:
                 return None
-            alone = alone and not self._mixes(piece)
+            alone = alone and (piece.decides or not self._mixes(piece))
             drafts = rearranged(piece, value, alone=alone)
             drafts = recurrence(piece, value) if drafts is None else drafts
+            drafts = looped(piece, value) if drafts is None else drafts
             whole = None if drafts is not None else settled(piece, value, alone=alone)
             drafts = drafts if whole is None else (whole,)
             if drafts is None:
                 return None
             node = OnnxNode(op=", ".join(piece.operators), name=value.name, opset=self.opset, inputs=(), attributes={})
             first = piece.feeds[0].name
-            known = self.assembly.put(drafts, node, wanted=value.name, first=first)
-            self.kept_whole.extend(() if whole is None else piece.operators)
+            told = piece.teller is not None and "/" in piece.teller.name  # else a name that only numbers the nodes
+            wanted = self.names.wanted(piece.teller) if told and piece.teller else value.name
+            known = self.assembly.put(drafts, node, wanted=wanted, first=first)
+            if whole is not None and piece.decides:
+                self.deciding.update(dict.fromkeys(piece.operators))
             self.settled[value.name] = known
         return known
 
@@ -359,8 +399,6 @@ _KEEPABLE = ("load.unsupported_form", "load.unknown_operator")
 
 _OF_NUMBERS = (*MOVING, "Cast")
 """What layers do with whole numbers: the rows of a table that they name, their order, floats of the same value."""
-
-_REAL = (onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16, onnx.TensorProto.DOUBLE)
 
 _SAME = ("Identity", "Cast", "Transpose", "Reshape", "Squeeze", "Unsqueeze")
 

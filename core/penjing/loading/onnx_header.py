@@ -1,10 +1,11 @@
 """What an ONNX file says before its first node: the version, and whether its names are text."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import onnx
 
 from penjing.errors import UserError
+from penjing.loading.onnx_nested import names_of
 
 OLDEST_OPSET = 7
 
@@ -16,10 +17,16 @@ def texts(proto: onnx.ModelProto) -> Iterator[object]:
         yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
         yield from (entry.name for entry in node.attribute)
         yield from (part for entry in node.metadata_props for part in (entry.key, entry.value))
+    yield from names_of(proto.graph.node)
     for tensor in proto.graph.initializer:
         yield from (tensor.name, *(part for entry in tensor.external_data for part in (entry.key, entry.value)))
     for value in (*proto.graph.input, *proto.graph.output):
         yield from (value.name, *(dim.dim_param for dim in value.type.tensor_type.shape.dim))
+
+
+def domains_of(proto: onnx.ModelProto) -> Mapping[str, int]:
+    """The version of the operators of every domain that the file names but the standard's."""
+    return {entry.domain: int(entry.version) for entry in proto.opset_import if entry.domain not in ("", "ai.onnx")}
 
 
 def opset_of(proto: onnx.ModelProto, where: str) -> int:

@@ -46,7 +46,7 @@ def _stripped(node: onnx.NodeProto) -> str:
     return ".".join(kept).removeprefix("node_")
 
 
-_KERAS_OPERATORS = ("BiasAdd", "Conv2D", "Conv1D", "depthwise")
+_KERAS_OPERATORS = ("BiasAdd", "Conv2D", "Conv1D", "depthwise", "while_loop")
 """What Keras calls operators inside a layer, where ONNX calls them otherwise."""
 
 

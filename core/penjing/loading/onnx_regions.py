@@ -4,8 +4,10 @@ A recurrent layer, for example, puts time first, runs, and puts the batch first 
 lies between, but it can hold the whole piece as one layer that onnxruntime runs.
 """
 
+import itertools
 import math
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,13 +19,19 @@ from onnx import TensorProto, helper, numpy_helper
 
 from penjing.errors import UserError
 from penjing.loading import limits
-from penjing.model.opaque import FEED, RESULT, WEIGHT, Opaque, as_text, session
+from penjing.loading.deciding import decides
+from penjing.model.nested import every_node, graphs_of, reads, with_names
+from penjing.model.opaque import FEED, RESULT, WEIGHT, Opaque, as_text, not_kept, run, session, title_of
 from penjing.model.operators.reading import Activation, Constant, Draft, Pending, Value, tensor
 
 Array = NDArray[Any]
 
+FLOAT = TensorProto.FLOAT
 MOST_NODES = 2_000
 """Nodes of one piece."""
+
+SECONDS, MOST_SECONDS = 10.0, 60.0
+"""How long what holds loops may run while a file is read: once, and all of it together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +44,11 @@ class Piece:
     origins: tuple[str, ...]
     """The stored name of every weight, "" for what was computed."""
     operators: tuple[str, ...]
+    decides: bool = False
+    """Whether it finds out from its feeds, of a whole batch at once, which branch, how often, which range."""
+
+    teller: onnx.NodeProto | None = None
+    """The node of the file that it may be called after: the first that does more than compute."""
 
 
 class Waiting:
@@ -45,10 +58,15 @@ class Waiting:
         opset: The file's version.
         values: Every value of the file that is known so far, by name.
         types: The ONNX type of the network inputs that are no floats.
+        domains: The versions of other domains' operators.
     """
 
-    def __init__(self, opset: int, values: Mapping[str, Value], types: Mapping[str, int]) -> None:
-        self._opset, self._values, self._types = opset, values, types
+    def __init__(
+        self, opset: int, values: Mapping[str, Value], types: Mapping[str, int], domains: Mapping[str, int]
+    ) -> None:
+        self._values, self._types = values, types
+        self._versions = {"": opset, **domains}
+        self._seconds = MOST_SECONDS
         self._made_by: dict[str, onnx.NodeProto] = {}
         self._order: dict[str, int] = {}
 
@@ -58,7 +76,7 @@ class Waiting:
         Raises:
             UserError: `why`, where nothing can run this node either.
         """
-        if node.domain not in ("", "ai.onnx") or node.op_type in _RANDOM or not node.output:
+        if not_kept_of(node) is not None or node.op_type in _RANDOM or not node.output:
             raise why
         names = [name for name in node.output if name]
         if any(name in self._values or name in self._made_by for name in names):
@@ -76,14 +94,16 @@ class Waiting:
         return {name: Pending(name, array, why) for name, array in zip(names, arrays, strict=True)}
 
     def _run(self, node: onnx.NodeProto, names: Sequence[str]) -> list[Array]:
-        feeds = {name: self._example(name) for name in dict.fromkeys(node.input) if name}
-        entries = [
-            helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(array.dtype), None)
-            for name, array in feeds.items()
-        ]
+        feeds = {name: self._example(name) for name in reads(node)}
+        kinds = {name: (one.ndim, helper.np_dtype_to_tensor_dtype(one.dtype)) for name, one in feeds.items()}
+        entries = _entries([node], kinds)
         results = [onnx.ValueInfoProto(name=name) for name in names]
-        proto = _model(helper.make_graph([node], "node", entries, results), self._opset)
-        found = session(proto.SerializeToString(), {}).run(names, feeds)
+        graph = _model(helper.make_graph([node], "node", entries, results), self._versions).SerializeToString()
+        before = time.monotonic()
+        try:
+            found = run(session(graph, {}), names, feeds, graph, seconds=min(SECONDS, self._seconds))
+        finally:
+            self._seconds -= time.monotonic() - before
         return [np.asarray(array) for array in found]
 
     def _example(self, name: str) -> Array:
@@ -93,8 +113,8 @@ class Waiting:
         if isinstance(value, Pending):
             return value.array
         assert isinstance(value, Activation), name
-        kind = self._types.get(name, TensorProto.FLOAT)
-        if kind == TensorProto.FLOAT:
+        kind = self._types.get(name, FLOAT)
+        if kind == FLOAT:
             return np.random.default_rng(0).standard_normal(value.shape).astype(np.float32)
         return np.zeros(value.shape, helper.tensor_dtype_to_np_dtype(kind))
 
@@ -129,7 +149,7 @@ class Waiting:
             given = numbers[start : start + math.prod(shape)].reshape(shape)
             feeds = {f"{FEED}{place}": given.astype(np.float32) for place in range(len(piece.feeds))}
             try:
-                found = session(piece.graph, piece.weights).run([RESULT], feeds)[0]
+                found = run(session(piece.graph, piece.weights), [RESULT], feeds, piece.graph, seconds=SECONDS)[0]
             except Exception:  # onnxruntime's errors have no common public base class
                 return None
             if found.shape != given.shape or (found % rows != given % rows).any():
@@ -147,14 +167,15 @@ class Waiting:
                 continue
             seen.add(name)
             nodes[min(self._order[other] for other in node.output if other)] = node
-            stack += [other for other in node.input if other and isinstance(self._values[other], Pending)]
+            stack += [other for other in reads(node) if isinstance(self._values[other], Pending)]
         limits.check(len(nodes), MOST_NODES, what="nodes in one piece", where=value.name)
-        return _Renaming(self._values, self._types, self._opset).piece([nodes[key] for key in sorted(nodes)], value)
+        return _Renaming(self._values, self._types, self._versions).piece([nodes[key] for key in sorted(nodes)], value)
 
 
 class _Renaming:
-    def __init__(self, values: Mapping[str, Value], types: Mapping[str, int], opset: int) -> None:
-        self._known, self._types, self._opset = values, types, opset
+    def __init__(self, values: Mapping[str, Value], types: Mapping[str, int], versions: Mapping[str, int]) -> None:
+        self._known, self._types, self._versions = values, types, versions
+        self._inner = itertools.count()
         self._names: dict[str, str] = {"": ""}
         self._feeds: dict[str, Activation] = {}
         self._weights: dict[str, Array] = {}
@@ -165,10 +186,11 @@ class _Renaming:
     def piece(self, nodes: Sequence[onnx.NodeProto], result: Pending) -> Piece | None:
         self._names[result.name] = RESULT
         for node in nodes:
-            copy = onnx.NodeProto()
-            copy.CopyFrom(node)
-            copy.name = copy.doc_string = copy.domain = ""
-            del copy.metadata_props[:]
+            copy: onnx.NodeProto = with_names(node, self._name, lambda name: f"s{next(self._inner)}")
+            for each in every_node([copy]):
+                each.name = each.doc_string = ""
+                del each.metadata_props[:]
+            copy.domain = "" if copy.domain == "ai.onnx" else copy.domain
             del copy.input[:], copy.output[:]
             copy.input.extend(self._name(name) for name in node.input)
             copy.output.extend(self._names.setdefault(name, f"v{len(self._names)}") for name in node.output)
@@ -177,15 +199,19 @@ class _Renaming:
         if len({feed.shape[0] for feed in feeds}) != 1:
             return None
         inputs = [f"{FEED}{place}" for place in range(len(feeds))]
-        entries = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in [*inputs, *self._weights]]
+        kinds = {name: (len(feed.shape), FLOAT) for name, feed in zip(inputs, feeds, strict=True)}
+        kinds |= {name: (array.ndim, FLOAT) for name, array in self._weights.items()}
+        entries = _entries(self._nodes, kinds)
         results = [onnx.ValueInfoProto(name=RESULT)]
         graph = helper.make_graph(self._nodes, "piece", entries, results, self._constants)
         return Piece(
-            graph=_model(graph, self._opset).SerializeToString(deterministic=True),
+            graph=_model(graph, self._versions).SerializeToString(deterministic=True),
             feeds=feeds,
             weights=self._weights,
             origins=tuple(self._origins),
-            operators=tuple(dict.fromkeys(node.op_type for node in nodes)),
+            operators=tuple(dict.fromkeys(title_of(node) for node in nodes)),
+            decides=decides(self._nodes, inputs),
+            teller=next((node for node in nodes if node.op_type in _TELLING or node.domain), None),
         )
 
     def _name(self, name: str) -> str:
@@ -213,8 +239,8 @@ class _Renaming:
         if name is None:
             name = f"{FEED}{len(self._feeds)}"
             self._feeds[source] = value
-        kind = self._types.get(source, TensorProto.FLOAT)
-        if kind == TensorProto.FLOAT:
+        kind = self._types.get(source, FLOAT)
+        if kind == FLOAT:
             return name
         # The file takes whole numbers here; module form hands everything over as float.
         self._nodes.append(helper.make_node("Cast", [name], [f"i_{name}"], to=kind))
@@ -229,7 +255,9 @@ def settled(piece: Piece, value: Pending, *, alone: bool) -> Draft | None:
     shape = value.array.shape
     if value.array.dtype.kind != "f" or len(shape) < 2 or not piece.feeds or shape[0] != piece.feeds[0].shape[0]:
         return None
-    ways = (False, True) if alone and shape[0] == 1 else (False,)
+    ways = [False, True] if alone and shape[0] == 1 else [False]
+    if piece.decides:
+        ways = ways[1:]  # by a whole batch it would decide otherwise than by each example
     for one_by_one in ways:
         if _keeps_examples_apart(piece, shape, one_by_one):
             return Draft(
@@ -247,7 +275,7 @@ def takes_two(piece: Piece) -> bool:
     weights = {name: tensor(array).numpy() for name, array in piece.weights.items()}
     feeds = {f"{FEED}{place}": np.zeros((2, *feed.shape[1:]), np.float32) for place, feed in enumerate(piece.feeds)}
     try:
-        session(piece.graph, weights).run([RESULT], feeds)
+        run(session(piece.graph, weights), [RESULT], feeds, piece.graph, seconds=SECONDS)
     except Exception:  # onnxruntime's errors have no common public base class
         return False
     return True
@@ -257,7 +285,7 @@ def _keeps_examples_apart(piece: Piece, shape: Sequence[int], one_by_one: bool) 
     """Whether two examples together give what each gives alone, in the same place."""
     generator = np.random.default_rng(1)
     weights = {name: tensor(array) for name, array in piece.weights.items()}
-    module = Opaque(piece.graph, weights, shape=shape[1:], one_by_one=one_by_one)
+    module = Opaque(piece.graph, weights, shape=shape[1:], one_by_one=one_by_one, seconds=SECONDS)
     # Whole numbers that every table of an embedding has; as floats they are as good as any.
     feeds = [
         torch.from_numpy(generator.integers(0, 2, (2, *feed.shape[1:])).astype(np.float32)) for feed in piece.feeds
@@ -270,13 +298,34 @@ def _keeps_examples_apart(piece: Piece, shape: Sequence[int], one_by_one: bool) 
     return bool(torch.allclose(both, parts, rtol=1e-3, atol=1e-4, equal_nan=True))
 
 
-def _model(graph: onnx.GraphProto, opset: int) -> onnx.ModelProto:
-    opsets = [helper.make_opsetid("", opset)]
-    return helper.make_model(graph, opset_imports=opsets, ir_version=helper.find_min_ir_version_for(opsets))
+def _entries(nodes: Iterable[onnx.NodeProto], kinds: Mapping[str, tuple[int, int]]) -> list[onnx.ValueInfoProto]:
+    """Inputs, by name their number of axes and their type.
+
+    Only a Scan wants to know how many axes; a Resize, told so, is refused for the empty input that it leaves out.
+    """
+    told = any(True for node in nodes for _ in graphs_of(node))
+    return [
+        helper.make_tensor_value_info(name, kind, [None] * axes if told else None)
+        for name, (axes, kind) in kinds.items()
+    ]
+
+
+def _model(graph: onnx.GraphProto, versions: Mapping[str, int]) -> onnx.ModelProto:
+    used = {node.domain for node in every_node(graph.node)} - {"ai.onnx"} | {""}
+    opsets = [helper.make_opsetid(domain, versions.get(domain, 1)) for domain in sorted(used)]
+    version = helper.find_min_ir_version_for(opsets, ignore_unknown=True)
+    return helper.make_model(graph, opset_imports=opsets, ir_version=version)
+
+
+def not_kept_of(node: onnx.NodeProto) -> str | None:
+    """Why neither a node nor one inside of it may run as the file has it; None where all may."""
+    return next((why for why in map(not_kept, every_node([node])) if why is not None), None)
 
 
 _RANDOM = frozenset(
     {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial", "Bernoulli", "Dropout"}
-    | {"If", "Loop", "Scan", "SequenceMap"}
 )
-"""What gives another result every time, and what holds graphs of its own."""
+"""What gives another result every time."""
+
+_TELLING = frozenset({"LSTM", "GRU", "RNN", "Loop", "Scan", "If"})
+"""Operators that a piece may be called after."""

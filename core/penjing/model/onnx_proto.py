@@ -6,7 +6,7 @@ from typing import Any
 import onnx
 from onnx import helper
 
-from penjing.model.operators.onnx_writer import OnnxNode
+from penjing.model.operators.onnx_writer import OnnxGraph, OnnxNode
 
 
 def node_proto(node: OnnxNode, renamed: Callable[[str], str] = str) -> onnx.NodeProto:
@@ -18,4 +18,11 @@ def node_proto(node: OnnxNode, renamed: Callable[[str], str] = str) -> onnx.Node
     outputs = [renamed(name) for name in (node.output, *node.more)]
     proto = helper.make_node(node.op_type, [renamed(name) for name in node.inputs], outputs, node.name, **plain)
     proto.attribute.extend(kept)
+    if node.domain:
+        proto.domain = node.domain
     return proto
+
+
+def opsets_of(graph: OnnxGraph, opset: int) -> list[onnx.OperatorSetIdProto]:
+    """The versions that a file with these nodes says."""
+    return [helper.make_opsetid("", opset), *(helper.make_opsetid(*entry) for entry in sorted(graph.domains.items()))]

@@ -21,6 +21,8 @@ class OnnxNode:
     more: tuple[str, ...] = ()
     attributes: Mapping[str, Any] = field(default_factory=dict)
     """Plain data, or ONNX's own attributes as a file has them."""
+    domain: str = ""
+    """Whose operator it is, where it is not the standard's."""
 
 
 @dataclass(kw_only=True)
@@ -32,6 +34,8 @@ class OnnxGraph:
 
     nodes: list[OnnxNode] = field(default_factory=list)
     constants: dict[str, NDArray[Any]] = field(default_factory=dict)
+    domains: dict[str, int] = field(default_factory=dict)
+    """By domain that is not the standard's, its version."""
 
     def constant(self, name: str, values: NDArray[Any]) -> str:
         """Put a constant under a name that nobody else uses; returns the name."""

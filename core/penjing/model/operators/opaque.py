@@ -1,5 +1,6 @@
 """The row of what has no row: ONNX nodes that run, and are written, as the file has them."""
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 
 from penjing.errors import UserError
 from penjing.layer_graph import WeightKind
+from penjing.model.nested import captured, every_node, with_names
 from penjing.model.opaque import FEED, RESULT, WEIGHT, Opaque, as_text, from_text, operators_of
 from penjing.model.operators.onnx_writer import OnnxNode, OnnxWriter
 from penjing.model.operators.table import Attributes, Operator, Shape, register
@@ -65,9 +67,14 @@ class OpaqueRow(Operator):
                 names[entry.name] = writer.tensor(entry.name)
         for entry in proto.graph.initializer:
             names[entry.name] = writer.constant(f"c_{entry.name}", numpy_helper.to_array(entry))
-        for place, node in enumerate(proto.graph.node):
-            for name in node.output:
+        inner = itertools.count()
+        for place, given in enumerate(proto.graph.node):
+            for name in given.output:
                 names.setdefault(name, f"{writer.layer}/v_{name}")
+            outside = {name: self._apart(name, names[name], writer) for name in captured(given)}
+            node = with_names(given, outside.__getitem__, lambda name: f"{writer.layer}/s{next(inner)}")
+            if node.domain not in ("", "ai.onnx"):
+                writer.graph.domains[node.domain] = _version(proto, node.domain)
             first, *more = (names[name] for name in node.output)
             writer.graph.nodes.append(
                 OnnxNode(
@@ -77,16 +84,26 @@ class OpaqueRow(Operator):
                     output=first,
                     more=tuple(more),
                     attributes={entry.name: entry for entry in node.attribute},
+                    domain=node.domain,
                 )
             )
+
+    @staticmethod
+    def _apart(name: str, source: str, writer: OnnxWriter) -> str:
+        """What a graph in a node calls a value from outside: of feeds a copy, so that renaming is easy."""
+        if not name.startswith(FEED):
+            return source
+        copy = f"{writer.layer}/Identity.{name}"
+        return copy if copy in {node.output for node in writer.graph.nodes} else writer.part(f"Identity.{name}", source)
 
 
 def _at(proto: Any, writer: OnnxWriter) -> Any:
     """The piece in the version that is written: the same nodes where they mean the same there, else converted."""
     from onnx import version_converter
 
-    read = proto.opset_import[0].version
-    if all(_since(node.op_type, read) == _since(node.op_type, writer.opset) for node in proto.graph.node):
+    read = _version(proto, "")
+    standard = {node.op_type for node in every_node(proto.graph.node) if node.domain in ("", "ai.onnx")}
+    if all(_since(op, read) == _since(op, writer.opset) for op in standard):
         return proto
     try:
         return version_converter.convert_version(proto, writer.opset)
@@ -98,6 +115,10 @@ def _at(proto: Any, writer: OnnxWriter) -> Any:
             read=read,
             wanted=writer.opset,
         ) from error
+
+
+def _version(proto: Any, domain: str) -> int:
+    return next((int(entry.version) for entry in proto.opset_import if entry.domain == domain), 1)
 
 
 def _since(op: str, version: int) -> int:
