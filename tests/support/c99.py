@@ -10,7 +10,7 @@ from penjing.exporting.c99.writer import write_program
 from penjing.model.c_kernels.parts import Rounding
 from penjing.model.model import Model
 
-FLAGS = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-O1", "-g")
+FLAGS = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-O1")
 CMSIS_NN = Path(__file__).parent / "cmsis_nn"
 """Stands in for that library: its prototypes, with plain loops of our own."""
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
