@@ -45,6 +45,7 @@ _NODES: Mapping[str, tuple[str, int]] = {
     "avg_pool": ("avg_pool2d", 611),
     "global_avg_pool": ("mean", 518),
     "flatten": ("flatten", 527),
+    "dropout": ("dropout", 566),
     "add": ("add", 514),
     "multiply": ("mul", 519),
     "concat": ("cat", 535),
@@ -64,7 +65,7 @@ _NODES: Mapping[str, tuple[str, int]] = {
 }
 """By kind of layer: the name of its node, and the bytes of the node without any names."""
 _OTHER_NODE = 510
-_CELLS: Mapping[str, tuple[int, int]] = {"lstm": (19, 14290), "gru": (17, 13550), "rnn": (8, 7080)}
+_CELLS: Mapping[str, tuple[int, int]] = {"lstm": (19, 13670), "gru": (17, 12930), "rnn": (8, 6460)}
 """By cell, the nodes that order a recurrent layer's gates as torch's function has them, and call it: how many, which
 all say the layer's name twice, and their bytes without it."""
 _STEP, _TURN = 1020, 925
@@ -72,7 +73,7 @@ _STEP, _TURN = 1020, 925
 _MORE_INPUTS, _MORE_OUTPUTS = 440, 185
 """What every input and output beside the first adds elsewhere."""
 _BATCH_SIZE = 620
-"""The node that says how large the batch is, which every reshape reads."""
+"""The node that says how large the batch is, which all reshapes and first states read."""
 _GROUPS = 120
 """A node of a grouped convolution also says dilation and groups."""
 
@@ -137,7 +138,7 @@ def _tensors(layer: Layer) -> Iterator[_Tensor]:
             yield _Tensor(f"{layer.name}.bias", filters)
     elif layer.params:
         # One number a channel, which has an axis for every one behind the channels.
-        behind = max(len(layer.output_shape) - 2, 0) if layer.output_shape[1:2] == (layer.params,) else 0
+        behind = max(len(layer.output_shape) - 2, 0) if layer.params == layer.output_shape[1] else 0
         yield _Tensor(f"{layer.name}.value", (layer.params,) + (1,) * behind)
 
 
@@ -162,10 +163,10 @@ def _model(graph: LayerGraph, tensors: list[_Tensor]) -> int:
         total += 2 * len('{"as_tensor": {"name": ""}}, ') + 20 + len('"": , ') + _meta(entry.shape, batch=True)
         total += 3 * len(entry.name)
     total += _MORE_INPUTS * (len(graph.inputs) - 1) + _MORE_OUTPUTS * (len(graph.outputs) - 1)
-    total += _BATCH_SIZE if any(layer.kind == "reshape" for layer in graph.layers) else 0
+    total += _BATCH_SIZE if any(layer.kind in ("reshape", "recurrent") for layer in graph.layers) else 0
     for index, layer in enumerate(graph.layers):
         total += len('{"fqn": "", "signature": null}, ') + len(layer.name)
-        if layer.kind in ("identity", "dropout"):
+        if layer.kind == "identity":
             names[layer.name] = names[layer.inputs[0]]
             continue
         operator, size = _NODES.get(layer.kind, (layer.kind, _OTHER_NODE))

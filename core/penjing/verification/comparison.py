@@ -15,6 +15,8 @@ RELATIVE, ABSOLUTE = 1e-4, 1e-6
 LEAST_AGREEMENT = 0.999
 MOST_TIES = 0.01
 """Share of integer results that may lie one step beside the screen's: roundings of exact ties."""
+FARTHEST = 4
+"""Steps that results may differ by in a sample in which a runtime rounded a tie the other way inside the network."""
 
 
 @dataclass(kw_only=True)
@@ -39,6 +41,10 @@ class Comparison:
     """Integer results that differ by one step, …"""
     beyond: int = 0
     """… and by more."""
+    spoiled: int = 0
+    """Samples with such results, …"""
+    farthest: float = 0.0
+    """… and by how many steps the worst of them differs."""
     finite: bool = True
     chosen: list[NDArray[np.int64]] = field(default_factory=list)
 
@@ -47,8 +53,8 @@ class Comparison:
         if len(got) != len(wanted) or any(a.shape != b.shape for a, b in zip(got, wanted, strict=True)):
             shapes = [[list(tensor.shape) for tensor in side] for side in (got, wanted)]
             raise ValueError(f"outputs of shapes {shapes[0]} instead of {shapes[1]}")
-        for one, other, step in zip(got, wanted, self.steps, strict=True):
-            self._add_values(one, other, step)
+        apart = [self._add_values(*each) for each in zip(got, wanted, self.steps, strict=True)]
+        self.spoiled += int(np.any([steps > 0 for steps in apart], axis=0).sum())
         self.chosen.append(classes_of(got[0], border=self.border))
         if self.tells_classes:
             self.agreeing += int(_same_choice(self.chosen[-1], wanted[0], self.border).sum())
@@ -77,25 +83,38 @@ class Comparison:
 
     @property
     def within_integer_bound(self) -> bool:
-        """Parity of integer networks: the same choices, and no more than rare ties one step apart."""
-        on_grid = any(step is not None for step in self.steps)
-        ties = self.beyond == 0 and self.beside <= MOST_TIES * self.values
-        values = ties if on_grid else self.within_float_bound
-        return self.finite and self.agreement >= LEAST_AGREEMENT and values
+        """Parity of integer networks: the same choices, and no more than rare ties.
 
-    def _add_values(self, one: Tensor, other: Tensor, step: float | None) -> None:
+        A tie at the end is one step. One inside the network, whose values runtimes compute in float, is a few steps of
+        all that the sample gives: so it is counted in samples, one of however few.
+        """
+        if not any(step is not None for step in self.steps):
+            values = self.within_float_bound
+        else:
+            at_the_end = self.beyond == 0 and self.beside <= MOST_TIES * self.values
+            inside = self.farthest <= FARTHEST and self.spoiled <= max(1, MOST_TIES * self.samples)
+            values = at_the_end or inside
+        seen = self.finite and self.samples > 0
+        return seen and values and (self.agreement >= LEAST_AGREEMENT or not self.tells_classes)
+
+    def _add_values(self, one: Tensor, other: Tensor, step: float | None) -> NDArray[np.float64]:
+        """Compares one output; by how many steps each sample's worst value differs, 0 where there is no grid."""
+        none = np.zeros(len(one))
         if not one.numel():
-            return
+            return none
         if not bool(torch.isfinite(one).all()):
             self.finite = False
         difference = (one.double() - other.double()).abs().nan_to_num(nan=float("inf"))
         self.largest_difference = max(self.largest_difference, float(difference.max()))
         self.largest_value = max(self.largest_value, float(other.abs().max()))
-        if step is not None:
-            apart = torch.round(difference / step)
-            self.values += one.numel()
-            self.beside += int((apart == 1).sum())
-            self.beyond += int((apart > 1).sum())
+        if step is None:
+            return none
+        apart = torch.round(difference / step).reshape(len(one), -1)
+        self.values += one.numel()
+        self.beside += int((apart == 1).sum())
+        self.beyond += int((apart > 1).sum())
+        self.farthest = max(self.farthest, float(apart.max()))
+        return np.asarray(apart.amax(dim=1).numpy(), np.float64)
 
 
 def _same_numbers(got: Tensor, wanted: Tensor, step: float | None) -> NDArray[np.bool_]:
