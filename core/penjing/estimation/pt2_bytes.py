@@ -138,7 +138,7 @@ def _tensors(layer: Layer) -> Iterator[_Tensor]:
             yield _Tensor(f"{layer.name}.bias", filters)
     elif layer.params:
         # One number a channel, which has an axis for every one behind the channels.
-        behind = max(len(layer.output_shape) - 2, 0) if layer.params == layer.output_shape[1] else 0
+        behind = max(len(layer.output_shape) - 2, 0) if layer.output_shape[1:2] == (layer.params,) else 0
         yield _Tensor(f"{layer.name}.value", (layer.params,) + (1,) * behind)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from penjing.compression.prune import prune
 from penjing.compression.quantize import quantize
@@ -17,10 +18,11 @@ from penjing.loading.build import build
 from penjing.loading.dataset import Dataset, Split
 from penjing.loading.open import open_model
 from penjing.model.model import Model
+from penjing.model.modules import Mean, MultiplyConstant
 from penjing.model.spec import spec_of
 from penjing.plan import Plan
 from tests.support import tiny_networks
-from tests.support.networks import NETWORKS
+from tests.support.networks import NETWORKS, network
 from tests.support.sources import by_torch_export
 
 EXACT = {"onnx": 0.0, "c99": 0.0, "onnx-int8": 0.0, "penjingnet": 0.01, "pt2": 0.01}
@@ -94,6 +96,11 @@ def test_that_rare_operators_are_nearly_right_even_in_a_network_of_little_else(p
 
 def test_that_a_real_network_has_the_predicted_bytes_in_every_format(tmp_path: Path) -> None:
     check(tiny_networks.dscnn(), PLANS["8 bits"], tmp_path, tuple(CONTAINERS))
+
+
+def test_that_one_number_an_example_has_its_bytes_too(tmp_path: Path) -> None:
+    nodes = [("mean", Mean((1,), keepdim=False), ""), ("twice", MultiplyConstant(torch.tensor([2.0])), "")]
+    check(network((3,), nodes), Plan(), tmp_path, ("onnx", "penjingnet", "pt2"), least=0.05, with_data=False)
 
 
 def test_that_a_format_that_is_not_predicted_is_unknown_and_not_zero() -> None:
