@@ -15,7 +15,9 @@ from penjing_gui.own_devices import add_device
 from penjing_gui.settings import write_whole
 
 if TYPE_CHECKING:
+    from penjing.worker.messages import Failed
     from penjing_gui.main_window import MainWindow
+    from penjing_gui.opening import Pending
 
 PROJECT_SUFFIX = "penjing"
 
@@ -54,6 +56,27 @@ class Commands(QObject):
     def locate(self, title: str, chosen: Callable[[str], None]) -> None:
         """Ask where a file has gone."""
         files.choose_file(self._window, title, "*", self._folder(), chosen)
+
+    def ask_architecture(self, pending: "Pending", failure: "Failed") -> None:
+        """Ask what a file of tensors belongs to, and open it again with the answer."""
+        from penjing_gui.dialogs.architecture import ArchitectureDialog
+
+        session, path = self._session, Path(pending.source)
+
+        def chosen(architecture: str, allowed: bool) -> None:
+            session.open_source(
+                pending.source,
+                pending.data,
+                project=pending.project,
+                architecture=architecture,
+                allow_code=allowed,
+            )
+
+        before = None if pending.project is None else pending.project.architecture
+        known = [name for name in str(failure.values.get("known", "")).split(", ") if name]
+        dialog = ArchitectureDialog(path.name, known, chosen, self._window, before=before, folder=str(path.parent))
+        dialog.rejected.connect(lambda: session.noticed.emit(session.projects.failure_to_open(pending, failure)))
+        dialog.open()
 
     def choose_project(self) -> None:
         """Ask for a project."""

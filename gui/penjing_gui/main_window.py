@@ -154,6 +154,7 @@ class MainWindow(QMainWindow):
         session.project_changed.connect(self._entitle)
         session.undo_stack.cleanChanged.connect(self._entitle)
         session.projects.locate_wanted.connect(self.commands.locate)
+        session.architecture_wanted.connect(self.commands.ask_architecture)
         self.painted.connect(self._fit_screen)
 
     def begin(self, source: str | None) -> None:

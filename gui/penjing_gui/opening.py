@@ -23,6 +23,10 @@ class Pending:
     metric: str | None = None
     """By what the person wants the data to be measured."""
     project: Project | None = None
+    architecture: str | None = None
+    """What a file of tensors belongs to, as the command line names it."""
+    allow_code: bool = False
+    """Whether the person lets the code of that architecture run."""
     again: bool = False
     """The engine died: what is open is opened in the new one, and nothing of the plan changes."""
 
@@ -36,24 +40,61 @@ class Opening(QObject):
         self._arriving: wire.Opened | None = None
         self.metric: str | None = None
         """By what the person chose to measure what is open."""
+        self.architecture: str | None = None
+        """What the file that is open belongs to, if it holds tensors alone."""
+        self._allowed = False
+        """Whether the person let the code of that architecture run, in this window."""
         self._session = session
         session.engine.received.connect(self._hear)
         session.engine.restarted.connect(self._restarted)
         session.engine.gave_up.connect(self._gave_up)
 
-    def open(self, source: str, data: str | None, *, project: Project | None = None, again: bool = False) -> None:
-        """Ask the engine; a source that is still being opened is forgotten."""
+    def open(
+        self,
+        source: str,
+        data: str | None,
+        *,
+        project: Project | None = None,
+        architecture: str | None = None,
+        allow_code: bool = False,
+        again: bool = False,
+    ) -> None:
+        """Ask the engine; a source that is still being opened is forgotten.
+
+        Code that a project names is not run before the person is asked, unless it runs in this window already.
+        """
         session = self._session
         self.cancel()
         self._arriving = None
         metric = self.metric if again else None
         if project is not None and data == (None if project.data is None else project.data.path):
             metric = project.metric
+        if architecture is None:
+            architecture = self.architecture if again else None if project is None else project.architecture
+            allow_code = self._allowed and architecture == self.architecture and source == session.source
+            if architecture is not None and ":" in architecture and not allow_code:
+                architecture = None  # then the engine says that it needs one, and the person is asked
         self.pending = Pending(
-            request=session.next_request(), source=source, data=data, metric=metric, project=project, again=again
+            request=session.next_request(),
+            source=source,
+            data=data,
+            metric=metric,
+            project=project,
+            architecture=architecture,
+            allow_code=allow_code,
+            again=again,
         )
         session.engine.start()
-        session.engine.send(wire.OpenSource(request=self.pending.request, source=source, data=data, metric=metric))
+        session.engine.send(
+            wire.OpenSource(
+                request=self.pending.request,
+                source=source,
+                data=data,
+                metric=metric,
+                architecture=architecture,
+                allow_code=allow_code,
+            )
+        )
 
     def cancel(self) -> None:
         """Forget it."""
@@ -72,8 +113,12 @@ class Opening(QObject):
             case wire.Tables() if self._arriving is not None:
                 # Only now can figures be told, so only now is it open.
                 arriving, self.metric = self._arriving, pending.metric
+                self.architecture, self._allowed = pending.architecture, pending.allow_code
                 self._over()
                 session.adopt(pending, arriving, message)
+            case wire.Failed() if message.code == "load.needs_architecture":
+                self._over()
+                session.architecture_wanted.emit(pending, message)
             case wire.Failed():
                 self._over()
                 if message.code != "worker.cancelled":

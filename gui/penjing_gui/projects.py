@@ -92,6 +92,7 @@ class Projects(QObject):
         return Project(
             source=name(source),
             data=None if given is None else name(given),
+            architecture=session.architecture,
             metric=session.chosen_metric,
             title=session.title,
             device=None if device is None else device.name,
@@ -173,6 +174,8 @@ class Projects(QObject):
 
     def opened(self, project: Project | None) -> None:
         """The engine has opened something: a project that was on its way, other data, or something new."""
+        if self._incoming is not None and self._incoming.project is not project:
+            self._forget_incoming()  # something else was opened while a person was asked about it
         incoming = self._incoming
         if incoming is None and project is not None:
             self.dirty = True  # other data for the same project

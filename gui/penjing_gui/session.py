@@ -93,6 +93,11 @@ class Session(SessionState):
         return self._opening.metric
 
     @property
+    def architecture(self) -> str | None:
+        """What the file that is open belongs to, if it holds tensors alone."""
+        return self._opening.architecture
+
+    @property
     def unsaved(self) -> bool:
         """Whether something would be lost without saving."""
         return self.is_open and (not self.undo_stack.isClean() or self.projects.dirty)
@@ -103,9 +108,20 @@ class Session(SessionState):
         """Start the engine; the window is painted by then."""
         self.engine.start()
 
-    def open_source(self, source: str, data: str | None = None, *, project: Project | None = None) -> None:
-        """Open a network; what is open stays until the new one is here, and after a failure."""
-        self._opening.open(source, data, project=project)
+    def open_source(
+        self,
+        source: str,
+        data: str | None = None,
+        *,
+        project: Project | None = None,
+        architecture: str | None = None,
+        allow_code: bool = False,
+    ) -> None:
+        """Open a network; what is open stays until the new one is here, and after a failure.
+
+        `architecture` is what a file of tensors belongs to; the code of a file.py:factory runs only with `allow_code`.
+        """
+        self._opening.open(source, data, project=project, architecture=architecture, allow_code=allow_code)
 
     def cancel_open(self) -> None:
         """Forget what is being opened."""

@@ -36,6 +36,8 @@ class SessionSignals(QObject):
     features_received = Signal(object, object)
     """`messages.Features` and a function from its arrays to their values."""
     engine_state_changed = Signal(str)
+    architecture_wanted = Signal(object, object)
+    """The `Pending` of a file of tensors and the `messages.Failed` that says what architectures there are."""
     open_progressed = Signal(object)
     """A `messages.OpenProgress`; None when nothing is being opened any more."""
     project_changed = Signal()

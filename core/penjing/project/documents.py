@@ -30,6 +30,7 @@ class _Head(msgspec.Struct, frozen=True, kw_only=True):
     schema_version: int
     source: Original
     data: Original | None = None
+    architecture: str | None = None
     metric: str | None = None
     title: str = ""
     device: str | None = None
@@ -44,6 +45,7 @@ def encode(project: Project) -> dict[str, bytes]:
         schema_version=SCHEMA_VERSION,
         source=project.source,
         data=project.data,
+        architecture=project.architecture,
         metric=project.metric,
         title=project.title,
         device=project.device,
@@ -80,6 +82,7 @@ def decode(documents: Mapping[str, bytes], *, where: str = "project") -> Project
     return Project(
         source=head.source,
         data=head.data,
+        architecture=head.architecture,
         metric=head.metric,
         title=head.title,
         device=head.device,

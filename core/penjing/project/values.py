@@ -69,6 +69,8 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     source: Original
     plan: Plan
     data: Original | None = None
+    architecture: str | None = None
+    """What `source` belongs to if it holds tensors alone: a name, or file.py:factory, which is never run unasked."""
     metric: str | None = None
     """What a person chose to measure quality by; None: what the data's card says, or what is found out."""
     title: str = ""
