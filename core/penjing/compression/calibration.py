@@ -1,7 +1,7 @@
 """Chooses the range [low, high] that an activation's codes cover, from what it was seen to be."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,20 +39,28 @@ class Observed:
 
     def with_batch(self, tensor: Tensor, generator: torch.Generator) -> "Observed":
         """What is known after another batch, [samples, …]."""
-        rows = tensor.detach().reshape(len(tensor), -1)
-        flat = rows.reshape(-1)
-        extent = (float(flat.min()), float(flat.max()))
-        sizes = rows.double().square().mean(dim=1)
+        draws = drawn(tensor.numel(), generator)
+        return self.with_parts([part_of(tensor, 0, draws)], draws)
+
+    def with_parts(self, parts: Sequence["Part"], draws: Tensor | None) -> "Observed":
+        """What is known after another batch that came in parts: the same as if it had come whole."""
+        sizes = torch.cat([part.sizes for part in parts])
         shares = 1 / (sizes + FAINT * sizes.mean()).clamp_min(_TINY)
-        if len(flat) > VALUES_PER_BATCH:
-            chosen = torch.randint(len(flat), (VALUES_PER_BATCH,), generator=generator)
-            flat, shares = flat[chosen], shares[chosen // rows.shape[1]]
+        if draws is None:
+            values = torch.cat([part.values for part in parts])
+            shares = shares.repeat_interleave(len(values) // len(sizes))
         else:
-            shares = shares.repeat_interleave(rows.shape[1])
+            values = torch.empty(len(draws))
+            for part in parts:
+                values[part.places] = part.values
+            shares = shares[draws // parts[0].row]
+        low, high = min(part.extent[0] for part in parts), max(part.extent[1] for part in parts)
+        if any(np.isnan(part.extent).any() for part in parts):
+            low = high = float("nan")
         return dataclasses.replace(
             self,
-            ranges=(*self.ranges, extent),
-            values=(*self.values, flat.numpy().astype(np.float32)),
+            ranges=(*self.ranges, (low, high)),
+            values=(*self.values, values.numpy().astype(np.float32)),
             shares=(*self.shares, shares.numpy().astype(np.float32)),
         )
 
@@ -65,6 +73,45 @@ class Observed:
     def extremes(self) -> Range:
         """The smallest and the largest value of all."""
         return min(low for low, _ in self.ranges), max(high for _, high in self.ranges)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Some samples of a batch of one tensor."""
+
+    extent: Range
+    sizes: Tensor
+    """The mean square of every sample, float64."""
+    values: Tensor
+    """All of them, or those that were drawn."""
+    places: Tensor
+    """Where the drawn ones stand among the draws."""
+    row: int
+    """Values of one sample."""
+
+
+def drawn(count: int, generator: torch.Generator) -> Tensor | None:
+    """Which of the `count` values of a batch stand for all; None where all do."""
+    return torch.randint(count, (VALUES_PER_BATCH,), generator=generator) if count > VALUES_PER_BATCH else None
+
+
+def part_of(tensor: Tensor, first: int, draws: Tensor | None) -> Part:
+    """What the samples [samples, …] from the `first` of a batch on tell; `draws` is of the whole batch."""
+    rows = tensor.detach().reshape(len(tensor), -1)
+    flat, row = rows.reshape(-1), rows.shape[1]
+    places = torch.empty(0, dtype=torch.int64)
+    values = flat
+    if draws is not None:
+        inside = draws - first * row
+        places = torch.nonzero((inside >= 0) & (inside < len(flat))).flatten()
+        values = flat[inside[places]]
+    return Part(
+        extent=(float(flat.min()), float(flat.max())),
+        sizes=rows.double().square().mean(dim=1),
+        values=values.float().clone(),
+        places=places,
+        row=row,
+    )
 
 
 Calibrator = Callable[[Observed, int], Range]

@@ -6,7 +6,7 @@
 
 import copy
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from torch import Tensor, fx, nn
 
 from penjing.catalogue.quantization import MOST_COLUMNS
 from penjing.compression.adaround import ADAROUND
-from penjing.compression.calibration import BATCH, CALIBRATORS, MOST_SAMPLES, Observed
+from penjing.compression.calibration import BATCH, CALIBRATORS, MOST_SAMPLES, Observed, Part, drawn, part_of
 from penjing.compression.equalization import equalize
 from penjing.compression.folding import fold_batch_norm
 from penjing.compression.gptq import GPTQ
@@ -25,7 +25,7 @@ from penjing.compression.placement import UNQUANTIZED, Placement, nodes_of, plac
 from penjing.compression.quantizers import activation_quantizer, largest_bias
 from penjing.compression.rounding import NEAREST, RoundingMethod, Task
 from penjing.compression.sharing import coarse_bias, importance_of, share, still_shared
-from penjing.errors import UserError, note
+from penjing.errors import UserError, lacks_memory, note
 from penjing.inspection.execution import affordable
 from penjing.inspection.few_samples import few_samples
 from penjing.loading.dataset import Dataset
@@ -73,20 +73,73 @@ def quantize(model: Model, plan: Plan, data: Dataset | None, *, on_progress: OnP
 def observe(
     model: Model, placement: Placement, batches: list[tuple[Tensor, ...]], *, on_progress: OnProgress = unheard
 ) -> dict[str, Observed]:
-    """What the tensors that need a range of their own are on the calibration data."""
+    """What the tensors that need a range of their own are on the calibration data.
+
+    A batch for which the memory does not suffice comes in halves, which give the same.
+    """
     watched = {name: Observed() for name in placement.settings if name not in placement.shares}
     generator = torch.Generator().manual_seed(0)
-
-    def seen(name: str, tensor: Tensor) -> None:
-        if name in watched:
-            watched[name] = watched[name].with_batch(tensor, generator)
-
-    watcher = _Watcher(model.module, seen)
     for done, batch in enumerate(batches):
-        with torch.no_grad():
-            watcher.run(*batch)
+        draws: dict[str, Tensor | None] = {}
+        for name, parts in _seen(model, watched.keys(), batch, draws, generator).items():
+            watched[name] = watched[name].with_parts(parts, draws[name])
         on_progress(Progress(stage="quantize", done=done + 1, total=len(batches)))
     return watched
+
+
+def _seen(
+    model: Model,
+    wanted: Collection[str],
+    batch: tuple[Tensor, ...],
+    draws: dict[str, Tensor | None],
+    generator: torch.Generator,
+) -> dict[str, list[Part]]:
+    """By tensor, what a batch shows of it, in as few parts as the memory allows; `draws` is filled in."""
+    found: dict[str, list[Part]] = {}
+    waiting = [(0, len(batch[0]))]
+    while waiting:
+        first, last = waiting.pop()
+        part = _part(model, wanted, batch, (first, last), draws, generator)
+        if part is None:
+            middle = (first + last) // 2
+            waiting += [(middle, last), (first, middle)]
+            continue
+        for name, one in part.items():
+            found.setdefault(name, []).append(one)
+    return found
+
+
+def _part(
+    model: Model,
+    wanted: Collection[str],
+    batch: tuple[Tensor, ...],
+    part: tuple[int, int],
+    draws: dict[str, Tensor | None],
+    generator: torch.Generator,
+) -> dict[str, Part] | None:
+    """What some samples of a batch show; None where the memory did not suffice for so many."""
+    (first, last), whole = part, len(batch[0])
+    found: dict[str, Part] = {}
+
+    def seen(name: str, tensor: Tensor) -> None:
+        if name not in wanted:
+            return
+        # A layer that puts parts of a sample beside each other has more rows than there are samples; what does not
+        # come of the samples at all has other rows, and the same in every part.
+        rows, other = divmod(len(tensor), last - first)
+        start, count = (0, tensor.numel()) if other else (first * rows, tensor.numel() // (last - first) * whole)
+        if name not in draws:
+            draws[name] = drawn(count, generator)
+        found[name] = part_of(tensor, start, draws[name])
+
+    try:
+        with torch.no_grad():
+            _Watcher(model.module, seen).run(*(one[first:last] for one in batch))
+    except Exception as error:
+        if not lacks_memory(error) or last - first <= 1:
+            raise
+        return None
+    return found
 
 
 class _Watcher(fx.Interpreter):

@@ -1,11 +1,13 @@
 """Ranges of activations from what was observed."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
 
 from penjing.catalogue.methods import methods
-from penjing.compression.calibration import CALIBRATORS, VALUES_PER_BATCH, Observed, lost_information
+from penjing.compression.calibration import CALIBRATORS, VALUES_PER_BATCH, Observed, drawn, lost_information, part_of
 
 
 def observed(*batches: torch.Tensor) -> Observed:
@@ -13,6 +15,27 @@ def observed(*batches: torch.Tensor) -> Observed:
     for batch in batches:
         found = found.with_batch(batch, generator)
     return found
+
+
+@pytest.mark.parametrize("samples", [8, 24 * VALUES_PER_BATCH // 1000])
+def test_that_a_batch_in_parts_shows_what_it_shows_whole(samples: int) -> None:
+    batch = torch.randn(samples, 5, 200, generator=torch.Generator().manual_seed(1))
+    whole = observed(batch)
+    draws = drawn(batch.numel(), torch.Generator().manual_seed(0))
+    assert (draws is None) == (samples == 8)
+    cuts = (0, 3, 4, samples)
+    parts = [part_of(batch[first:last], first, draws) for first, last in itertools.pairwise(cuts)]
+    split = Observed().with_parts(parts, draws)
+    assert split.ranges == whole.ranges
+    assert np.array_equal(split.all_values, whole.all_values)
+    assert np.array_equal(np.concatenate(split.shares), np.concatenate(whole.shares))
+    assert len(split.all_values) == min(batch.numel(), VALUES_PER_BATCH)
+
+
+def test_that_what_is_no_number_is_seen_in_any_part() -> None:
+    batch = torch.tensor([[1.0], [float("nan")], [2.0]])
+    parts = [part_of(batch[row : row + 1], row, None) for row in range(3)]
+    assert np.isnan(Observed().with_parts(parts, None).extremes).all()
 
 
 def test_that_the_calibrators_are_those_of_the_catalogue() -> None:

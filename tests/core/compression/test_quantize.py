@@ -232,3 +232,33 @@ def test_that_a_network_that_computes_infinity_is_refused(rounding: str) -> None
     with pytest.raises(UserError) as error:
         quantize(model, Plan().with_defaults(weight_bits=8, activation_bits=8, rounding=rounding), None)
     assert error.value.code == "quantize.not_finite"
+
+
+@pytest.mark.parametrize("most", [1, 5, 20])
+def test_that_a_batch_that_does_not_fit_into_memory_is_split_and_gives_the_same(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, plan = NETWORKS["plain"](0), Plan().with_defaults(weight_bits=8, activation_bits=8)
+    data = dataset_of(sample_input(model, count=48, seed=2))
+    whole = quantize(model, plan, data)
+    forward, seen = nn.Conv2d.forward, []
+
+    def poor(module: nn.Conv2d, values: torch.Tensor) -> torch.Tensor:
+        if len(values) > most and module.in_channels > 1:  # when some tensors have been seen already
+            raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate")
+        seen.append(len(values))
+        return forward(module, values)
+
+    monkeypatch.setattr(nn.Conv2d, "forward", poor)
+    split = quantize(model, plan, data)
+    assert max(seen) >= most // 2 and whole.activation_quantizers.keys() == split.activation_quantizers.keys()
+    for name in whole.activation_quantizers:
+        scale, zero = step(whole, name)
+        assert step(split, name) == (pytest.approx(scale, rel=1e-5), zero)
+
+    def hopeless(module: nn.Conv2d, values: torch.Tensor) -> torch.Tensor:
+        raise MemoryError
+
+    monkeypatch.setattr(nn.Conv2d, "forward", hopeless)
+    with pytest.raises(MemoryError):
+        quantize(model, plan, data)
