@@ -158,6 +158,8 @@ class DataCard(msgspec.Struct, frozen=True, kw_only=True):
     inputs: tuple[InputFacts, ...] = ()
     targets: tuple[tuple[float, float, float], ...] = ()
     """By number to be answered: least, mean and largest of the training split."""
+    target_names: tuple[str, ...] = ()
+    """What they are called, where somebody says so."""
     cautions: tuple[Note, ...] = ()
     """What the data cannot tell of a network."""
     preparation: tuple[Note, ...] = ()

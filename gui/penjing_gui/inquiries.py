@@ -71,7 +71,8 @@ class Inquiries(QObject):
             case wire.Ranges():
                 session.ranges_received.emit(message)
             case wire.Samples():
-                session.samples_received.emit(message, exchange.map(message.file)(message.values))
+                mapped = exchange.map(message.file)
+                session.samples_received.emit(message, [mapped(one) for one in (message.values, *message.others)])
             case wire.Logits():
                 session.logits_received.emit(message)
             case wire.Look():

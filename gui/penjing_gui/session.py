@@ -313,9 +313,10 @@ class Session(SessionState):
         """Ask what teacher and student make of an example in paired layers; `features_received` brings it."""
         return self._inquiries.ask(wire.WantFeatures, index=index, options=options, run=self._folder_of(run))
 
-    def request_look(self, index: int, method: str, split: wire.SplitName = "val", *, run: Run | None = None) -> int:
+    def request_look(self, index: int, method: str, *, entry: int = 0, number: int = 0, run: Run | None = None) -> int:
         """Ask where the network as loaded and the plan, or a run, look in an example; `look_received` brings it."""
-        return self._inquiries.ask(wire.WantLook, index=index, method=method, split=split, run=self._folder_of(run))
+        what = {"index": index, "method": method, "entry": entry, "number": number}
+        return self._inquiries.ask(wire.WantLook, **what, run=self._folder_of(run))
 
     def request_judgement(self, plan: Plan, run: Run | None) -> int:
         """Ask how a plan, or a run, judges all validation samples; `judgements` hears it."""

@@ -14,6 +14,9 @@ from penjing_gui.theme import Colors
 
 Values = NDArray[np.float32]
 Look = Literal["plain", "spectrogram"]
+MOST_SIDES = 4
+"""So many inputs are seen side by side."""
+_BETWEEN = 4
 _MOST_TRACES = 8
 _SHORTEST_WINDOW, _LONGEST_WINDOW = 8, 256
 
@@ -48,6 +51,26 @@ def thumbnail(
         _draw_traces(painter, room, example, inks.series)
     elif example.size:
         _draw_bars(painter, room, example, inks)
+    painter.end()
+    return result
+
+
+def thumbnails(
+    examples: Sequence[Values], *, width: int, height: int, inks: Colors, look: Look = "plain", bands: int = 0
+) -> QPixmap:
+    """One picture of what goes into each input, side by side; arguments as of `thumbnail`."""
+    shown = examples[:MOST_SIDES]
+    if len(shown) == 1:
+        return thumbnail(shown[0], width=width, height=height, inks=inks, look=look, bands=bands)
+    each = (width - _BETWEEN * (len(shown) - 1)) // len(shown)
+    density = QGuiApplication.instance().devicePixelRatio()  # type: ignore[union-attr]
+    result = QPixmap(QSize(width, height) * density)
+    result.setDevicePixelRatio(density)
+    result.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(result)
+    for place, example in enumerate(shown):
+        one = thumbnail(example, width=each, height=height, inks=inks, look=look if example.ndim == 2 else "plain")
+        painter.drawPixmap(place * (each + _BETWEEN), 0, one)
     painter.end()
     return result
 

@@ -36,7 +36,8 @@ def show(terminal: Terminal, card: DataCard) -> None:
         span = f"{one.low:.4g} … {one.high:.4g}, {one.mean:.4g} ± {one.std:.4g}"
         told.append((shown(one.name), f"{stored}, {span}"))
     for number, (low, mean, high) in enumerate(card.targets, start=1):
-        told.append((terminal.text("cli.data.target", number=number), f"{low:.4g} … {high:.4g}, ∅ {mean:.4g}"))
+        named = f" ({shown(card.target_names[number - 1])})" if card.target_names else ""
+        told.append((terminal.text("cli.data.target", number=number) + named, f"{low:.4g} … {high:.4g}, ∅ {mean:.4g}"))
     if card.balance is not None:
         told.append((terminal.text("cli.data.balance"), f"{card.balance:.3f}"))
     terminal.table(shown(card.title), ("", ""), told)

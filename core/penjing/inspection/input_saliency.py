@@ -1,7 +1,8 @@
-"""Where in one input a network looks when it chooses a class: Grad-CAM and gradient × input.
+"""Where in one input a network looks when it chooses a class or answers a number: Grad-CAM and gradient × input.
 
 A quantized network is looked at with its codes: values are those of its grids, and gradients pass straight through
 (Bengio 2013) where a value lies inside its range. A softmax at the end is left out: the score z_c is what feeds it.
+What gives its input back is asked where its error comes from.
 
 >>> from penjing.inspection.input_saliency import input_saliency
 >>> input_saliency(model, x, method="grad_cam").values.shape    # doctest: +SKIP
@@ -11,6 +12,7 @@ A quantized network is looked at with its codes: values are those of its grids, 
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
@@ -23,7 +25,13 @@ from penjing.inspection.criteria.evidence import neurons_of
 from penjing.inspection.graph import layer_graph
 from penjing.model.model import Model, Quantizer
 from penjing.model.operators.table import operator_of
+from penjing.model.two_sided import chance_layer, scores_of_both
 
+if TYPE_CHECKING:
+    from penjing.loading.dataset import Dataset
+
+Aim = Literal["class", "number", "error"]
+"""What is explained: a class's score, a number that is answered, or the mean squared error of what is given back."""
 _SOFTMAX = frozenset({"softmax", "log_softmax"})
 
 
@@ -35,13 +43,13 @@ class InputSaliency:
     """By position: [height, width], [length], or [features] of an input without positions. Grad-CAM's are ≥ 0, those
     of gradient × input are signed and add the channels up."""
     target: int
-    """The class whose score is explained."""
+    """The class whose score is explained, or the place of the number; 0 of an error."""
     chosen: int
-    """The class with the highest score."""
+    """The class with the highest score; where none is chosen, the target."""
     score: float
-    """z of `target`, before any softmax."""
+    """z of `target`, before any softmax; the number, or the error."""
     probability: float
-    """Softmax of the scores at `target`; 1 where there is one score only."""
+    """Softmax of the scores at `target`; 1 where no class is chosen."""
     layer: str | None
     """The layer whose result Grad-CAM weighs."""
 
@@ -51,10 +59,10 @@ class _Run:
     """A network run on one input, with gradients."""
 
     entry: Tensor
+    name: str
+    """Of the input that is looked into."""
     results: Mapping[str, Tensor]
     """Every layer's, after its quantizer if it has one."""
-    scores: Tensor
-    """[classes]."""
     channel_axis: int
 
     @property
@@ -72,39 +80,93 @@ Explain = Callable[[Model, _Run, Tensor], tuple[Tensor, str | None]]
 
 
 def input_saliency(
-    model: Model, sample: Tensor, *, method: str, target: int | None = None, channel_axis: int = 1
+    model: Model,
+    sample: Tensor | tuple[Tensor, ...],
+    *,
+    method: str,
+    target: int | None = None,
+    entry: int = 0,
+    channel_axis: int = 1,
+    aim: Aim = "class",
 ) -> InputSaliency:
-    """Why a network gives a class its score.
+    """Why a network gives a class its score, answers a number, or errs in giving its input back.
 
     Args:
-        model: With one input, whose first output is [n, classes].
-        sample: [1, …], as the network takes it.
+        model: A network; its first output is explained, [n, classes] where a class is the aim.
+        sample: [1, …], as the network takes it; of several inputs one for each.
         method: An id of the catalogue's `input_saliency`.
-        target: A class; None: the one that the network chooses.
-        channel_axis: Where the sample has its channels: 1, or -1 for channels last.
+        target: A class, or the place of a number; None: the class that the network chooses, the first number.
+        entry: The input that is looked into.
+        channel_axis: Where this input has its channels: 1, or -1 for channels last.
+        aim: What is explained.
 
     Raises:
-        UserError: `saliency.needs_one_input`, `saliency.needs_scores` where the output is not [n, classes],
-            `saliency.no_such_class`, `saliency.needs_positions` for Grad-CAM of a network without positions,
+        UserError: `saliency.needs_scores` where the output is not [n, classes], `saliency.no_such_class`,
+            `saliency.no_such_number`, `saliency.needs_positions` for Grad-CAM of a network without positions,
             `saliency.not_finite_input` where the network makes NaN or infinity of the sample.
     """
-    run = _run(model, sample, channel_axis)
-    if not bool(torch.isfinite(run.scores).all()):
-        raise UserError("saliency.not_finite_input")
-    chosen = int(run.scores.argmax())
-    known = len(run.scores)
-    wanted = chosen if target is None else target
-    if not 0 <= wanted < known:
-        raise UserError("saliency.no_such_class", target=wanted, last=known - 1)
-    values, layer = METHODS[method](model, run, run.scores[wanted])
+    samples = (sample,) if isinstance(sample, Tensor) else sample
+    run = _run(model, samples, entry, channel_axis)
+    told = _told_class(model, run, target) if aim == "class" else _told_number(model, run, target, aim)
+    values, layer = METHODS[method](model, run, told.score)
     return InputSaliency(
         values=values.detach().numpy().astype(np.float32),
-        target=wanted,
-        chosen=chosen,
-        score=float(run.scores[wanted].detach()),
-        probability=float(run.scores.detach().double().softmax(dim=0)[wanted]),
+        target=told.target,
+        chosen=told.chosen,
+        score=float(told.score.detach()),
+        probability=told.probability,
         layer=layer,
     )
+
+
+def aim_of(data: "Dataset") -> Aim:
+    """What a network of this data is asked about."""
+    if data.has_values:
+        return "error" if data.reconstructs else "number"
+    return "class"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Told:
+    """What is explained."""
+
+    score: Tensor
+    target: int
+    chosen: int
+    probability: float = 1.0
+
+
+def _told_class(model: Model, run: _Run, target: int | None) -> _Told:
+    found = run.results[_scoring(model)]
+    single = math.prod(found.shape[1:]) == 1  # of any shape: one number tells two classes
+    if found.dim() != 2 and not single:
+        raise UserError("saliency.needs_scores", shape=list(found.shape[1:]))
+    scores = scores_of_both(found.flatten(1))[0]
+    _check_finite(scores)
+    chosen = int(scores.argmax())
+    wanted = chosen if target is None else target
+    if not 0 <= wanted < len(scores):
+        raise UserError("saliency.no_such_class", target=wanted, last=len(scores) - 1)
+    # Of the scores [0, z] what speaks for the first class is what speaks against the second.
+    score = scores[wanted] - scores[1 - wanted] if single else scores[wanted]
+    chances = scores.detach().double().softmax(dim=0)
+    return _Told(score=score, target=wanted, chosen=chosen, probability=float(chances[wanted]))
+
+
+def _told_number(model: Model, run: _Run, target: int | None, aim: Aim) -> _Told:
+    answers = run.results[model.outputs[0].layer].flatten(1)[0]
+    _check_finite(answers)
+    if aim == "error":
+        return _Told(score=(answers - run.entry.flatten(1)[0]).square().mean(), target=0, chosen=0)
+    wanted = 0 if target is None else target
+    if not 0 <= wanted < len(answers):
+        raise UserError("saliency.no_such_number", number=wanted + 1, count=len(answers))
+    return _Told(score=answers[wanted], target=wanted, chosen=wanted)
+
+
+def _check_finite(values: Tensor) -> None:
+    if not bool(torch.isfinite(values).all()):
+        raise UserError("saliency.not_finite_input")
 
 
 def _gradient_input(model: Model, run: _Run, score: Tensor) -> tuple[Tensor, None]:
@@ -132,24 +194,23 @@ METHODS: Mapping[str, Explain] = {"grad_cam": _grad_cam, "gradient_input": _grad
 """By the catalogue's ids."""
 
 
-def _run(model: Model, sample: Tensor, channel_axis: int) -> _Run:
-    if len(model.inputs) != 1:
-        raise UserError("saliency.needs_one_input", inputs=len(model.inputs))
-    entry, quantizers = model.inputs[0].name, model.activation_quantizers
+def _run(model: Model, samples: tuple[Tensor, ...], entry: int, channel_axis: int) -> _Run:
+    names, quantizers = [one.name for one in model.inputs], model.activation_quantizers
     with torch.enable_grad():
-        values = sample.detach().clone().requires_grad_()
-        results = {entry: _coded(values, quantizers.get(entry))}
+        given = [one.detach().clone() for one in samples]
+        values = given[entry].requires_grad_()
+        results = {name: _coded(one, quantizers.get(name)) for name, one in zip(names, given, strict=True)}
         for name, module, feeds in model.layers():
             results[name] = _coded(module(*(results[feed] for feed in feeds)), quantizers.get(name))
-        scores = results[_scoring(model)]
-    if scores.dim() != 2:
-        raise UserError("saliency.needs_scores", shape=list(scores.shape[1:]))
-    return _Run(entry=values, results=results, scores=scores[0], channel_axis=channel_axis)
+    return _Run(entry=values, name=names[entry], results=results, channel_axis=channel_axis)
 
 
 def _scoring(model: Model) -> str:
-    """The layer whose result are the scores: the output, or what feeds the softmax that it is."""
+    """The layer whose result are the scores: the output, or what feeds the softmax, or of one output the sigmoid."""
     feeds = {name: (operator_of(module).kind, inputs) for name, module, inputs in model.layers()}
+    chance = chance_layer(model)
+    if chance is not None:
+        return feeds[chance][1][0]
     found = model.outputs[0].layer
     while found in feeds and feeds[found][0] in _SOFTMAX:
         found = feeds[found][1][0]
@@ -166,11 +227,17 @@ def _coded(values: Tensor, quantizer: Quantizer | None) -> Tensor:
 
 
 def _last_map(model: Model, run: _Run) -> str:
-    graph, rank = layer_graph(model), run.entry.dim()
+    graph, rank, reached = layer_graph(model), run.entry.dim(), {run.name}
+    for layer in graph.layers:
+        if reached & set(layer.inputs):
+            reached.add(layer.name)
     convolutions = [
         layer.name
         for layer in graph.compressible
-        if layer.kind == "conv" and len(layer.output_shape) == rank and math.prod(layer.output_shape[2:]) > 1
+        if layer.kind == "conv"
+        and layer.name in reached
+        and len(layer.output_shape) == rank
+        and math.prod(layer.output_shape[2:]) > 1
     ]
     if not convolutions:
         raise UserError("saliency.needs_positions")

@@ -100,6 +100,7 @@ def read_csv(
         splits={"train": Split(x=features, y=y, targets=targets)},
         whole=True,
         classes=classes,
+        target_names=columns.names if targets is not None and header else (),
         rule=RULE,
         names={"train": "rows"},
         facts=tuple(facts),

@@ -136,6 +136,7 @@ def _dataset(raw: RawData, card: Card, model: Model, path: Path, metric: str | N
         shape=first.shape,
         channel_axis=first.channel_axis,
         border=border_of(model),
+        target_names=_target_names(raw, card, splits["train"]),
         others=tuple(
             Form(
                 std=(255.0,) if stored.dtype == np.uint8 else (1.0,),
@@ -147,6 +148,15 @@ def _dataset(raw: RawData, card: Card, model: Model, path: Path, metric: str | N
         ),
         facts=tuple(facts),
     )
+
+
+def _target_names(raw: RawData, card: Card, split: Split) -> tuple[str, ...]:
+    """What the numbers to be answered are called: by the head of a table, else by the card; nothing if nobody says."""
+    if split.targets is None:
+        return ()
+    told = (card.target,) if isinstance(card.target, str) else card.target or ()
+    names = raw.target_names or tuple(told)
+    return names if len(names) == split.targets.shape[1] else ()
 
 
 def _one_shape(raw: RawData, number: int, where: str) -> tuple[int, ...]:

@@ -33,6 +33,7 @@ def card_facts(data: Dataset, model: Model) -> DataCard:
         grouped=data.train.groups is not None,
         inputs=_inputs(data, model),
         targets=_targets(data),
+        target_names=data.target_names,
         cautions=cautions(data),
         preparation=preparation(data),
     )

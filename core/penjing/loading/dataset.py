@@ -111,6 +111,8 @@ class Dataset:
     border: float = 0.0
     """Above which value a single output says the second of two classes (`two_sided.border_of`)."""
 
+    target_names: tuple[str, ...] = ()
+    """Of the numbers that are to be answered, where they have names."""
     others: tuple[Form, ...] = ()
     """Of the second, third, … input."""
     facts: tuple[Note, ...] = ()

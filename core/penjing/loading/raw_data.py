@@ -17,6 +17,8 @@ class RawData:
     splits: Mapping[SplitName, Split]
     whole: bool = False
     classes: tuple[str, ...] = ()
+    target_names: tuple[str, ...] = ()
+    """Of the numbers that are to be answered."""
     rule: str = ""
     """How it was split, in words."""
     facts: tuple[Note, ...] = ()

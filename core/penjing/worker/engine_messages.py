@@ -269,7 +269,7 @@ class Samples(Message, frozen=True, kw_only=True):
     indices: tuple[int, ...]
     file: str
     values: Array
-    """float32 [n, …], as the network takes them."""
+    """float32 [n, …], as the network takes them, channels first."""
     labels: tuple[int, ...] | None
     chosen: tuple[int, ...]
     """The classes that the network as loaded chooses."""
@@ -279,8 +279,8 @@ class Samples(Message, frozen=True, kw_only=True):
     """… and what the network as loaded answers."""
     scores: tuple[float, ...] = ()
     """Where no classes are told: the error, or how abnormal it looks."""
-    others: tuple[tuple[float, ...], ...] = ()
-    """By example the first numbers that go into the other inputs."""
+    others: tuple[Array, ...] = ()
+    """What goes into the second, third, … input, as `values`."""
 
 
 class Logits(Message, frozen=True, kw_only=True):

@@ -32,7 +32,7 @@ def features(opened: Open, folder: Path, wanted: WantFeatures, student: tuple[in
         UserError: `worker.no_data`, `worker.no_such_sample`.
     """
     data, split, indices = chosen_examples(opened, wanted.split, (wanted.index,))
-    values = data.batch(split, indices)
+    values = data.inputs(split, indices)
     if student is None:
         return Features(request=wanted.request, index=wanted.index)
     try:

@@ -1,5 +1,7 @@
 """What the window asks about single examples and whole runs, beside what their network is, and the answers."""
 
+from typing import Literal
+
 import msgspec
 
 from penjing.plan import Distillation, Plan
@@ -18,6 +20,10 @@ class WantLook(Message, frozen=True, kw_only=True):
     split: SplitName = "val"
     run: str | None = None
     """The folder that a `train` job wrote: its network in place of the plan."""
+    entry: int = 0
+    """The input that is looked into."""
+    number: int = 0
+    """Where numbers are answered: which one is explained."""
 
 
 class WantFeatures(Message, frozen=True, kw_only=True):
@@ -52,8 +58,10 @@ class NetworkLook(msgspec.Struct, frozen=True, kw_only=True):
     values: Array
     """float32 by position: [height, width], [length] or [features]."""
     target: int
-    """The class that is explained: what the network as loaded chooses."""
+    """The class that is explained: what the network as loaded chooses; or the place of the number."""
     chosen: int
+    score: float
+    """What is explained: before any softmax, the number, or the error."""
     probability: float
     """Of `target`."""
     layer: str | None
@@ -66,6 +74,9 @@ class Look(Message, frozen=True, kw_only=True):
     index: int
     method: str
     label: int | None = None
+    entry: int = 0
+    aim: Literal["class", "number", "error"] = "class"
+    """What is explained (`inspection.input_saliency.Aim`)."""
     file: str = ""
     example: Array | None = None
     """float32 as the network takes it, channels first."""

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -14,7 +13,7 @@ from penjing.distillation.network import Network
 from penjing.errors import UserError
 from penjing.estimation.measured import classes_of
 from penjing.estimation.scoring import Scorer
-from penjing.loading.dataset import Dataset, Split, SplitName
+from penjing.loading.dataset import Dataset, Form, Split, SplitName
 from penjing.model.model import Model
 from penjing.worker.exchange import Outgoing
 from penjing.worker.messages import Logits, Samples, WantLogits, WantSamples
@@ -40,8 +39,8 @@ def samples(opened: Open, folder: Path, wanted: WantSamples) -> Samples:
         chosen = classes_of(answers, border=data.border)
         numbers = numbers_of(data, wanted.split, indices, answers)
     outgoing = Outgoing(folder)
-    place = outgoing.add(values.numpy())
-    more = torch.cat([one.flatten(1)[:, :MOST_SHOWN] for one in others], dim=1).tolist() if others else []
+    forms = (data.form, *data.others)
+    place, *more = (outgoing.add(channels_first(one, form)) for one, form in zip((values, *others), forms, strict=True))
     return Samples(
         request=wanted.request,
         split=wanted.split,
@@ -53,8 +52,14 @@ def samples(opened: Open, folder: Path, wanted: WantSamples) -> Samples:
         targets=numbers.targets,
         answers=numbers.answers,
         scores=numbers.scores,
-        others=tuple(tuple(row) for row in more),
+        others=tuple(more),
     )
+
+
+def channels_first(values: Tensor, form: Form) -> NDArray[np.float32]:
+    """Examples [n, …] as pictures are drawn of them, wherever the network has its channels."""
+    found = values.numpy()
+    return np.ascontiguousarray(np.moveaxis(found, -1, 1)) if form.channel_axis < 0 and found.ndim > 2 else found
 
 
 class Numbers(NamedTuple):

@@ -39,6 +39,8 @@ class DataFacts(msgspec.Struct, frozen=True, kw_only=True):
     channel_axis: int
     metric_chosen: bool = False
     reconstructs: bool = False
+    border: float = 0.0
+    target_names: tuple[str, ...] = ()
     others: tuple[Form, ...] = ()
     facts: tuple[Note, ...] = ()
 

@@ -78,8 +78,8 @@ class Gatherer(QObject):
     def _take_picture(self, message: Saliency, values: Array) -> None:
         self._take(message.request, np.asarray(values, dtype=np.float64))
 
-    def _take_samples(self, message: Samples, values: Array) -> None:
-        self._take(message.request, np.asarray(values, dtype=np.float64))
+    def _take_samples(self, message: Samples, values: list[Array]) -> None:
+        self._take(message.request, np.asarray(values[0], dtype=np.float64))
 
     def _take_logits(self, message: Logits) -> None:
         original = np.array(message.original[0], dtype=np.float64)

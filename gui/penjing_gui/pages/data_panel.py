@@ -22,10 +22,10 @@ from penjing_gui import theme, words
 from penjing_gui.controls.identity import identify
 from penjing_gui.controls.readout import Readout
 from penjing_gui.pages.panel import Panel
-from penjing_gui.pages.sample_cards import LINES, PICTURE, SampleCards
+from penjing_gui.pages.sample_cards import LINES, SampleCards, pictures_each, values_each
 from penjing_gui.plots.scale import SCALE
 from penjing_gui.theme import SPACE
-from penjing_gui.thumbnails import sound_bands, thumbnail
+from penjing_gui.thumbnails import sound_bands, thumbnails
 
 if TYPE_CHECKING:
     from PySide6.QtCore import QEvent
@@ -40,6 +40,7 @@ _PAGE, _LEAST, _MOST_VALUES = 48, 6, 1_000_000
 _TOP = ("top2", "top3", "top5")
 _WIDEST_NUMBERS = "−0.123, −0.123"
 _INDEX = Qt.ItemDataRole.UserRole
+_ARROW = 28
 _WIDE = 250
 """Pixels of the card."""
 
@@ -50,7 +51,7 @@ class DataPanel(Panel):
     def __init__(self, session: "Session", parent: QWidget | None = None) -> None:
         super().__init__(session, parent)
         self._request, self._first = -1, 0
-        self._told: tuple[Samples, NDArray[Any]] | None = None
+        self._told: tuple[Samples, list[NDArray[Any]]] | None = None
         self.split = identify(QComboBox(), "data.split", self.tr("Part of the data"))
         self.label = identify(QComboBox(), "data.class", self.tr("Class"))
         self.measure = identify(QComboBox(), "data.metric", self.tr("Metric"))
@@ -92,12 +93,12 @@ class DataPanel(Panel):
     def _lay_out(self) -> None:
         head = QHBoxLayout()
         head.setSpacing(SPACE // 2)
-        for text, box in ((self.tr("Part"), self.split), (self.tr("Class"), self.label)):
-            label = QLabel(text)
-            label.setBuddy(box)
-            head.addWidget(label)
-            head.addWidget(box)
-            head.addSpacing(SPACE)
+        self._class_named = QLabel(self.tr("Class"))
+        self._class_named.setBuddy(self.label)
+        self.split.setToolTip(self.tr("Part of the data"))
+        for widget in (self.split, self._class_named, self.label):
+            head.addWidget(widget)
+        head.addSpacing(SPACE)
         head.addWidget(self.place, 1)
         head.addWidget(self.back)
         head.addWidget(self.more)
@@ -149,7 +150,8 @@ class DataPanel(Panel):
         self.list.clear()
         data = self.session.data
         numbers = data is not None and data.card is not None and bool(data.card.targets)
-        self.list.fit_words((_WIDEST_NUMBERS,) if numbers else () if data is None else data.classes)
+        names = (_WIDEST_NUMBERS,) if numbers else () if data is None else data.classes
+        self.list.fit_words(names, pictures=pictures_each(data))
         self.refresh()
 
     def _fill_choices(self) -> None:
@@ -167,6 +169,8 @@ class DataPanel(Panel):
             self.label.addItem(self.tr("all"), None)
             for number, name in enumerate(data.classes if data.card.class_counts else ()):
                 self.label.addItem(name[:40], number)
+            for widget in (self._class_named, self.label):  # numbers have no classes to choose
+                widget.setVisible(self.label.count() > 1)
             for name in (*(one.id for one in METRICS[:1]), *_TOP, *(one.id for one in METRICS[1:])):
                 self.measure.addItem(metric_name(metric(name), texts.language), name)
             if self.measure.findData(data.metric) < 0:
@@ -182,10 +186,12 @@ class DataPanel(Panel):
         told.append(self.tr("Split: {rule}").format(rule=rule))
         for one in card.inputs:
             shape = "×".join(map(str, one.shape))
-            told.append(f"{one.name[:40]}: {shape}, {one.low:.3g} … {one.high:.3g}, {one.mean:.3g} ± {one.std:.3g}")
+            span = f"{one.low:.3g} … {one.high:.3g}, {one.mean:.3g} ± {one.std:.3g}"
+            told.append(words.minus(f"{one.name[:40]}: {shape}, {span}"))
         for number, (low, mean, high) in enumerate(card.targets[:4], start=1):
+            named = card.target_names[number - 1][:40] if card.target_names else number
             text = self.tr("Target {number}: {low:.4g} … {high:.4g}, mean {mean:.4g}")
-            told.append(text.format(number=number, low=low, high=high, mean=mean))
+            told.append(words.minus(text.format(number=named, low=low, high=high, mean=mean)))
         if card.balance is not None:
             told.append(self.tr("Balance of the classes: {balance:.2f} (1: equal)").format(balance=card.balance))
         told += [texts.of(note.code, **note.values) for note in card.preparation]
@@ -203,10 +209,7 @@ class DataPanel(Panel):
 
     def _page(self) -> int:
         data = self.session.data
-        size = 1
-        for extent in () if data is None else data.example_shape:
-            size *= extent
-        return max(_LEAST, min(_PAGE, _MOST_VALUES // max(size, 1)))
+        return max(_LEAST, min(_PAGE, _MOST_VALUES // (1 if data is None else values_each(data))))
 
     # ------------------------------------------------------------------------------------------------------- choices
 
@@ -246,9 +249,9 @@ class DataPanel(Panel):
 
     # ------------------------------------------------------------------------------------------------------ pictures
 
-    def _take(self, told: "Samples", values: NDArray[Any]) -> None:
+    def _take(self, told: "Samples", values: list[NDArray[Any]]) -> None:
         if told.request == self._request:
-            self._told = told, values.copy()
+            self._told = told, [one.copy() for one in values]
             self._draw()
 
     def _draw(self) -> None:
@@ -257,16 +260,15 @@ class DataPanel(Panel):
         told, values = self._told
         chosen = max(self.list.currentRow(), 0)
         inks, data = theme.colors(self.palette()), self.session.data
-        bands = sound_bands(None if data is None else data.card)
+        bands, size = sound_bands(None if data is None else data.card), self.list.picture
         with QSignalBlocker(self.list):
             self.list.clear()
             for number, index in enumerate(told.indices):
                 item = QListWidgetItem()
                 item.setSizeHint(self.list.card)
-                picture = thumbnail(
-                    values[number], width=PICTURE.width(), height=PICTURE.height(), inks=inks, bands=bands
-                )
-                item.setIcon(QIcon(picture))
+                example = [one[number] for one in values]
+                made = thumbnails(example, width=size.width(), height=size.height(), inks=inks, bands=bands)
+                item.setIcon(QIcon(made))
                 lines = self._words(told, number)
                 whole = ", ".join([self.tr("example {index}").format(index=index), *filter(None, lines)])
                 item.setData(_INDEX, index)
@@ -290,8 +292,6 @@ class DataPanel(Panel):
             lines.append(self.tr("error {value}").format(value=f"{told.scores[number]:.3g}"))
         elif not told.scores:
             lines.append(f"→ {words.class_name(names, told.chosen[number])}")
-        if told.others:
-            lines.append(_numbers(told.others[number]))
         return tuple(lines)
 
     def changeEvent(self, event: "QEvent") -> None:
@@ -305,6 +305,7 @@ def _arrow(text: str) -> QToolButton:
     button = QToolButton()
     button.setText(text)
     button.setProperty("framed", True)
+    button.setFixedWidth(_ARROW)
     return button
 
 

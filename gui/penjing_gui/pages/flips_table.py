@@ -4,17 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QColor, QIcon
 from PySide6.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
 from penjing_gui import theme, words
 from penjing_gui.controls.identity import identify
-from penjing_gui.thumbnails import sound_bands, thumbnail
+from penjing_gui.pages.sample_cards import values_each
+from penjing_gui.thumbnails import sound_bands, thumbnails
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from penjing.worker.messages import Change, Samples
     from penjing_gui.session import Session
 
@@ -68,7 +70,8 @@ class FlipsTable(QTableWidget):
         self._session = session
         self._rows: tuple[Flipped, ...] = ()
         self._request = -1
-        self._pictures: dict[int, NDArray[np.float32]] = {}
+        self._pictures: dict[int, tuple[NDArray[np.float32], ...]] = {}
+        """By sample what goes into each input."""
         self.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.setSelectionBehavior(QTableWidget.SelectionBehavior.SelectRows)
         self.setTabKeyNavigation(False)
@@ -113,14 +116,14 @@ class FlipsTable(QTableWidget):
         data = self._session.data
         if data is None or not self._rows:
             return
-        most = max(1, _MOST_VALUES // max(int(np.prod(data.example_shape)), 1))
+        most = max(1, _MOST_VALUES // values_each(data))
         missing = tuple(row.sample for row in self._rows[:most] if row.sample not in self._pictures)
         if missing:
             self._request = self._session.request_samples(missing)
 
-    def _take(self, told: "Samples", values: NDArray[np.float32]) -> None:
+    def _take(self, told: "Samples", values: "list[NDArray[np.float32]]") -> None:
         if told.request == self._request:
-            self._pictures.update(zip(told.indices, values, strict=True))
+            self._pictures.update(zip(told.indices, zip(*values, strict=True), strict=True))
             self._draw()
 
     def _draw(self) -> None:
@@ -129,7 +132,7 @@ class FlipsTable(QTableWidget):
         for place, row in enumerate(self._rows):
             item = self.item(place, 0)
             if item is not None and row.sample in self._pictures:
-                made = thumbnail(
+                made = thumbnails(
                     self._pictures[row.sample], width=_PICTURE.width(), height=_PICTURE.height(), inks=inks, bands=bands
                 )
                 item.setIcon(QIcon(made))

@@ -1,10 +1,11 @@
 """Where the network looks in one example, as loaded beside the plan or a trained run: Grad-CAM or gradient × input."""
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QSignalBlocker, Qt, QTimer
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from penjing.catalogue.methods import methods
@@ -22,9 +23,24 @@ if TYPE_CHECKING:
     from penjing.worker.messages import Look, NetworkLook
     from penjing_gui.session import Session
 
+Aim = Literal["class", "number", "error"]
 _LINES = 3
 _SOON = 120
 """Milliseconds in which several wishes become one request."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What is looked at, and how."""
+
+    sample: int = 0
+    method: str = ""
+    entry: int = 0
+    """The input."""
+    number: int = 0
+    """Of those that are answered, from 0."""
+    run: str | None = None
+    """A trained one."""
 
 
 class LookPanel(Panel):
@@ -35,9 +51,9 @@ class LookPanel(Panel):
         self._look: Look | None = None
         self._arrays: dict[str, NDArray[Any]] = {}
         self._request = -1
-        self._asked: tuple[int, str, str | None] = (0, "", None)
-        self._known: tuple[int, str, str | None] | None = None
-        """Example, method and trained run of what is shown."""
+        self._asked = Wanted()
+        self._known: Wanted | None = None
+        """What is shown."""
         self._soon = QTimer(self, singleShot=True, interval=_SOON)
         self._soon.timeout.connect(self._ask)
         self.sample = identify(CountBox(), "look.sample", self.tr("Example"))
@@ -48,6 +64,9 @@ class LookPanel(Panel):
             self.method.setItemData(
                 self.method.count() - 1, f"{self.tr(one.formula)}\n{one.source}", Qt.ItemDataRole.ToolTipRole
             )
+        self.entry = identify(QComboBox(), "look.input", self.tr("Input"))
+        self.number = identify(CountBox(), "look.number", self.tr("Number"))
+        self.number.setRange(1, 1)
         self._by_hand = False
         """Whether the person chose the method; until then it is the first one that this network has an answer to."""
         self.nothing = identify(ShortNote(_LINES), "look.nothing")
@@ -93,8 +112,14 @@ class LookPanel(Panel):
 
     def _lay_out(self) -> None:
         head = QHBoxLayout()
-        for text, control in ((self.tr("Example"), self.sample), (self.tr("Method"), self.method)):
-            label = _plain()
+        self._named: dict[QWidget, QLabel] = {}
+        for text, control in (
+            (self.tr("Example"), self.sample),
+            (self.tr("Input"), self.entry),
+            (self.tr("Number"), self.number),
+            (self.tr("Method"), self.method),
+        ):
+            label = self._named[control] = _plain()
             label.setText(text)
             label.setBuddy(control)
             head.addWidget(label)
@@ -102,6 +127,7 @@ class LookPanel(Panel):
             head.addSpacing(SPACE)
         head.addWidget(self.said, 1)
         self.column.addLayout(head)
+        self._offer()
         self._sides = QWidget()
         sides = QHBoxLayout(self._sides)
         sides.setContentsMargins(0, 0, 0, 0)
@@ -123,13 +149,37 @@ class LookPanel(Panel):
         session.plan_changed.connect(self._say_again)
         session.look_received.connect(self._hear)
         self.sample.valueChanged.connect(self.refresh)
+        self.number.valueChanged.connect(self.refresh)
+        self.entry.activated.connect(self._choose_entry)
         self.method.activated.connect(self._choose_method)
         session.opened.connect(self._begin)
 
     def _begin(self) -> None:
-        """Another network."""
+        """Another network or other data."""
         self._by_hand = False
         self.method.setCurrentIndex(0)
+        self._offer()
+
+    def _offer(self) -> None:
+        """The inputs, and the numbers that are answered, where there is a choice."""
+        data = self.session.data
+        card = None if data is None else data.card
+        names = () if card is None else tuple(one.name for one in card.inputs)
+        with QSignalBlocker(self.entry), QSignalBlocker(self.number):
+            self.entry.clear()
+            for number, name in enumerate(names):
+                self.entry.addItem(name[:40], number)
+            self.number.setMaximum(1 if card is None else max(len(card.targets), 1))
+            self.number.setValue(1)
+        for control, offered in ((self.entry, len(names) > 1), (self.number, self.number.maximum() > 1)):
+            control.setVisible(offered)
+            self._named[control].setVisible(offered)
+
+    def _choose_entry(self) -> None:
+        """Another input may have an answer to another method."""
+        if not self._by_hand:
+            self.method.setCurrentIndex(0)
+        self.refresh()
 
     def _choose_method(self) -> None:
         self._by_hand = True
@@ -137,14 +187,21 @@ class LookPanel(Panel):
 
     def _ask(self) -> None:
         run, shown = trained_run(self.session), self._look
-        wanted = (self.sample.value(), self.method.currentData(), None if run is None else run.id)
+        wanted = Wanted(
+            sample=self.sample.value(),
+            method=self.method.currentData(),
+            entry=max(self.entry.currentIndex(), 0),
+            number=self.number.value() - 1,
+            run=None if run is None else run.id,
+        )
         # A plan that is measured further is the same network: only another one is worth another look.
         same = run is not None or (shown is not None and shown.generation == self.session.measured_generation)
         if wanted == self._known and same:
             self._draw()
         else:
             self._asked = wanted
-            self._request = self.session.request_look(wanted[0], wanted[1], run=run)
+            where = {"entry": wanted.entry, "number": wanted.number}
+            self._request = self.session.request_look(wanted.sample, wanted.method, **where, run=run)
 
     def _hear(self, told: "Look", arrays: dict[str, NDArray[Any]]) -> None:
         if told.request == self._request:
@@ -181,22 +238,21 @@ class LookPanel(Panel):
         label = (
             "" if told.label is None else self.tr("labelled {name}").format(name=words.class_name(names, told.label))
         )
-        key = self.tr("blue: for {name}").format(name=words.class_name(names, told.before.target))
-        if bool((self._arrays["before"] < 0).any()):
-            key += self.tr(", orange: against it")
+        key = self._key(told.aim, words.class_name(names, told.before.target))
         layer = "" if told.before.layer is None else self.tr("at {layer}").format(layer=told.before.layer)
-        self._say("  ·  ".join(part for part in (label, key, layer) if part))
+        self._say("  ·  ".join(part for part in (key, layer) if part))
         example = self._arrays["example"]
         axis = self.tr("feature") if example.ndim == 1 else self.tr("time step")
         self.before.show_look(example, self._arrays["before"], axis=axis)
-        self.before_said.setText(f"{self.tr('as loaded')}: {self._words(told.before, names)}")
+        before = f"{self.tr('as loaded')}: {self._words(told.aim, told.before, names)}"
+        self.before_said.setText(f"{before}  ·  {label}" if label else before)
         if told.after is None:
             self.after.show_look(example, np.zeros(0, np.float32), axis=axis)
             self.after_said.setText(self.tr("plan: not measured yet"))
         else:
             self.after.show_look(example, self._arrays["after"], axis=axis)
             wait = "" if self._is_current(told) else " …"
-            self.after_said.setText(f"{whose(self._run_shown())}: {self._words(told.after, names)}{wait}")
+            self.after_said.setText(f"{whose(self._run_shown())}: {self._words(told.aim, told.after, names)}{wait}")
 
     def _show_plots(self, shown: bool) -> None:
         self._sides.setVisible(shown)
@@ -204,20 +260,34 @@ class LookPanel(Panel):
 
     def _run_shown(self) -> "Run | None":
         """The trained run whose look is drawn."""
-        id_ = None if self._known is None else self._known[2]
+        id_ = None if self._known is None else self._known.run
         return next((run for run in self.session.runs if run.id == id_), None)
 
     def _is_current(self, told: "Look") -> bool:
         run, session = trained_run(self.session), self.session
         if run is not None or told.generation is None:
-            return run is not None and self._known is not None and self._known[2] == run.id
+            return run is not None and self._known is not None and self._known.run == run.id
         return session.accuracy_is_current and told.generation == session.measured_generation
 
     def _say(self, text: str) -> None:
         self.said.setText(text)
         self.said.setToolTip(text)
 
-    def _words(self, look: "NetworkLook", names: tuple[str, ...]) -> str:
+    def _key(self, aim: Aim, name: str) -> str:
+        """What the colours mean."""
+        signed = bool((self._arrays["before"] < 0).any())
+        if aim != "class":
+            what = self.tr("the number") if aim == "number" else self.tr("the error")
+            key = self.tr("blue: makes {what} larger").format(what=what)
+            return key + self.tr(", orange: smaller") if signed else key
+        key = self.tr("blue: for {name}").format(name=name)
+        return key + self.tr(", orange: against it") if signed else key
+
+    def _words(self, aim: Aim, look: "NetworkLook", names: tuple[str, ...]) -> str:
+        if aim == "error":
+            return self.tr("error {value}").format(value=f"{look.score:.4g}")
+        if aim == "number":
+            return words.minus(f"{self._called(look.target)} = {look.score:.4g}")
         share = f"{100 * look.probability:.1f} %"
         target = words.class_name(names, look.target)
         if look.chosen == look.target:
@@ -225,6 +295,12 @@ class LookPanel(Panel):
         return self.tr("{chosen} instead of {name} ({share})").format(
             chosen=words.class_name(names, look.chosen), name=target, share=share
         )
+
+    def _called(self, number: int) -> str:
+        """Of a number that is answered."""
+        data = self.session.data
+        names = () if data is None or data.card is None else data.card.target_names
+        return names[number][:40] if number < len(names) else f"#{number + 1}"
 
 
 def _plain() -> QLabel:

@@ -14,11 +14,11 @@ from penjing_gui.controls.identity import identify
 from penjing_gui.controls.readout import Readout
 from penjing_gui.new_runs import run_name
 from penjing_gui.pages.panel import Panel
-from penjing_gui.pages.sample_cards import LINES, PICTURE, SampleCards
+from penjing_gui.pages.sample_cards import LINES, SampleCards, input_shapes, pictures_each, values_each
 from penjing_gui.plots.scale import SCALE
 from penjing_gui.standing import standing, trained_run, whose
 from penjing_gui.theme import SPACE
-from penjing_gui.thumbnails import sound_bands, thumbnail
+from penjing_gui.thumbnails import sound_bands, thumbnails
 
 if TYPE_CHECKING:
     from PySide6.QtCore import QEvent
@@ -51,7 +51,8 @@ class SamplesPanel(Panel):
     def __init__(self, session: "Session", parent: QWidget | None = None) -> None:
         super().__init__(session, parent)
         self._kind: Kind = "lost"
-        self._examples: dict[int, NDArray[np.float32]] = {}
+        self._examples: dict[int, tuple[NDArray[np.float32], ...]] = {}
+        """By sample what goes into each input."""
         self._margins: dict[int, tuple[float, float | None]] = {}
         """By sample, as loaded and under the plan of `_margins_of`."""
         self._margins_of: object = None
@@ -100,7 +101,7 @@ class SamplesPanel(Panel):
             count = 0 if change is None else getattr(change, kind)
             button.setText(f"{self._names[kind]} {count}")
             button.setEnabled(data is not None)
-        self.spectrogram.setVisible(_long(() if data is None else data.example_shape))
+        self.spectrogram.setVisible(any(map(_long, input_shapes(data))))
         told = self._words(found)
         self.said.say(told, told)
         means = self.tr(
@@ -140,7 +141,8 @@ class SamplesPanel(Panel):
     # --------------------------------------------------------------------------------------------------------- state
 
     def _forget(self) -> None:
-        self.list.fit_words(() if self.session.data is None else self.session.data.classes)
+        data = self.session.data
+        self.list.fit_words(() if data is None else data.classes, pictures=pictures_each(data))
         self._examples.clear()
         self._margins.clear()
         self._margins_of = None
@@ -154,7 +156,7 @@ class SamplesPanel(Panel):
         kinds: dict[Kind, list[Flip]] = {kind: [] for kind in KINDS}
         for flip in change.flips:
             kinds["lost" if flip.lost else "gained" if flip.gained else "moved"].append(flip)
-        most = _MOST_VALUES // max(int(np.prod(data.example_shape)), 1)
+        most = _MOST_VALUES // values_each(data)
         return kinds[self._kind][: min(max(most, _LEAST), _MOST)]
 
     def _shown_now(self) -> object:
@@ -243,8 +245,8 @@ class SamplesPanel(Panel):
             if example is None:
                 item.setIcon(QIcon())
             else:
-                size = {"width": PICTURE.width(), "height": PICTURE.height()}
-                item.setIcon(QIcon(thumbnail(example, **size, inks=inks, look=look, bands=bands)))
+                size = {"width": self.list.picture.width(), "height": self.list.picture.height()}
+                item.setIcon(QIcon(thumbnails(example, **size, inks=inks, look=look, bands=bands)))
             lines, whole = self._told(flip, margin, names)
             item.setData(LINES, lines)
             item.setToolTip(whole)
@@ -295,10 +297,10 @@ class SamplesPanel(Panel):
             self._logits_of = None if run is None else run.id
             self._requests["logits"] = self.session.request_logits(unknown, run=run)
 
-    def _take_samples(self, told: "Samples", values: NDArray[Any]) -> None:
+    def _take_samples(self, told: "Samples", values: list[NDArray[Any]]) -> None:
         if told.request != self._requests["samples"]:
             return
-        self._examples.update(zip(told.indices, values, strict=True))
+        self._examples.update(zip(told.indices, zip(*values, strict=True), strict=True))
         self._redraw()
 
     def _take_logits(self, told: "Logits") -> None:

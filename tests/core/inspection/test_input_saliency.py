@@ -13,11 +13,8 @@ from penjing.catalogue.methods import methods
 from penjing.compression.simulation import simulate
 from penjing.errors import UserError
 from penjing.inspection.input_saliency import METHODS, input_saliency
-from penjing.layer_graph import NetworkInput, NetworkOutput
-from penjing.loading.build import build
 from penjing.model.model import Model
 from penjing.model.modules import Add, GlobalAveragePool, Transpose
-from penjing.model.spec import NetworkSpec, NodeSpec
 from tests.support.calibration import quantized
 from tests.support.networks import NETWORKS, network, plain, sample_input, signal
 
@@ -165,19 +162,46 @@ def test_that_an_input_without_positions_has_a_value_a_feature() -> None:
     assert refused.value.code == "saliency.needs_positions"
 
 
-def two_inputs() -> Model:
-    entries = tuple(NetworkInput(name=name, source_name=name, shape=(1, 3)) for name in ("a", "b"))
-    node = NodeSpec(name="add", source_name="add", kind="add", inputs=("a", "b"), attributes={}, tensors={})
-    return build(
-        NetworkSpec(inputs=entries, nodes=(node,), outputs=(NetworkOutput(source_name="y", layer="add", shape=()),))
+def test_that_one_output_of_two_classes_speaks_for_and_against() -> None:
+    """Of σ(z) as of z: what is for the second class is x · ∂z/∂x, for the first it is the opposite."""
+    layers = [("fc1", nn.Linear(6, 5), ""), ("relu", nn.ReLU(), ""), ("fc2", nn.Linear(5, 1), "")]
+    model = network((6,), layers)
+    ended = network((6,), [*layers, ("chance", nn.Sigmoid(), "")]).replace_layers(
+        {name: module for name, module, _ in model.layers()}
     )
+    sample = sample_input(model, count=1)
+    x = sample.clone().requires_grad_()
+    z = model.module(x)
+    (slope,) = torch.autograd.grad(z[0, 0], x)
+    wanted = (sample * slope)[0].numpy()
+    for one in (model, ended):
+        second, first = (input_saliency(one, sample, method="gradient_input", target=target) for target in (1, 0))
+        np.testing.assert_allclose(second.values, wanted, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(first.values, -wanted, rtol=1e-4, atol=1e-6)
+        assert second.probability == pytest.approx(1 / (1 + np.exp(-z.item())), rel=1e-5)
+        assert second.probability + first.probability == pytest.approx(1)
+        assert first.chosen == second.chosen == int(z.item() > 0)
+
+
+def test_that_the_error_of_what_is_given_back_is_explained() -> None:
+    model = network((6,), [("fc1", nn.Linear(6, 3), ""), ("act", nn.Tanh(), ""), ("fc2", nn.Linear(3, 6), "")])
+    sample = sample_input(model, count=1)
+    found = input_saliency(model, sample, method="gradient_input", aim="error")
+    module, x = model.copy().module.double(), sample.double()
+
+    def error(values: Tensor) -> float:
+        return float((module(values) - values).square().mean())
+
+    assert found.score == pytest.approx(error(x), rel=1e-5)
+    steps = 1e-5 * torch.eye(6, dtype=torch.float64)
+    slopes = np.array([(error(x + step) - error(x - step)) / 2e-5 for step in steps])
+    np.testing.assert_allclose(found.values, x[0].numpy() * slopes, rtol=1e-3, atol=1e-6)
 
 
 def test_that_what_cannot_be_explained_is_said() -> None:
     positions = network((3, 8, 8), [("conv", nn.Conv2d(3, 4, 3), "")])
     endless = sample_input(plain(), count=1) * float("inf")
     for model, sample, target, code in (
-        (two_inputs(), torch.ones(1, 3), None, "saliency.needs_one_input"),
         (positions, sample_input(positions, count=1), None, "saliency.needs_scores"),
         (plain(), sample_input(plain(), count=1), 4, "saliency.no_such_class"),
         (plain(), endless, None, "saliency.not_finite_input"),
@@ -186,6 +210,12 @@ def test_that_what_cannot_be_explained_is_said() -> None:
             input_saliency(model, sample, method="gradient_input", target=target)
         assert refused.value.code == code
         assert code not in refused.value.message()
+
+
+def test_that_a_number_that_is_not_answered_is_told() -> None:
+    with pytest.raises(UserError) as refused:
+        input_saliency(plain(), sample_input(plain(), count=1), method="gradient_input", target=4, aim="number")
+    assert refused.value.code == "saliency.no_such_number" and "5" in refused.value.message()
 
 
 def test_that_looking_leaves_the_network_alone() -> None:

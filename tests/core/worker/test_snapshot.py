@@ -18,8 +18,17 @@ def test_that_network_and_data_come_back_bit_for_bit(tmp_path: Path) -> None:
     data = quarters()
     stored = Split(x=(data.val.x * 20).astype(np.int16), y=data.val.y, groups=np.arange(len(data.val)) // 4)
     data = dataclasses.replace(
-        data, val=stored, mean=(0.5,), std=(2.0,), title="名", source="sample:x", moves=(0, 1, 3, 2)
+        data,
+        val=stored,
+        mean=(0.5,),
+        std=(2.0,),
+        title="名",
+        source="sample:x",
+        moves=(0, 1, 3, 2),
+        border=0.5,
+        target_names=("a",),
     )
+    data = dataclasses.replace(data, border=0.5, target_names=("a",))
     model = residual()
     write_snapshot(tmp_path / "s", model, data, model_source="net.onnx", data_source="d.npz")
     assert [entry.name for entry in tmp_path.iterdir()] == ["s"]

@@ -41,7 +41,7 @@ def test_that_the_panel_tells_the_card_and_asks_for_a_class(session: Session, qt
     told = wire.Samples(
         request=asked[-1].request, split="val", indices=(4, 9), file="", values=place, labels=(1, 1), chosen=(1, 7)
     )  # type: ignore[arg-type]
-    session.samples_received.emit(told, values)
+    session.samples_received.emit(told, [values])
     lines = [panel.list.item(row).data(LINES) for row in range(panel.list.count())]
     assert lines == [(data.classes[1], f"→ {data.classes[1]}", "#4"), (data.classes[1], f"→ {data.classes[7]}", "#9")]
 
