@@ -48,7 +48,9 @@ class Detours:
     def layer(
         self, node: onnx.NodeProto, inputs: Sequence[Value | None], attributes: Mapping[str, Any]
     ) -> Mapping[str, Value] | None:
-        """The result of a product or sum with something stored, its layer already in the network."""
+        """The result of a product or sum with something stored, or of a product of two, its layer in the network."""
+        if node.op_type == "MatMul" and len(inputs) == 2 and all(isinstance(entry, Pending) for entry in inputs):
+            return self._products_wait(node, [entry for entry in inputs if isinstance(entry, Pending)], attributes)
         beside = [entry for entry in inputs if not isinstance(entry, Pending | Activation)]
         if node.op_type not in _STORED or len(beside) + 1 != len(inputs):
             return None
@@ -162,7 +164,7 @@ class Detours:
         """Nor does it mind in which rows the examples stand: they are put apart for it, and together again."""
         (pending,) = (entry for entry in inputs if isinstance(entry, Pending))
         piece = self.waiting.piece(pending) if pending.array.ndim == 2 and node.op_type != "Add" else None
-        if piece is None or not piece.feeds or self._settled(pending, alone=False) is not None:
+        if piece is None or not piece.feeds or piece.decides or self._settled(pending, alone=False) is not None:
             return None
         rows, width = pending.array.shape
         each = rows // piece.feeds[0].shape[0]
@@ -179,6 +181,31 @@ class Detours:
                     (result,) = self._layers(node, ready, attributes).values()
                     steps = [*back, ("Reshape", {}, (-1, result.shape[-1]))]
                     return self._again(node, result, steps, pending.why)
+        return None
+
+    def _products_wait(
+        self, node: onnx.NodeProto, sides: Sequence[Pending], attributes: Mapping[str, Any]
+    ) -> Mapping[str, Value] | None:
+        """Products of matrices of which every example has several, all in one row: as heads of attention often are."""
+        pieces = [self.waiting.piece(side) for side in sides]
+        batches = {feed.shape[0] for piece in pieces if piece is not None for feed in piece.feeds}
+        counts = {side.array.shape[0] for side in sides if side.array.ndim == 3}
+        if len(batches) != 1 or len(counts) != 1 or any(side.array.ndim != 3 for side in sides) or None in pieces:
+            return None
+        (batch,), (count,) = batches, counts
+        if count % batch or any(self._settled(side, alone=False) is not None for side in sides):
+            return None
+        each = count // batch
+        for alone in (False, True):
+            ready: list[Activation | None] = []
+            for side in sides:
+                shape = (-1, each, *side.array.shape[1:])
+                apart = self._steps(f"{side.name}{_INNER}each", side, [("Reshape", {}, shape)], side.why)
+                ready.append(self._settled(apart, alone=alone))
+            if all(entry is not None for entry in ready):
+                (result,) = self._layers(node, ready, attributes).values()
+                steps: list[_Step] = [("Reshape", {}, (-1, *result.shape[2:]))]
+                return self._again(node, result, steps, sides[0].why)
         return None
 
     def _again(

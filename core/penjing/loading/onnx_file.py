@@ -20,6 +20,7 @@ from penjing.loading.onnx_nested import check_nesting, with_own_names
 from penjing.loading.onnx_qdq import NODES, ON_CODES, Roundings, clipped, unmade, with_grid
 from penjing.loading.onnx_qoperators import spelled_out
 from penjing.loading.onnx_regions import Piece, Waiting, settled, takes_two
+from penjing.loading.onnx_slips import mended
 from penjing.loading.onnx_stored import FILLED, Stored, extents
 from penjing.loading.onnx_tensors import attribute_of
 from penjing.loading.rearranging import MOVING, plainly, rearranged
@@ -44,6 +45,7 @@ def read_onnx(path: Path, *, example_shape: Sequence[int] | None = None) -> Mode
         raise UserError("load.not_onnx", path=path.name) from error
     if not all(isinstance(text, str) for text in texts(proto)):
         raise UserError("load.not_text", where=path.name)
+    mended(proto)
     spelled_out(proto)
     return _Reader(proto, path, example_shape).read()
 

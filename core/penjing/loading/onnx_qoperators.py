@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import onnx
 from onnx import helper
 
+from penjing.loading.onnx_dynamic import in_reals
+
 _DEQUANTIZE, _QUANTIZE = "DequantizeLinear", "QuantizeLinear"
 
 
@@ -44,6 +46,7 @@ _OURS = ("", "ai.onnx", "com.microsoft")
 
 def spelled_out(proto: onnx.ModelProto) -> None:
     """Rewrites a file, in place, so that nothing but the two nodes speaks of codes."""
+    in_reals(proto)
     if not any(_speaks(node) for node in proto.graph.node):
         return
     nodes = [made for node in proto.graph.node for made in _nodes(node)]
