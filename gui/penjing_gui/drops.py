@@ -30,6 +30,7 @@ _SUFFIXES: dict[str, DropKind] = {
     ".safetensors": "model",
     ".pt": "model",
     ".pth": "model",
+    ".ckpt": "model",
     ".npz": "data",
     **dict.fromkeys((*TABLES, *IN_FOLDERS), "data"),
     ".penjing": "project",

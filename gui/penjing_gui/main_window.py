@@ -294,7 +294,8 @@ class MainWindow(QMainWindow):
         self.close()
 
     def _opened(self) -> None:
-        self.notices.dismiss("open")
+        for of_before in ("open", "job", "plan", "measure"):
+            self.notices.dismiss(of_before)
         self.show_workbench()
         self._entitle()
 

@@ -1,5 +1,6 @@
 """Projects on disk: save, open, lock, and files that have moved."""
 
+import functools
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -206,6 +207,9 @@ class Projects(QObject):
     def failure_to_open(self, pending: "Pending", message: "Failed") -> Notice:
         """What to say when a source cannot be opened."""
         actions: tuple[Action, ...] = ()
+        if pending.architecture is not None and pending.project is None:
+            again = functools.partial(self._session.open_source, pending.source, pending.data)
+            actions = (Action(self.tr("Another architecture…"), again, "architecture.again"),)
         if pending.project is not None and self._incoming is not None:
             incoming, self._incoming = self._incoming, None
             actions = (self._locate(incoming),)

@@ -185,7 +185,7 @@ QCheckBox::indicator:checked, QTableView::indicator:checked, QListView::indicato
   background: {chosen.accent}; border-color: {chosen.accent}; image: url("{check}"); }}
 QRadioButton::indicator {{
   width: 13px; height: 13px; background: {chosen.surface}; border: 1px solid {chosen.muted}; border-radius: 7px; }}
-QRadioButton::indicator:checked {{ background: {chosen.accent}; border: 4px solid {chosen.surface};
+QRadioButton::indicator:checked {{ background: {chosen.surface}; border: 4px solid {chosen.accent};
   width: 7px; height: 7px; border-radius: 7px; }}
 QRadioButton::indicator:focus {{ border-color: {chosen.accent}; }}
 QCheckBox::indicator:indeterminate {{ background: {chosen.border}; }}

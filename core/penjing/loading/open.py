@@ -84,6 +84,7 @@ READERS: Mapping[str, Callable[[Path, _Options], Model]] = {
     ".safetensors": _weights,
     ".pt": _weights,
     ".pth": _weights,
+    ".ckpt": _weights,
 }
 """By suffix."""
 

@@ -33,18 +33,19 @@ Chosen = Callable[[str, bool], None]
 
 
 def factories(code: str) -> tuple[str, ...]:
-    """Functions and classes of a Python file that can be called without an argument; the file is read, never run.
+    """Functions, then classes, of a Python file that need no argument; the file is read, never run.
 
     >>> code = ("def tiny(): ...", "def wide(width): ...", "class Net: ...", "def deep(depth=3): ...")
     >>> factories(chr(10).join(code))
-    ('tiny', 'Net', 'deep')
+    ('tiny', 'deep', 'Net')
     """
     try:
         tree = ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ()
     named = (node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef))
-    return tuple(node.name for node in named if _callable_alone(node))
+    found = sorted((node for node in named if _callable_alone(node)), key=lambda node: isinstance(node, ast.ClassDef))
+    return tuple(node.name for node in found)
 
 
 def split(architecture: str) -> tuple[str, str]:

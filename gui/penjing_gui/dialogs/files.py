@@ -35,7 +35,8 @@ def choose_new_file(parent: QWidget, title: str, kinds: str, path: str, suffix: 
 
 def model_kinds() -> str:
     """The filter for networks."""
-    return _kinds(QCoreApplication.translate("files", "Networks"), "*.onnx *.pt2 *.penjingnet *.safetensors *.pt *.pth")
+    patterns = "*.onnx *.pt2 *.penjingnet *.safetensors *.pt *.pth *.ckpt"
+    return _kinds(QCoreApplication.translate("files", "Networks"), patterns)
 
 
 def data_kinds() -> str:

@@ -30,7 +30,7 @@ def state() -> dict[str, torch.Tensor]:
     return dict(model.module.state_dict())
 
 
-@pytest.mark.parametrize("suffix", [".safetensors", ".pt", ".pth"])
+@pytest.mark.parametrize("suffix", [".safetensors", ".pt", ".pth", ".ckpt"])
 def test_that_tensors_are_read_into_a_named_architecture(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"weights{suffix}"
     if suffix == ".safetensors":

@@ -103,6 +103,19 @@ def test_that_code_runs_only_after_consent_and_a_project_asks_again_in_another_w
     assert session.projects.path == files / "kept.penjing"
 
 
+def test_that_an_architecture_that_does_not_fit_can_be_exchanged(
+    qtbot: QtBot, window: MainWindow, files: Path, patience: int
+) -> None:
+    window.commands.open(str(files / "mlp.safetensors"))
+    click(find(dialog_of(qtbot, window, patience), "architecture.open", QPushButton))
+    qtbot.waitUntil(lambda: bool(window.notices.notices), timeout=patience)
+    (notice,) = window.notices.notices
+    assert notice.details == "load.weights_differ"
+    click(find(window, "architecture.again", QPushButton))
+    click(find(dialog_of(qtbot, window, patience), "architecture.cancel", QPushButton))
+    closed(qtbot, window, patience)
+
+
 def test_that_giving_up_says_what_is_missing(qtbot: QtBot, window: MainWindow, files: Path, patience: int) -> None:
     window.commands.open(str(files / "mlp.safetensors"))
     dialog = dialog_of(qtbot, window, patience)
