@@ -14,9 +14,10 @@ NONE = -1
 def margins_of(output: Tensor, truth: NDArray[np.int64], *, k: int = 1, border: float = 0.0) -> NDArray[np.float64]:
     """The output of the truth less the k-th largest other one, [n]; of a single output how far right of `border` it is.
 
-    Above 0 the truth is among the k largest. An answer that is no number is wrong by 1.
+    Above 0 the truth is among the k largest. An answer that is no number is wrong by 1; an infinite one counts as the
+    largest number of its kind, since differences of margins are averaged.
     """
-    values = output.double()
+    values = output.double().clamp(-_LARGEST, _LARGEST)
     none = blank(values)
     if none.any():
         found = np.full(len(values), -1.0)  # wrong, whatever it was to be
@@ -37,6 +38,9 @@ def blank(output: Tensor) -> NDArray[np.bool_]:
     """Where an answer is none, [n]: some of its values are no numbers. Infinite ones still say which is largest."""
     none = output.detach().isnan()
     return np.asarray((none if none.dim() == 1 else none.flatten(1).any(dim=1)).numpy())
+
+
+_LARGEST = float(torch.finfo(torch.float32).max)
 
 
 def _largest(values: Tensor, k: int) -> Tensor:

@@ -78,7 +78,7 @@ def _outputs(
             indices = np.arange(start, min(start + batch_size, len(split)))
             try:
                 result = predict(*dataset.inputs(split, slice(start, start + batch_size)))
-            except (MemoryError, RuntimeError) as error:
+            except Exception as error:  # onnxruntime's errors have no common public base class
                 if not lacks_memory(error) or len(indices) == 1:
                     raise
                 batch_size = len(indices) // 2  # fewer at a time need less

@@ -51,6 +51,32 @@ def test_that_a_margin_is_a_number_whatever_is_answered() -> None:
     assert margins_of(output, np.array([0, 0])).tolist() == [-1.0, 2.0]
 
 
+def test_that_an_infinite_margin_is_a_number_too() -> None:
+    output = torch.tensor([[math.inf, 0.0], [-math.inf, 0.0], [math.inf, math.inf], [-math.inf, -math.inf]])
+    right, wrong, *even = margins_of(output, np.array([0, 0, 1, 1])).tolist()
+    assert 1e38 < right < math.inf and -math.inf < wrong < -1e38 and even == [0.0, 0.0]
+
+
+def test_that_live_measuring_goes_on_where_an_answer_is_infinite() -> None:
+    labels = np.random.default_rng(0).integers(0, 2, 3000).tolist()
+    given = data(labels)
+
+    def noisy(seed: int) -> Tensor:
+        scores = np.random.default_rng(seed).normal(size=(3000, 2)).astype(np.float32)
+        scores[np.arange(3000), labels] += 1.5
+        scores[::50, 0] = math.inf
+        return torch.from_numpy(scores)
+
+    before, after = noisy(1), noisy(2)
+    *_, baseline = measure_baseline(lambda indices: before[torch.from_numpy(indices)], given, "val")
+    assert isinstance(baseline, Baseline)
+    for standing in measure_change(lambda indices: after[torch.from_numpy(indices)], given, baseline, full=True):
+        found = standing.accuracy
+        assert 0 <= found.low <= found.value <= found.high <= 1
+    chosen = after.argmax(dim=1).numpy()
+    assert found.value == pytest.approx(float((chosen == np.array(labels)).mean()))
+
+
 def test_that_live_measuring_tells_them_from_the_first_batch_to_the_last() -> None:
     given = data([0] * 300)
 

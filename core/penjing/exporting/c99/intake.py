@@ -12,7 +12,7 @@ _ROUND = """
 static inline int8_t {name}_to_code(float real, float scale, int32_t zero_point)
 {{
     const float wide = real / scale;
-    if (wide >= (float)(127 - zero_point))
+    if (!(wide < (float)(127 - zero_point))) /* what is no number, too: no such float is made an integer */
         return 127;
     if (wide <= (float)(-128 - zero_point))
         return -128;

@@ -195,6 +195,18 @@ def bias_of(tensors: Mapping[str, Tensor], outputs: int) -> nn.Parameter | None:
     return None if bias is None else parameter(bias)
 
 
+def with_bias(tensors: Mapping[str, Tensor], bias: Tensor) -> Mapping[str, Tensor] | None:
+    """The tensors of a convolution with `bias` added to its own; None where that is not one value a filter, or one.
+
+    `bias` broadcasts to the result [n, filters, …] and must be the same at every position.
+    """
+    filters, axes = tensors["weight"].shape[0], tensors["weight"].dim()
+    aligned = (1,) * (axes - bias.dim()) + tuple(bias.shape)
+    if len(aligned) != axes or aligned not in ((1, filters) + (1,) * (axes - 2), (1,) * axes):
+        return None
+    return {**tensors, "bias": tensors.get("bias", 0) + bias.reshape(-1).expand(filters)}
+
+
 @functools.cache
 def _load() -> None:
     for family in _FAMILIES:

@@ -15,7 +15,7 @@ from penjing.model.modules import TransposedConv, turned
 from penjing.model.operators.channels import Channels, Flow
 from penjing.model.operators.onnx_writer import OnnxWriter
 from penjing.model.operators.reading import PREVIOUS, Array, AtenNode, Draft, OnnxNode, Reading, Shape, biased
-from penjing.model.operators.table import Attributes, Operator, bias_of, parameter, register
+from penjing.model.operators.table import Attributes, Operator, bias_of, parameter, register, with_bias
 
 
 @register
@@ -90,11 +90,7 @@ class TransposedConvolution(Operator):
 
     def absorb_bias(self, tensors: Mapping[str, Tensor], bias: Tensor) -> Mapping[str, Tensor] | None:
         """One value a filter, the same at every position."""
-        filters, axes = tensors["weight"].shape[0], tensors["weight"].dim()
-        aligned = (1,) * (axes - bias.dim()) + tuple(bias.shape)
-        if len(aligned) != axes or aligned not in ((1, filters) + (1,) * (axes - 2), (1,) * axes):
-            return None
-        return {**tensors, "bias": tensors.get("bias", 0) + bias.reshape(-1).expand(filters)}
+        return with_bias(tensors, bias)
 
     def build(self, attributes: Attributes, tensors: Mapping[str, Tensor]) -> nn.Module:
         """Attributes: stride, padding, output_padding, dilation (a number an axis), groups."""
