@@ -85,6 +85,9 @@ class _Writer:
         if layer.kind == "group_norm" and layer.attributes.get("groups") != layer.output_shape[1]:
             self._group_norm(layer)
             return
+        if layer.kind == "gelu":
+            self._gelu(layer)
+            return
         row = written_as(layer)
         inputs = [f"{name}/value" if self._is_coded_input(name) else name for name in layer.inputs]
         made = f"{layer.name}/real" if layer.name in self._codes else layer.name
@@ -113,8 +116,6 @@ class _Writer:
             inputs[-1] = self._node(part, name, name, inputs[-2:] if row.constants else inputs[-1:])
         if layer.kind == "silu" or (layer.kind == "smooth" and before):
             inputs.insert(0, layer.inputs[0])
-        elif layer.kind == "gelu":
-            inputs = inputs[-2:]
         if layer.kind == "linear" and len(layer.output_shape) != 2:
             type_, attributes = "MatMul", 0
             if layer.bias:
@@ -154,6 +155,23 @@ class _Writer:
         factor, offset = (part(f"Reshape.{key}", [one, shape]) for key, one in zip("wb", stored, strict=True))
         made = f"{name}/real" if name in self._codes else name
         self._node("Add", self._titles[name], made, [part("Mul", [values, factor]), offset])
+
+    def _gelu(self, layer: Layer) -> None:
+        """Number by number, by the error function or by its approximation."""
+        name = layer.name
+        part = functools.partial(self._part, name)
+        near = layer.attributes.get("approximate") == "tanh"
+        numbers = ("one", "half", *(("three", "cubic", "factor") if near else ("root",)))
+        one, half, *rest = (self._constant(f"{name}/{key}", (), 4) for key in numbers)
+        value = f"{layer.inputs[0]}/value" if self._is_coded_input(layer.inputs[0]) else layer.inputs[0]
+        if near:
+            cube = part("Mul.cubic", [part("Pow", [value, rest[0]]), rest[1]])
+            inner = part("Tanh", [part("Mul.scale", [part("Add.cubic", [value, cube]), rest[2]])])
+        else:
+            inner = part("Erf", [part("Div", [value, *rest])])
+        both = part("Mul", [value, part("Add", [inner, one])])
+        made = f"{name}/real" if name in self._codes else name
+        self._node("Mul", self._titles[name], made, [both, half])
 
     def _recurrent(self, layer: Layer) -> None:
         """The weight taken apart, time put first, the cell, and the batch put first again."""

@@ -83,9 +83,6 @@ _OPERATORS: Mapping[str, Written] = {
     "hard_sigmoid": Written(type="HardSigmoid", attributes=lambda axes: real("alpha") + real("beta")),
     "hard_swish": Written(type="HardSwish"),
     "silu": Written(type="Mul", before=("Sigmoid",)),
-    "gelu": Written(
-        type="Mul", before=("Div", "Erf", "Add", "Mul"), constants={"one": (1, 4), "half": (1, 4), "root": (1, 4)}
-    ),
     "identity": Written(type="Identity"),
     "dropout": Written(type="Dropout", constants={"ratio": (1, 4)}),
     "softmax": Written(type="Softmax", attributes=lambda axes: integer("axis")),

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from penjing.compression.prune import prune
 from penjing.compression.quantize import quantize
@@ -96,6 +97,11 @@ def test_that_rare_operators_are_nearly_right_even_in_a_network_of_little_else(p
 
 def test_that_a_real_network_has_the_predicted_bytes_in_every_format(tmp_path: Path) -> None:
     check(tiny_networks.dscnn(), PLANS["8 bits"], tmp_path, tuple(CONTAINERS))
+
+
+def test_that_both_kinds_of_gelu_have_their_bytes(tmp_path: Path) -> None:
+    nodes = [("first", nn.Linear(6, 8), ""), ("near", nn.GELU("tanh"), ""), ("exact", nn.GELU(), "")]
+    check(network((6,), nodes), PLANS["8 bits"], tmp_path, ("onnx", "onnx-int8"))
 
 
 def test_that_one_number_an_example_has_its_bytes_too(tmp_path: Path) -> None:
