@@ -81,20 +81,25 @@ class Waiting:
         names = [name for name in node.output if name]
         if any(name in self._values or name in self._made_by for name in names):
             raise why
-        try:
-            arrays = self._run(node, names)
-        except Exception as error:  # onnxruntime's errors have no common public base class
-            raise why from error
-        if any(array.dtype.kind == "f" and not np.isfinite(array).any() for array in arrays):
-            raise why  # a division by nothing
+        arrays = self._tried(node, names, why)
         for name, array in zip(names, arrays, strict=True):
             limits.check_shape(array.shape, where=node.name or node.op_type, most=limits.MAX_VALUES)
             self._made_by[name] = node
             self._order[name] = len(self._order)
         return {name: Pending(name, array, why) for name, array in zip(names, arrays, strict=True)}
 
-    def _run(self, node: onnx.NodeProto, names: Sequence[str]) -> list[Array]:
-        feeds = {name: self._example(name) for name in reads(node)}
+    def _tried(self, node: onnx.NodeProto, names: Sequence[str], why: UserError) -> list[Array]:
+        for least in (None, 1.0):  # some functions want numbers above 1
+            try:
+                arrays = self._run(node, names, least)
+            except Exception as error:  # onnxruntime's errors have no common public base class
+                raise why from error
+            if not any(array.dtype.kind == "f" and not np.isfinite(array).any() for array in arrays):
+                return arrays
+        raise why  # a division by nothing
+
+    def _run(self, node: onnx.NodeProto, names: Sequence[str], least: float | None) -> list[Array]:
+        feeds = {name: self._example(name, least) for name in reads(node)}
         kinds = {name: (one.ndim, helper.np_dtype_to_tensor_dtype(one.dtype)) for name, one in feeds.items()}
         entries = _entries([node], kinds)
         results = [onnx.ValueInfoProto(name=name) for name in names]
@@ -106,7 +111,7 @@ class Waiting:
             self._seconds -= time.monotonic() - before
         return [np.asarray(array) for array in found]
 
-    def _example(self, name: str) -> Array:
+    def _example(self, name: str, least: float | None) -> Array:
         value = self._values[name]
         if isinstance(value, Constant):
             return value.array
@@ -115,7 +120,8 @@ class Waiting:
         assert isinstance(value, Activation), name
         kind = self._types.get(name, FLOAT)
         if kind == FLOAT:
-            return np.random.default_rng(0).standard_normal(value.shape).astype(np.float32)
+            drawn = np.random.default_rng(0).standard_normal(value.shape).astype(np.float32)
+            return drawn if least is None else np.abs(drawn) + np.float32(least)
         return np.zeros(value.shape, helper.tensor_dtype_to_np_dtype(kind))
 
     def moved(self, value: Pending) -> tuple[tuple[int, ...], Value | None]:
@@ -257,7 +263,7 @@ def settled(piece: Piece, value: Pending, *, alone: bool) -> Draft | None:
     With `alone`, a piece that only takes the batch of 1 it was written for runs example by example.
     """
     shape = value.array.shape
-    if value.array.dtype.kind != "f" or len(shape) < 2 or not piece.feeds or shape[0] != piece.feeds[0].shape[0]:
+    if value.array.dtype.kind != "f" or not shape or not piece.feeds or shape[0] != piece.feeds[0].shape[0]:
         return None
     ways = [False, True] if alone and shape[0] == 1 else [False]
     if piece.decides:

@@ -21,7 +21,7 @@ from penjing.model.operators.reading import PREVIOUS, Activation, Draft, Pending
 
 MOVING = frozenset(
     {"Transpose", "Reshape", "Squeeze", "Unsqueeze", "Slice", "Split", "Gather", "Identity", "Flatten", "Concat"}
-    | {"Tile", "Expand"}
+    | {"Tile", "Expand", "DepthToSpace", "SpaceToDepth"}
 )
 MOST_VALUES = 1 << 22
 """Numbers up to here are exact in float32."""
