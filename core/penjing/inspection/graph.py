@@ -124,6 +124,10 @@ def _layer(node: _Node, model: Model, numbers: _Numbers) -> Layer:
     kind = operator.weight_kind(module)
     weight, bias = getattr(module, "weight", None), getattr(module, "bias", None)
     positions = operator.positions(module, flow.input_shapes, flow.output_shape)
+    taken, made = numbers(node.taken), numbers(node.made.ids)
+    reason = None if kind in _COMPRESSIBLE else "layer.opaque" if isinstance(module, Opaque) else _REASONS[kind]
+    if kind == "other" and operator.params(module) == len(made) and FIXED not in made:
+        reason = _REASONS["affine"]  # a batch norm in two parts, for example, whose values go with their channels
     return Layer(
         name=node.name,
         source_name=model.source_names.get(node.name, node.name),
@@ -132,8 +136,8 @@ def _layer(node: _Node, model: Model, numbers: _Numbers) -> Layer:
         inputs=node.feeds,
         output_shape=flow.output_shape,
         channel_axis=node.made.axis,
-        input_channels=numbers(node.taken),
-        output_channels=numbers(node.made.ids),
+        input_channels=taken,
+        output_channels=made,
         weight_kind=kind,
         weight_shape=tuple(weight.shape) if isinstance(weight, Tensor) else None,
         bias=bias.numel() if isinstance(bias, Tensor) else 0,
@@ -148,5 +152,5 @@ def _layer(node: _Node, model: Model, numbers: _Numbers) -> Layer:
         result_grid=_grid(model.activation_quantizers.get(node.name)),
         verbatim=verbatim(module) if isinstance(module, Opaque) else None,
         compressible=kind in _COMPRESSIBLE,
-        reason=None if kind in _COMPRESSIBLE else "layer.opaque" if isinstance(module, Opaque) else _REASONS[kind],
+        reason=reason,
     )

@@ -106,5 +106,5 @@ def _layers(plan: Plan, graph: LayerGraph) -> Iterator[Problem]:
         values: dict[str, str | int | float] = {"layer": layer.name, "type": layer.type}
         if layer.name in plan.layers and plan.layers[layer.name] != Override():
             yield Problem(level="warning", layer=layer.name, code="check.not_compressible", values=values)
-        elif asks and layer.weight_kind == "other":
+        elif asks and layer.reason == "layer.other_weights":
             yield Problem(level="note", layer=layer.name, code="check.other_weights", values=values)

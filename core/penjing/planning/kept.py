@@ -35,8 +35,8 @@ def kept(graph: LayerGraph) -> Kept:
 
 
 def stays_whole(layer: Layer) -> bool:
-    """Whether a layer stores numbers, or operators, that no plan changes; batch norm goes with the layer before it."""
-    return layer.verbatim is not None or (layer.params > 0 and layer.weight_kind == "other")
+    """Whether a layer stores numbers, or operators, that no plan changes; values of channels go with the channels."""
+    return layer.verbatim is not None or (layer.params > 0 and layer.reason == "layer.other_weights")
 
 
 def keeps_filters(graph: LayerGraph, layer: Layer) -> bool:

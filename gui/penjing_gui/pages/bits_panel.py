@@ -77,7 +77,7 @@ class BitsPanel(Panel):
         session = self.session
         errors = session.tables.bit_errors.get(session.layer or "", {})
         if session.layer is None or not errors:
-            text = self.tr("Choose a layer with weights: this shows what rounding them costs.")
+            text = self.tr("Choose a layer that a plan can change: this shows what rounding its weights costs.")
         else:
             chosen = bits or session.plan.settings(session.layer).weight_bits
             how = self.tr("exact, weights as loaded, symmetric, one scale a filter")

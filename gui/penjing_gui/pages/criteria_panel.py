@@ -167,7 +167,7 @@ class CriteriaPanel(Panel):
 
     def _words(self, found: LayerView | None) -> str:
         if found is None:
-            return self.tr("Choose a layer with weights: this compares what every criterion would take.")
+            return self.tr("Choose a layer that a plan can change: this compares what every criterion would take.")
         if self.what.currentData() == "filter_criterion":
             gone = int(found.cut.sum())
             if not gone:

@@ -28,6 +28,7 @@ from penjing_gui.pages.strip import Strip
 from penjing_gui.pages.views import Views
 from penjing_gui.plots.histogram import Cut, Histogram
 from penjing_gui.theme import SPACE
+from penjing_gui.what_stays import reasons
 
 if TYPE_CHECKING:
     from penjing_gui.session import Session
@@ -221,10 +222,10 @@ class ExplorePage(Page):
 
     def _show_nothing(self, layer: Layer) -> None:
         self._shown = None
-        axis = self.tr("weight")
-        self.histogram.show_values(np.zeros(0, np.float32), axis=axis, count=self.tr("weights"))
-        self.histogram.show_cut(None, np.zeros(0))
-        self.histogram.setAccessibleDescription("")
+        graph = self._session.graph
+        why = "\n".join(() if graph is None else reasons(self._session.texts, graph, layer))
+        self.histogram.say_empty(why)
+        self.histogram.setAccessibleDescription(why)
         self.saliency.show_nothing(layer)
         self.criteria.show_nothing()
 

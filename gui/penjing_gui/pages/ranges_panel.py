@@ -103,7 +103,7 @@ class RangesPanel(Panel):
 
     def _missing(self, wish: Wish | None) -> str:
         if wish is None:
-            return self.tr("Choose a layer with weights: this shows the values of its result.")
+            return self.tr("Choose a layer that a plan can change: this shows the values of its result.")
         if self.session.data is None:
             return self.tr("No data is open; drop a data file on the window to measure with it.")
         return self.tr("On its way…")

@@ -62,6 +62,10 @@ class Heatmap(Canvas):
         """Show a picture [out, in · kernel]; magnitudes for weights, scores as they are."""
         self._rows, self._columns = block.shape if block.ndim == 2 else (0, 0)
         self._row = self._start = None
+        for item in (self._image, self._shade):
+            item.setVisible(bool(block.size))
+        for side in ("left", "bottom"):
+            self.getPlotItem().getAxis(side).setVisible(bool(rows))
         shown = _averaged(np.abs(block), MOST_ROWS, MOST_COLUMNS) if block.size else np.zeros((1, 1), np.float32)
         high = float(np.quantile(shown, 0.995)) or 1.0  # one outlier must not make all others black
         self._image.setImage(shown, levels=(0.0, high), autoLevels=False)

@@ -42,6 +42,8 @@ class Histogram(Canvas):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._ordered: NDArray[np.float32] = np.zeros(0, np.float32)
         self._symmetric = True
+        self._empty = ""
+        """Why there are no values."""
         self._cut: Cut | None = None
         self._grid: NDArray[np.float64] = np.zeros(0)
         self._log = False
@@ -70,7 +72,7 @@ class Histogram(Canvas):
 
     def show_values(self, ordered: NDArray[np.float32], *, axis: str, count: str, symmetric: bool = True) -> None:
         """Show sorted values [n]: signed weights (`symmetric`: a threshold cuts both ways), or scores from 0 on."""
-        self._ordered, self._symmetric = ordered, symmetric
+        self._ordered, self._symmetric, self._empty = ordered, symmetric, ""
         low, high = (float(ordered[0]), float(ordered[-1])) if len(ordered) else (0.0, 1.0)
         if symmetric:
             high = max(-low, high, 1e-12)
@@ -86,6 +88,12 @@ class Histogram(Canvas):
             line.setBounds((low, high))
         self._fit_height()
         self.restyle()
+
+    def say_empty(self, text: str) -> None:
+        """Show no values, but why there are none."""
+        self.show_values(np.zeros(0, np.float32), axis="", count="")
+        self._empty = text
+        self._draw()
 
     def show_cut(self, cut: Cut | None, levels: NDArray[np.float64]) -> None:
         """Show what goes, and the values that rounded weights can take; too many to tell apart are not drawn.
@@ -171,11 +179,18 @@ class Histogram(Canvas):
         self._ticks.setData(np.repeat(shown, 2), np.tile((floor, top), len(shown)), connect="pairs")
 
     def _draw_label(self) -> None:
+        for side in ("left", "bottom"):
+            self.getPlotItem().getAxis(side).setVisible(not self._empty)
         text = self.tr("before") if self._before else "" if self._cut is None else self._cut.words
+        text = self._empty or text
         words(self._label, text, self.inks.text, font=self.font())
         # Where bars reach up to it, it is read from paper of its own.
         self._label.fill = pg.mkBrush(faded(self.inks.surface, 0.85)) if text else pg.mkBrush(None)
         # In the corner that the right-hand line is far from; the tails below it are low.
+        if self._empty:
+            self._label.setAnchor((0.5, 0.5))
+            self._label.setPos(float(self._edges[0] + self._edges[-1]) / 2, (self._floor + self._top) / 2)
+            return
         far = self._cut is not None and self._cut.threshold > 0.5 * self._edges[-1]
         self._label.setAnchor((0 if far else 1, 0))
         self._label.setPos(self._edges[0 if far else -1], self._top)

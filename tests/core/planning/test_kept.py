@@ -10,7 +10,7 @@ from torch import nn
 from penjing.cli.main import main
 from penjing.exporting.onnx_float import float_proto
 from penjing.inspection.graph import layer_graph
-from penjing.model.modules import Add, AddConstant
+from penjing.model.modules import Add, AddConstant, MultiplyConstant
 from penjing.planning.kept import kept
 from tests.support.networks import cumulative_sum, network
 
@@ -31,6 +31,24 @@ def test_that_layers_are_told_apart_by_what_keeps_them() -> None:
     assert found.whole == {"layer.opaque": ("sums",), "layer.other_weights": ("shift",)}
     assert found.filters == {"same": "both", "fc": None}  # an operator that nobody knows, and the outputs
     assert found.floats == ("sums", "norm")
+
+
+def test_that_values_of_channels_go_with_their_channels_and_do_not_stay() -> None:
+    """A batch norm that stands as a factor and a sum, as Keras' converter writes it."""
+    parts: list[Any] = [
+        ("conv", nn.Conv2d(3, 4, 3), ""),
+        ("factor", MultiplyConstant(torch.full((1, 4, 1, 1), 2.0)), ""),
+        ("sum", AddConstant(torch.ones(1, 4, 1, 1)), ""),
+        ("flat", nn.Flatten(), ""),
+        ("fc", nn.Linear(64, 2), ""),
+    ]
+    graph = layer_graph(network((3, 6, 6), parts))
+    assert kept(graph).whole == {}
+    assert {graph.by_name[name].reason for name in ("factor", "sum")} == {"layer.per_channel"}
+    assert {"factor", "sum"} <= set(graph.groups[0].members)
+    # Of an input that nothing makes, nothing is cut.
+    first = layer_graph(network((3, 6, 6), [("scale", MultiplyConstant(torch.ones(1, 3, 1, 1) * 2), ""), *parts]))
+    assert kept(first).whole == {"layer.other_weights": ("scale",)}
 
 
 def test_that_a_network_without_any_says_nothing() -> None:

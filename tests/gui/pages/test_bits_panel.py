@@ -61,4 +61,4 @@ def test_that_a_layer_without_weights_says_what_to_choose(panel: BitsPanel, benc
     graph = bench.session.graph
     assert graph is not None
     bench.session.select((), current=next(layer.name for layer in graph.layers if not layer.compressible))
-    assert "Choose a layer with weights" in panel.said.text() and not panel.plot.curve
+    assert "Choose a layer that a plan can change" in panel.said.text() and not panel.plot.curve

@@ -69,4 +69,4 @@ def test_that_a_layer_without_weights_says_what_to_choose(panel: RangesPanel) ->
     graph = panel.session.graph
     assert graph is not None
     panel.session.select((), current=next(layer.name for layer in graph.layers if not layer.compressible))
-    assert "Choose a layer with weights" in panel.said.text()
+    assert "Choose a layer that a plan can change" in panel.said.text()
