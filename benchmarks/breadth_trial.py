@@ -99,9 +99,9 @@ class Trial:
 def tried(name: str, title: str, source: Source, path: Path, *, works: Sequence[str]) -> Trial:
     """The file at `path` from the beginning to the end; what goes wrong is told, never raised."""
     trial = Trial(network=name, source=title, within=source.within)
-    shape = ZOO[name].shapes[0] if source.open_extents else None
+    shapes = ZOO[name].shapes if source.open_extents else None
     try:
-        model = open_model(path, example_shape=shape)
+        model = open_model(path, example_shapes=shapes)
         graph = layer_graph(model)
         trial.layers, trial.groups = len(graph.layers), len(graph.groups)
         trial.compressible = len(graph.compressible)

@@ -54,18 +54,12 @@ def add_network(parser: argparse.ArgumentParser) -> None:
 def open_sources(arguments: argparse.Namespace) -> Opened:
     """The model and the data that the arguments name; a sample's own data where none is named."""
     # torch takes seconds to import: not before the arguments are known to be right.
-    from penjing.loading.data import example_shape, open_data
-    from penjing.loading.open import open_model
+    from penjing.loading.data import open_data
+    from penjing.loading.with_data import open_with_data
 
     source = getattr(arguments, "data", None)
     consent = {"architecture": arguments.architecture, "allow_code": arguments.allow_code}
-    try:
-        model = open_model(arguments.model, **consent)
-    except UserError as error:
-        # Extents that the file leaves open are those of the data.
-        if error.code != "load.symbolic_shape" or source is None or (shape := example_shape(source)) is None:
-            raise
-        model = open_model(arguments.model, **consent, example_shape=shape)
+    model = open_with_data(arguments.model, source, **consent)
     if source is None and str(arguments.model).startswith("sample:"):
         source = arguments.model
     if source is None:

@@ -26,7 +26,7 @@ from penjing.loading.dataset import Dataset, Form, Split, SplitName
 from penjing.loading.fit_layout import Fitted, fit_layout
 from penjing.loading.image_data import SUFFIXES as PICTURES
 from penjing.loading.image_data import read_images
-from penjing.loading.npz_data import read_npz
+from penjing.loading.npz_data import input_names, read_npz
 from penjing.loading.raw_data import Fill, RawData
 from penjing.loading.samples import sample
 from penjing.loading.splitting import RULE, RULE_RANDOM, stratified
@@ -63,8 +63,10 @@ def open_data(source: str | Path, *, model: Model, metric: str | None = None) ->
     return dataclasses.replace(data, metric_chosen=metric is not None)
 
 
-def example_shape(source: str | Path) -> tuple[int, ...] | None:
-    """The shape of one stored example, channels first, for networks that leave extents open; None if it cannot say.
+def example_shapes(source: str | Path) -> tuple[tuple[int, ...], ...] | None:
+    """The shapes of one stored example's inputs, channels first, for networks that leave extents open.
+
+    None where the data cannot say.
 
     Raises:
         UserError: what the reader says of the file.
@@ -73,9 +75,11 @@ def example_shape(source: str | Path) -> tuple[int, ...] | None:
     if path.is_dir() or path.suffix.lower() not in (".npz", *TABLES):
         return None
     card = card_of(path)
-    (shape, *_) = (split.x.shape[1:] for split in _read(path, card, ()).splits.values())
+    inputs = input_names(path) if path.suffix.lower() == ".npz" else ()
+    split, *_ = _read(path, card, (), inputs=inputs).splits.values()
     channels_last = card.layout in ("NHWC", "NLC")
-    return (shape[-1], *shape[:-1]) if channels_last else tuple(shape)
+    shapes = [values.shape[1:] for values in (split.x, *split.others)]
+    return tuple((shape[-1], *shape[:-1]) if channels_last and shape else tuple(shape) for shape in shapes)
 
 
 def _read(

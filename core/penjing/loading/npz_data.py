@@ -49,9 +49,34 @@ def read_npz(path: Path, *, inputs: Sequence[str] = ()) -> RawData:
         raise UserError("data.not_npz", path=path.name, detail=error) from error
 
 
+def input_names(path: Path) -> tuple[str, ...]:
+    """What the arrays that are put into a network are called, in the order in which they are stored.
+
+    Raises:
+        UserError: `data.not_npz`, `load.too_big`.
+    """
+    limits.check_file(path, most=MAX_BYTES)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            own = dict.fromkeys(_own(info.filename.removesuffix(".npy")) for info in archive.infolist())
+    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+        raise UserError("data.not_npz", path=path.name, detail=error) from error
+    return tuple(name for name in own if name not in _ABOUT)
+
+
+_ABOUT = ("y", "group")
+"""Arrays that tell something of the examples."""
+
+
+def _own(name: str) -> str:
+    """An array's name without that of its split."""
+    stem, _, split = name.rpartition("_")
+    return stem if split in SPLITS else name
+
+
 def _called(names: Collection[str], inputs: Sequence[str]) -> tuple[str, ...]:
     """The arrays' names for each input, without the split's."""
-    own = {name.rpartition("_")[0] if name.rpartition("_")[2] in SPLITS else name for name in names}
+    own = set(map(_own, names))
     if len(inputs) < 2:
         return (inputs[0],) if inputs and inputs[0] in own and "x" not in own else ("x",)
     if inputs[0] not in own and "x" in own:

@@ -10,6 +10,7 @@ import onnx
 from penjing.errors import UserError
 from penjing.loading import limits
 from penjing.loading.assembly import Assembly, known
+from penjing.loading.example_shapes import filled
 from penjing.loading.looped import looped
 from penjing.loading.onnx_detours import Detours
 from penjing.loading.onnx_floats import FLOATS
@@ -31,8 +32,8 @@ from penjing.model.operators.reading import Activation, Codes, Constant, OnnxNod
 from penjing.model.operators.table import Operator
 
 
-def read_onnx(path: Path, *, example_shape: Sequence[int] | None = None) -> Model:
-    """The network of an ONNX file; `example_shape` (without the batch) fills extents that the file leaves open.
+def read_onnx(path: Path, *, example_shapes: Sequence[Sequence[int]] | None = None) -> Model:
+    """The network of an ONNX file; `example_shapes` (without the batch) fill extents that the file leaves open.
 
     Raises:
         UserError: `load.…`, `model.…`: what is wrong with the file, and where.
@@ -47,13 +48,13 @@ def read_onnx(path: Path, *, example_shape: Sequence[int] | None = None) -> Mode
         raise UserError("load.not_text", where=path.name)
     mended(proto)
     spelled_out(proto)
-    return _Reader(proto, path, example_shape).read()
+    return _Reader(proto, path, example_shapes).read()
 
 
 class _Reader:
-    def __init__(self, proto: onnx.ModelProto, path: Path, example_shape: Sequence[int] | None) -> None:
+    def __init__(self, proto: onnx.ModelProto, path: Path, example_shapes: Sequence[Sequence[int]] | None) -> None:
         self.graph, self.folder, self.where = proto.graph, path.parent, path.name
-        self.example_shape = example_shape
+        self.example_shapes = example_shapes
         self.any_batch = False
         self.opset = opset_of(proto, path.name)
         self.values: dict[str, Value] = {}
@@ -73,9 +74,10 @@ class _Reader:
         self._check_known()
         for tensor in graph.initializer:
             self.values[tensor.name] = self.stored.tensor(tensor, tensor.name)
+        stored = len(self.values)
         for entry in graph.input:
             if entry.name not in self.values:
-                self.values[entry.name] = self._input(entry)
+                self.values[entry.name] = self._input(entry, len(self.values) - stored)
         for node in graph.node:
             self._node(plainly(node))
         outputs = []
@@ -114,7 +116,7 @@ class _Reader:
             layer = next(iter(unknown.values()))
             raise UserError("load.unknown_operator", operator=", ".join(sorted(unknown)), layer=layer)
 
-    def _input(self, entry: onnx.ValueInfoProto) -> Activation:
+    def _input(self, entry: onnx.ValueInfoProto, place: int) -> Activation:
         if entry.type.WhichOneof("value") != "tensor_type":
             raise UserError("load.input_type", input=entry.name)
         kind = entry.type.tensor_type.elem_type
@@ -127,10 +129,7 @@ class _Reader:
         dims = entry.type.tensor_type.shape.dim
         limits.check(len(dims), limits.MAX_AXES, what="axes", where=entry.name)
         shape = [dim.dim_value if dim.WhichOneof("value") == "dim_value" else -1 for dim in dims]
-        if self.example_shape is not None and len(shape) in (0, len(self.example_shape) + 1):
-            rest = shape[1:] or [-1] * len(self.example_shape)
-            filled = [given if extent < 1 else extent for extent, given in zip(rest, self.example_shape, strict=True)]
-            shape = [shape[0] if shape else -1, *filled]
+        shape = filled(shape, self.example_shapes, place)
         if shape and shape[0] < 1:
             self.any_batch, shape[0] = True, 1
         if not shape or min(shape) < 1:

@@ -22,12 +22,13 @@ def open_model(
     *,
     architecture: str | None = None,
     allow_code: bool = False,
-    example_shape: Sequence[int] | None = None,
+    example_shapes: Sequence[Sequence[int]] | None = None,
 ) -> Model:
     """The network of a file or of `sample:NAME`, in module form.
 
     `architecture` is NAME or file.py:factory for files of tensors only; a factory's code runs only with `allow_code`.
-    `example_shape`, one example's shape without the batch, fills extents that a file leaves open.
+    `example_shapes`, those of an example's inputs without the batch (or one for all inputs), fill extents that a file
+    leaves open.
 
     Raises:
         UserError: `load.…`, `model.…`.
@@ -40,14 +41,14 @@ def open_model(
     if reader is None:
         known = CONVERSIONS.get(suffix, "load.unknown_format")
         raise UserError(known, path=path.name, formats=", ".join(READERS))
-    return reader(path, _Options(architecture=architecture, allow_code=allow_code, example_shape=example_shape))
+    return reader(path, _Options(architecture=architecture, allow_code=allow_code, example_shapes=example_shapes))
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Options:
     architecture: str | None
     allow_code: bool
-    example_shape: Sequence[int] | None
+    example_shapes: Sequence[Sequence[int]] | None
 
 
 # A format's libraries are imported when one of its files is opened.
@@ -56,13 +57,13 @@ class _Options:
 def _onnx(path: Path, options: _Options) -> Model:
     from penjing.loading.onnx_file import read_onnx
 
-    return read_onnx(path, example_shape=options.example_shape)
+    return read_onnx(path, example_shapes=options.example_shapes)
 
 
 def _pt2(path: Path, options: _Options) -> Model:
     from penjing.loading.pt2_file import read_pt2
 
-    return read_pt2(path, example_shape=options.example_shape)
+    return read_pt2(path, example_shapes=options.example_shapes)
 
 
 def _penjingnet(path: Path, options: _Options) -> Model:

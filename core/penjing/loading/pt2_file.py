@@ -7,6 +7,7 @@ from typing import Any
 from penjing.errors import Note, UserError, note
 from penjing.loading import limits
 from penjing.loading.aten import Call, Program, Ref, to_model
+from penjing.loading.example_shapes import filled
 from penjing.loading.module import scope
 from penjing.loading.pt2_archive import BAD_JSON, read_archive
 from penjing.loading.reasons import reason
@@ -14,8 +15,8 @@ from penjing.model.model import Model
 from penjing.model.operators.reading import Constant
 
 
-def read_pt2(path: Path, *, example_shape: Sequence[int] | None = None) -> Model:
-    """The network of a `.pt2` file; `example_shape` (without the batch) fills extents that the file leaves open.
+def read_pt2(path: Path, *, example_shapes: Sequence[Sequence[int]] | None = None) -> Model:
+    """The network of a `.pt2` file; `example_shapes` (without the batch) fill extents that the file leaves open.
 
     Raises:
         UserError: what `read_archive` and `to_model` raise; `load.symbolic_shape`.
@@ -23,7 +24,7 @@ def read_pt2(path: Path, *, example_shape: Sequence[int] | None = None) -> Model
     program, tensors, changed = read_archive(path)
     notes = tuple(note("load.dtype_changed", dtype=dtype) for dtype in changed)
     try:
-        read = _program(program, tensors, path.name, example_shape, notes)
+        read = _program(program, tensors, path.name, example_shapes, notes)
     except BAD_JSON as error:
         detail = f"{type(error).__name__}: {reason(error)}"
         raise UserError("load.bad_pt2", where=path.name, detail=detail) from error
@@ -34,17 +35,20 @@ def _program(
     program: Mapping[str, Any],
     tensors: Mapping[str, Constant],
     where: str,
-    example_shape: Sequence[int] | None,
+    example_shapes: Sequence[Sequence[int]] | None,
     notes: tuple[Note, ...],
 ) -> Program:
     graph, signature = program["graph_module"]["graph"], program["graph_module"]["signature"]
     limits.check(len(graph["nodes"]), limits.MAX_NODES, what="nodes", where=where)
-    inputs, constants = [], {}
+    inputs: list[tuple[str, str, tuple[int, ...]]] = []
+    constants = {}
     for spec in signature["input_specs"]:
         ((kind, entry),) = spec.items()
         if kind == "user_input":
             name = entry["arg"]["as_tensor"]["name"]
-            inputs.append((name, name, _shape(name, graph["tensor_values"][name]["sizes"], example_shape)))
+            inputs.append(
+                (name, name, _shape(name, graph["tensor_values"][name]["sizes"], example_shapes, len(inputs)))
+            )
         elif kind in _STORED:
             constants[entry["arg"]["name"]] = tensors[entry[_STORED[kind]]]
         else:
@@ -68,11 +72,13 @@ _STORED = {"parameter": "parameter_name", "buffer": "buffer_name", "tensor_const
 """By kind of input: what names its tensor."""
 
 
-def _shape(name: str, sizes: Sequence[Any], example_shape: Sequence[int] | None) -> tuple[int, ...]:
+def _shape(
+    name: str, sizes: Sequence[Any], example_shapes: Sequence[Sequence[int]] | None, place: int
+) -> tuple[int, ...]:
     """The shape of an input: a batch that is left open is 1, other open extents come from the example."""
     shape = [size.get("as_int", -1) for size in sizes]
-    if example_shape is not None and len(example_shape) + 1 == len(shape):
-        shape[1:] = [given if extent < 0 else extent for extent, given in zip(shape[1:], example_shape, strict=True)]
+    if all(type(extent) is int for extent in shape):
+        shape = filled(shape, example_shapes, place) if shape else shape
     if shape and shape[0] < 0:
         shape[0] = 1
     if any(type(extent) is not int or extent < 1 for extent in shape):

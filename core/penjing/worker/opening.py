@@ -13,8 +13,9 @@ from penjing.loading.cautions import cautions
 from penjing.loading.data import open_data
 from penjing.loading.data_card import card_facts
 from penjing.loading.dataset import SPLITS, Dataset, SplitName
-from penjing.loading.open import SAMPLE_PREFIX, open_model
+from penjing.loading.open import SAMPLE_PREFIX
 from penjing.loading.samples import sample
+from penjing.loading.with_data import open_with_data
 from penjing.model.model import Model
 from penjing.pipeline.reuse import Reused
 from penjing.plan import plan_from_json
@@ -74,7 +75,9 @@ def open_source(message: OpenSource, on_stage: Callable[[OpenProgress], None]) -
     is_sample = message.source.startswith(SAMPLE_PREFIX)
     model_source = _absolute(message.source)
     with memory_limit(message.most_bytes, where=Path(message.source).name):
-        model = open_model(message.source, architecture=message.architecture, allow_code=message.allow_code)
+        model = open_with_data(
+            message.source, message.data, architecture=message.architecture, allow_code=message.allow_code
+        )
     stage("data", 1)
     data_source = message.data if message.data is not None else message.source if is_sample else None
     data = None

@@ -400,7 +400,7 @@ def test_that_an_open_extent_comes_from_the_example_or_is_an_error(tmp_path: Pat
         load(proto, tmp_path)
     assert refusal.value.code == "load.symbolic_shape"
     assert "height" in str(refusal.value)
-    assert load(proto, tmp_path, example_shape=(3, 8, 6)).inputs[0].shape == (1, 3, 8, 6)
+    assert load(proto, tmp_path, example_shapes=[(3, 8, 6)]).inputs[0].shape == (1, 3, 8, 6)
 
 
 def test_that_networks_with_several_inputs_and_outputs_load(tmp_path: Path) -> None:
