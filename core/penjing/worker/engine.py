@@ -20,6 +20,7 @@ from penjing.worker import cache, progressive
 from penjing.worker.channel import Channel
 from penjing.worker.features import features
 from penjing.worker.gathered import first_tables, saliency_picture, wanted_tables
+from penjing.worker.heap import Heap
 from penjing.worker.inbox import Inbox
 from penjing.worker.judging import Judge
 from penjing.worker.learning import Learning
@@ -88,6 +89,7 @@ class Engine:
         self._trained: tuple[str, Model] | None = None
         """Folder and network of the run that was asked for last."""
         self._state: State | None = None
+        self._heap = Heap()
 
     def run(self, started: float) -> None:
         """Serve until the process ends; `started` is when it began, monotonic."""
@@ -106,6 +108,7 @@ class Engine:
         )
         if not busy:
             self._say("idle")
+            self._heap.tidy()
         message = self._inbox.take(wait=not busy and not goes_on)
         if message is not None:
             self._handle(message)
