@@ -184,13 +184,14 @@ def graph(
     opset: int = 17,
     outputs: tuple[str, ...] = ("y",),
     elem_type: int = onnx.TensorProto.FLOAT,
+    result_type: int | None = None,
 ) -> onnx.ModelProto:
-    """A hand-made ONNX network with one input `x`."""
+    """A hand-made ONNX network with one input `x`; what it gives has `elem_type`, too, unless `result_type` is said."""
     made = helper.make_graph(
         nodes,
         "made",
         [helper.make_tensor_value_info("x", elem_type, shape)],
-        [helper.make_tensor_value_info(name, elem_type, None) for name in outputs],
+        [helper.make_tensor_value_info(name, result_type or elem_type, None) for name in outputs],
         [numpy_helper.from_array(array, name) for name, array in (tensors or {}).items()],
     )
     return helper.make_model(made, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)

@@ -7,7 +7,7 @@ import onnx
 import pytest
 import torch
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from penjing.errors import UserError
 from penjing.exporting.onnx_float import float_proto
@@ -151,17 +151,8 @@ def test_that_an_embedding_of_whole_numbers_opens(tmp_path: Path) -> None:
         helper.make_node("ReduceMean", ["e"], ["m"], axes=[1], keepdims=0),
         helper.make_node("Gemm", ["m", "w"], ["y"]),
     ]
-    proto = helper.make_model(
-        helper.make_graph(
-            nodes,
-            "words",
-            [helper.make_tensor_value_info("x", TensorProto.INT64, ["n", 6])],
-            [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
-            [numpy_helper.from_array(values(9, 4), "table"), numpy_helper.from_array(values(4, 2), "w")],
-        ),
-        opset_imports=[helper.make_opsetid("", 13)],
-        ir_version=8,
-    )
+    types = {"elem_type": TensorProto.INT64, "result_type": TensorProto.FLOAT}
+    proto = graph(nodes, ["n", 6], tensors={"table": values(9, 4), "w": values(4, 2)}, opset=13, **types)
     words = RANDOM.integers(0, 9, (3, 6))
     model = load(proto, tmp_path)
     wanted = runtime(proto.SerializeToString(), words)

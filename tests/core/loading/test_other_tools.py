@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from penjing.inspection.graph import layer_graph
 from penjing.loading.open import open_model
@@ -102,18 +102,9 @@ def test_that_numbers_counted_from_the_end_leave_an_embedding_an_embedding(tmp_p
         helper.make_node("Gather", ["table", "place"], ["e"]),
         helper.make_node("ReduceMean", ["e"], ["y"], axes=[1], keepdims=0),
     ]
-    stored = {"rows": np.array(9, np.int32), "none": np.float32(0), "table": values(9, 4)}
-    proto = helper.make_model(
-        helper.make_graph(
-            nodes,
-            "words",
-            [helper.make_tensor_value_info("x", TensorProto.INT32, ["n", 6])],
-            [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
-            [numpy_helper.from_array(np.asarray(array), name) for name, array in stored.items()],
-        ),
-        opset_imports=[helper.make_opsetid("", 13)],
-        ir_version=8,
-    )
+    stored = {"rows": np.array(9, np.int32), "none": np.array(0, np.float32), "table": values(9, 4)}
+    types = {"elem_type": TensorProto.INT32, "result_type": TensorProto.FLOAT}
+    proto = graph(nodes, ["n", 6], tensors=stored, opset=13, **types)
     path = tmp_path / "words.onnx"
     path.write_bytes(proto.SerializeToString())
     assert kinds(path)[:1] == ["embedding"] and "opaque" not in kinds(path)
@@ -127,17 +118,8 @@ def test_that_numbers_that_name_other_rows_are_not_taken_for_themselves(tmp_path
         helper.make_node("Gather", ["table", "place"], ["y"]),
     ]
     stored = {"one": np.array(1, INT), "table": values(9, 4)}
-    proto = helper.make_model(
-        helper.make_graph(
-            nodes,
-            "words",
-            [helper.make_tensor_value_info("x", TensorProto.INT64, ["n", 6])],
-            [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
-            [numpy_helper.from_array(np.asarray(array), name) for name, array in stored.items()],
-        ),
-        opset_imports=[helper.make_opsetid("", 13)],
-        ir_version=8,
-    )
+    types = {"elem_type": TensorProto.INT64, "result_type": TensorProto.FLOAT}
+    proto = graph(nodes, ["n", 6], tensors=stored, opset=13, **types)
     path = tmp_path / "words.onnx"
     path.write_bytes(proto.SerializeToString())
     words = RANDOM.integers(0, 8, (3, 6))
