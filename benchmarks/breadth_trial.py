@@ -5,6 +5,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -200,7 +201,7 @@ def _entries(path: Path) -> list[onnx.ValueInfoProto]:
 
 
 def _batch(entry: onnx.ValueInfoProto) -> int:
-    return entry.type.tensor_type.shape.dim[0].dim_value
+    return int(entry.type.tensor_type.shape.dim[0].dim_value)
 
 
 def _dtype(path: Path) -> torch.dtype:
@@ -267,7 +268,8 @@ def _wrong(found: RunResult, graph: LayerGraph, folder: Path, work: Work) -> lis
 
 def data_file(name: str, model: Model, folder: Path) -> Path:
     """Random inputs with what the network itself answers: its choices, or its numbers with some noise."""
-    path, stored = folder / "data.npz", {}
+    path = folder / "data.npz"
+    stored: dict[str, Any] = {}
     chance = np.random.default_rng(1)
     for seed, (split, count) in enumerate(EXAMPLES.items()):
         values = [one.float() for one in example(name, count, seed=seed)]

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -210,7 +211,7 @@ def _export(network: nn.Module, values: tuple[Tensor, ...], path: Path, **settin
         torch.backends.mha.set_fastpath_enabled(fast)
 
 
-def _quiet() -> warnings.catch_warnings:  # type: ignore[type-arg]
+def _quiet() -> AbstractContextManager[object]:
     """Exporters warn of what is in their own code."""
     return warnings.catch_warnings(action="ignore")
 
