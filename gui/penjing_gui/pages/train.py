@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from penjing_gui.training_record import TrainingRecord
 
 _SIDE = 320
-_CURVES = 150
+_CURVES = 84
 """Pixels below which a curve says little."""
 
 
