@@ -63,6 +63,7 @@ class _Turning:
         self._turned: dict[str, Turned] = {}
         self._stands: dict[str, str] = {}
         self._put: dict[tuple[str, Order], str] = {}
+        self._taken: set[str] = set()
         self._layers: set[str] = set()
 
     def run(self, nodes: Sequence[NodeSpec]) -> tuple[tuple[NodeSpec, ...], Mapping[str, str]]:
@@ -115,15 +116,15 @@ class _Turning:
         key = (turned.name, turned.order)
         if key not in self._put:
             own = turned.title.name
-            taken = own in self._put.values()
             made = dataclasses.replace(
                 turned.title,
-                name=self._name(own) if taken else own,
+                name=self._name(own) if own in self._taken else own,
                 inputs=(turned.name,),
                 attributes={"order": turned.order},
             )
             self._made.append(made)
             self._put[key] = made.name
+            self._taken.add(made.name)
         return self._put[key]
 
 

@@ -132,10 +132,11 @@ def resampled(samples: Wave, rate: int, wanted: int) -> Wave:
     return found
 
 
-_MOST_WEIGHTS = 1 << 23
+_MOST_WEIGHTS = 1 << 20
+"""Of a table, 8 MiB: usual rates repeat after a few hundred samples; of two that have no common divisor each is new."""
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=2)
 def _weights(rate: int, wanted: int, phases: int) -> NDArray[np.float64]:
     """[phases, taps] of a whole period."""
     cut = ROLL_OFF * min(1.0, wanted / rate)
