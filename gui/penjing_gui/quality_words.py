@@ -57,6 +57,15 @@ def told(value: Accuracy | None) -> str:
     return f"{name} {words.accuracy(value)}"
 
 
+def beside(value: Accuracy) -> str:
+    """A value with its interval beside its `noun`, which may say all that there is to say.
+
+    >>> beside(Accuracy(value=0.5, low=0.4, high=0.6, n=9, kind="measured", metric="auc", split="val"))
+    '0.5 ± 0.1'
+    """
+    return words.accuracy(value) if noun(value.metric) == value.how.short else words.named_accuracy(value)
+
+
 def _of(name: str | None) -> Metric:
     return metric(name if name is not None and known(name) else "top1")
 

@@ -207,7 +207,7 @@ class FitPanel(QScrollArea):
             blanks = [self.tr("{count} no numbers").format(count=value.blank)] if value.blank else []
             seen = ", ".join([f"n={value.n}", *blanks, measured, *metric])
             tip = self._meaning(value)
-            self._put(self._accuracy, words.named_accuracy(value), stale=session.accuracy_is_stale, more=seen)
+            self._put(self._accuracy, quality_words.beside(value), stale=session.accuracy_is_stale, more=seen)
         self._seen.say(seen, seen, "alarming" if value is not None and value.blank else "muted")
         self._seen.setToolTip(tip or seen)
 

@@ -124,17 +124,12 @@ def _accuracy(session: "Session") -> Check:
         return Check(state="open", name=name, text=_tr("being measured…"))
     baseline = session.baseline
     before = None if baseline is None else baseline.accuracy
-    told = words.accuracy(found)
+    told = quality_words.beside(found)
     if before is None:
         return Check(state="good", name=name, text=told)
     drop = found.drop_from(before)
     change = gained(before, found, session.texts.language)
-    if found.how.is_share:
-        told = _tr("{now}, {change} against the network as loaded").format(now=told, change=change)
-    else:
-        told = _tr("{metric} {now}, {change} against the network as loaded").format(
-            metric=found.how.short, now=told, change=change
-        )
+    told = _tr("{now}, {change} against the network as loaded").format(now=told, change=change)
     allowed = session.budgets.max_drop
     lost = drop > (2.0 if allowed is None else allowed)
     if lost and session.run is None:

@@ -38,7 +38,7 @@ SPLITS = ("train", "val", "test")
 _PAGE, _LEAST, _MOST_VALUES = 48, 6, 1_000_000
 """Examples shown at a time, and the numbers that they may hold together."""
 _TOP = ("top2", "top3", "top5")
-_WIDEST_NUMBERS = "−0.123, −0.123"
+_WIDEST_NUMBER, _MOST_NUMBERS = "−0.123", 3
 _INDEX = Qt.ItemDataRole.UserRole
 _ARROW = 28
 _WIDE = 250
@@ -149,8 +149,8 @@ class DataPanel(Panel):
                 box.clear()
         self.list.clear()
         data = self.session.data
-        numbers = data is not None and data.card is not None and bool(data.card.targets)
-        names = (_WIDEST_NUMBERS,) if numbers else () if data is None else data.classes
+        numbers = 0 if data is None or data.card is None else min(len(data.card.targets), _MOST_NUMBERS)
+        names = (", ".join([_WIDEST_NUMBER] * numbers),) if numbers else () if data is None else data.classes
         self.list.fit_words(names, pictures=pictures_each(data))
         self.refresh()
 

@@ -17,6 +17,7 @@ from penjing_gui.pages.panel import Panel
 from penjing_gui.plots.look import LookPlot
 from penjing_gui.standing import trained_run, whose
 from penjing_gui.theme import SPACE
+from penjing_gui.thumbnails import sound_bands
 
 if TYPE_CHECKING:
     from penjing.project.values import Run
@@ -241,16 +242,17 @@ class LookPanel(Panel):
         key = self._key(told.aim, words.class_name(names, told.before.target))
         layer = "" if told.before.layer is None else self.tr("at {layer}").format(layer=told.before.layer)
         self._say("  ·  ".join(part for part in (key, layer) if part))
+        bands = sound_bands(None if data is None else data.card)
         example = self._arrays["example"]
         axis = self.tr("feature") if example.ndim == 1 else self.tr("time step")
-        self.before.show_look(example, self._arrays["before"], axis=axis)
+        self.before.show_look(example, self._arrays["before"], axis=axis, bands=bands)
         before = f"{self.tr('as loaded')}: {self._words(told.aim, told.before, names)}"
         self.before_said.setText(f"{before}  ·  {label}" if label else before)
         if told.after is None:
-            self.after.show_look(example, np.zeros(0, np.float32), axis=axis)
+            self.after.show_look(example, np.zeros(0, np.float32), axis=axis, bands=bands)
             self.after_said.setText(self.tr("plan: not measured yet"))
         else:
-            self.after.show_look(example, self._arrays["after"], axis=axis)
+            self.after.show_look(example, self._arrays["after"], axis=axis, bands=bands)
             wait = "" if self._is_current(told) else " …"
             self.after_said.setText(f"{whose(self._run_shown())}: {self._words(told.aim, told.after, names)}{wait}")
 
@@ -277,9 +279,8 @@ class LookPanel(Panel):
         """What the colours mean."""
         signed = bool((self._arrays["before"] < 0).any())
         if aim != "class":
-            what = self.tr("the number") if aim == "number" else self.tr("the error")
-            key = self.tr("blue: makes {what} larger").format(what=what)
-            return key + self.tr(", orange: smaller") if signed else key
+            key = self.tr("blue: raises it")
+            return key + self.tr(", orange: lowers it") if signed else key
         key = self.tr("blue: for {name}").format(name=name)
         return key + self.tr(", orange: against it") if signed else key
 

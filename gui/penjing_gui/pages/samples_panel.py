@@ -169,7 +169,7 @@ class SamplesPanel(Panel):
         if session.data is None:
             return self.tr("Samples come with data; none is open.")
         if not metric(session.data.metric).is_share:
-            return self.tr("The metric of these data is none of classes; the Data tab shows what is answered.")
+            return self.tr("No classes are told: the Data tab shows what is.")
         if found.refused:
             return found.refused
         if change is None and found.run is not None:

@@ -13,6 +13,7 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QWidget
 
 from penjing_gui.plots.canvas import Canvas, faded
+from penjing_gui.thumbnails import upright
 
 FOR, AGAINST = "#56B4E9", "#E69F00"
 """Okabe–Ito; both are seen on black, white and grey."""
@@ -30,6 +31,7 @@ class LookPlot(Canvas):
         super().__init__(parent)
         self._example: Values = np.zeros(0, np.float32)
         self._map: Values = np.zeros(0, np.float32)
+        self._given = self._example, self._map
         self._largest = 1.0
         self._picture = pg.ImageItem(axisOrder="row-major")
         self._shade = pg.ImageItem(axisOrder="row-major")
@@ -39,16 +41,20 @@ class LookPlot(Canvas):
             self.addItem(item)
         self.begin()
 
-    def show_look(self, example: Values, values: Values, *, axis: str) -> None:
+    def show_look(self, example: Values, values: Values, *, axis: str, bands: int = 0) -> None:
         """Show a map over its example.
 
         Args:
             example: [channels, height, width], [channels, length] or [features].
             values: [height, width], [length] or [features]; empty: the example alone.
             axis: What runs along the bottom of traces and bars.
+            bands: Where the example is a spectrogram (`thumbnails.sound_bands`): how many bands it has; the lowest is
+                drawn at the bottom.
         """
-        if example is self._example and values is self._map:
+        if example is self._given[0] and values is self._given[1]:
             return
+        self._given = example, values
+        example, values = _standing(example, values, bands)
         self._example, self._map = example, values
         self._largest = float(np.abs(values).max(initial=0.0)) or 1.0  # where a network looks, not how strongly
         pictured = example.ndim == 3
@@ -102,6 +108,20 @@ class LookPlot(Canvas):
         for index, row in enumerate(self._example[:_MOST_TRACES]):
             pen = pg.mkPen(faded(found.text, 0.85 if index == 0 else 0.5), width=1)
             self._traces.append(self.plot(places, row, pen=pen))
+
+
+def _standing(example: Values, values: Values, bands: int) -> tuple[Values, Values]:
+    """An example and its map as pictures whose lowest band is at the bottom, if they are of a spectrogram."""
+    heard = upright(example, bands) if bands else None
+    if heard is None:
+        return example, values
+    found = values
+    if values.size:
+        # By position: of [bands, length] one value for all bands, else one for each value of the example.
+        whole = values if values.size == example.size else np.broadcast_to(values, example.shape)
+        there = upright(whole.reshape(example.shape), bands)
+        found = values if there is None else np.ascontiguousarray(there[::-1], np.float32)
+    return np.ascontiguousarray(heard[::-1], np.float32)[None], found
 
 
 def shades(values: Values, largest: float) -> NDArray[np.ubyte]:

@@ -6,6 +6,7 @@ from pytestqt.qtbot import QtBot
 
 from penjing.results import DataCard, Note
 from penjing_gui import theme
+from penjing_gui.plots.look import LookPlot
 from penjing_gui.thumbnails import sound_bands, thumbnail, upright
 
 
@@ -41,3 +42,16 @@ def test_that_a_low_sound_at_the_end_lies_in_the_lower_right(qtbot: QtBot) -> No
     assert picture.pixelColor(75, 5) == picture.pixelColor(5, 55) == quiet
     assert loud.lightness() > quiet.lightness()
     assert loud.saturation() > 60  # a colour of the map, no grey
+
+
+def test_that_a_look_stands_as_the_sound_that_it_is_of(qtbot: QtBot) -> None:
+    plot = LookPlot()
+    qtbot.addWidget(plot)
+    example, values = np.zeros((1, 10, 8), np.float32), np.zeros((10, 8), np.float32)  # [1, time, bands]
+    example[0, 9, 0] = values[9, 0] = 1.0
+    plot.show_look(example, values, axis="", bands=8)
+    assert plot._example.shape == (1, 8, 10) and plot._example[0, 7, 9] == 1  # the lowest band is the last row
+    assert plot._map.shape == (8, 10) and plot._map[7, 9] == 1 == plot._map.sum()
+    over_time = np.arange(10, dtype=np.float32)
+    plot.show_look(np.zeros((8, 10), np.float32), over_time, axis="", bands=8)
+    assert (plot._map == over_time).all() and plot._map.shape == (8, 10)
