@@ -1,5 +1,7 @@
 """Where the network looks, in the window: an example is chosen, both networks' maps come and follow the plan."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
@@ -7,13 +9,16 @@ from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
+from torch import nn
 
+from penjing.exporting.onnx_float import float_proto
 from penjing.inspection.input_saliency import input_saliency
 from penjing.loading.data import open_data
 from penjing.loading.open import open_model
 from penjing_gui.main_window import MainWindow
 from penjing_gui.pages.look_panel import LookPanel
 from penjing_gui.plots.look import FOR, LookPlot, shades
+from tests.support.networks import network
 
 
 def panel_of(window: MainWindow) -> LookPanel:
@@ -101,3 +106,25 @@ def _changed(widget: QWidget, before: QImage) -> float:
     image = widget.grab().toImage()
     places = [(x, y) for x in range(0, image.width(), 2) for y in range(0, image.height(), 2)]
     return sum(image.pixel(*at) != before.pixel(*at) for at in places) / len(places)
+
+
+def test_that_a_network_without_convolutions_is_looked_into_by_what_it_can_answer(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, patience: int
+) -> None:
+    session, random = window.session, np.random.default_rng(0)
+    (tmp_path / "mlp.onnx").write_bytes(
+        float_proto(
+            network((6,), [("a", nn.Linear(6, 5), ""), ("r", nn.ReLU(), ""), ("b", nn.Linear(5, 3), "")])
+        ).SerializeToString()
+    )
+    np.savez(tmp_path / "mlp.npz", x=random.standard_normal((60, 6), np.float32), y=random.integers(0, 3, 60))
+    with qtbot.waitSignal(session.opened, timeout=patience):
+        session.open_source(str(tmp_path / "mlp.onnx"), str(tmp_path / "mlp.npz"))
+    panel = panel_of(window)
+    qtbot.waitUntil(lambda: panel._look is not None and panel._look.before is not None, timeout=patience)
+    assert panel.method.currentData() == "gradient_input" and panel.before.isVisible() and not panel.nothing.isVisible()
+    # Who asks for Grad-CAM is told why there is none, in place of the pictures.
+    panel.method.setCurrentIndex(0)
+    panel.method.activated.emit(0)
+    qtbot.waitUntil(lambda: panel.nothing.isVisible(), timeout=patience)
+    assert "convolution" in panel.nothing.text() and not panel.before.isVisible()

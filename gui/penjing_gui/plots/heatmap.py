@@ -64,14 +64,14 @@ class Heatmap(Canvas):
         self._row = self._start = None
         for item in (self._image, self._shade):
             item.setVisible(bool(block.size))
-        for side in ("left", "bottom"):
-            self.getPlotItem().getAxis(side).setVisible(bool(rows))
         shown = _averaged(np.abs(block), MOST_ROWS, MOST_COLUMNS) if block.size else np.zeros((1, 1), np.float32)
         high = float(np.quantile(shown, 0.995)) or 1.0  # one outlier must not make all others black
         self._image.setImage(shown, levels=(0.0, high), autoLevels=False)
         place = QRectF(0, 0, max(self._columns, 1), max(self._rows, 1))
         self._image.setRect(place)
         self.name_axes(columns, rows)
+        for side in ("left", "bottom"):
+            self.getPlotItem().getAxis(side).setVisible(bool(rows))  # naming it shows it
         self.setXRange(0, max(self._columns, 1), padding=0.01)
         self.setYRange(0, max(self._rows, 1), padding=0.01)
         self._cut, self._words, self._protected = np.zeros(self._rows, np.bool_), (), frozenset()

@@ -86,3 +86,12 @@ def test_that_a_large_layer_is_averaged_and_no_filter_lost(plot: Heatmap) -> Non
 
 def _distance(one: QColor, other: QColor) -> int:
     return sum(abs(a - b) for a, b in zip(one.getRgb()[:3], other.getRgb()[:3], strict=True))
+
+
+def test_that_no_picture_is_no_dark_field_and_has_no_axes(shown: Callable[[Heatmap], Heatmap]) -> None:
+    plot = shown(Heatmap())
+    axes = [plot.getPlotItem().getAxis(side) for side in ("left", "bottom")]
+    plot.show_values(np.zeros((0, 0), np.float32), columns="", rows="")
+    assert not plot._image.isVisible() and not any(axis.isVisible() for axis in axes)
+    plot.show_values(np.ones((3, 4), np.float32), columns="input", rows="filter")
+    assert plot._image.isVisible() and all(axis.isVisible() for axis in axes)

@@ -77,3 +77,17 @@ def test_that_bars_are_the_counts_and_logarithms_of_them(plot: Histogram) -> Non
     assert np.abs(np.cumsum(drawn) - np.cumsum(counts)).max() <= 1
     plot.set_log(True)
     np.testing.assert_allclose(10 ** plot._kept.getData()[1], np.maximum(drawn, 0.5))
+
+
+def test_that_numbers_below_zero_have_a_true_minus(plot: Histogram) -> None:
+    axis = plot.getPlotItem().getAxis("bottom")
+    assert axis.tickStrings([-0.2, 0.0, 0.2], 1.0, 0.2) == ["−0.2", "0", "0.2"]
+
+
+def test_that_without_values_it_says_why_and_has_no_axes(plot: Histogram) -> None:
+    plot.say_empty("It has no weights to compress.")
+    axes = [plot.getPlotItem().getAxis(side) for side in ("left", "bottom")]
+    assert plot._label.toPlainText() == "It has no weights to compress." and not any(axis.isVisible() for axis in axes)
+    assert plot.threshold is None and not plot._lines[0].isVisible()
+    plot.show_values(VALUES, axis="weight", count="weights")
+    assert not plot._label.toPlainText() and all(axis.isVisible() for axis in axes)
