@@ -1,6 +1,6 @@
 """Counts what every kernel of exported C executes, and keeps it as data for the estimate of time.
 
-    python -m benchmarks.kernel_time [CORE ...]
+    python -m benchmarks.kernel_time [CORE ...] [--only KERNEL ...]
 
 Writes `core/penjing/model/c_kernels/kernel_time.json`. Networks of one layer, with weights of 8, 4 and 2 bits and with
 most weights zero, run on emulated cores. For each kernel an output takes so many instructions, and more for every row
@@ -31,6 +31,8 @@ from penjing.inspection.graph import layer_graph
 from penjing.layer_graph import Layer
 from penjing.model.c_kernels.code_size import fingerprint
 from penjing.model.model import Model
+from penjing.model.modules import TransposedConv
+from penjing.model.recurrent import GATES, Recurrent
 from penjing.plan import Plan
 from penjing.verification.c99.tools import ToolMissing
 from penjing.verification.runtimes import open_c99
@@ -73,6 +75,35 @@ GROUPS: tuple[tuple[tuple[int, ...], nn.Module], ...] = (
 )
 
 
+def over(filters: int, inputs: int, kernel: int, stride: int, groups: int = 1) -> nn.Module:
+    """A transposed convolution whose result is `stride` times as large."""
+    both = ((kernel - stride) // 2,) * 2
+    weight = torch.zeros(filters, inputs // groups, kernel, kernel)
+    settings = {"output_padding": (0, 0), "dilation": (1, 1), "groups": groups}
+    return TransposedConv(weight, torch.zeros(filters), stride=(stride, stride), padding=both, **settings)
+
+
+def cell(kind: str, features: int, hidden: int) -> nn.Module:
+    """A recurrent layer."""
+    rows = GATES[kind] * hidden
+    state = torch.zeros(hidden) if kind == "gru" else None
+    return Recurrent(kind, torch.zeros(rows, features + hidden), torch.zeros(rows), state, last=False)
+
+
+OVER: tuple[tuple[tuple[int, ...], nn.Module], ...] = (
+    ((16, 6, 6), over(16, 16, 2, 2)),
+    ((32, 5, 5), over(16, 32, 4, 2)),
+    ((8, 8, 8), over(16, 8, 4, 2)),
+    ((24, 6, 6), over(8, 24, 3, 1)),
+    ((32, 5, 5), over(32, 32, 2, 2, groups=2)),
+)
+TIMES: tuple[tuple[tuple[int, ...], nn.Module], ...] = tuple(
+    ((5, features), cell(kind, features, hidden))
+    for kind in GATES
+    for features, hidden in ((10, 32), (40, 24), (16, 64))
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Counted:
     """One layer on one core."""
@@ -88,17 +119,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Counts, fits, writes, and prints the fit's error by core."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.kernel_time", description=__doc__.splitlines()[0])
     parser.add_argument("cores", nargs="*", metavar="CORE", help=f"of {', '.join(CORES)}; all without")
+    parser.add_argument("--only", nargs="+", default=[""], metavar="KERNEL", help="how the kernels to count begin")
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
     known: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))["cores"] if FILE.is_file() else {}
     cores = given.cores or list(CORES)
     found: dict[str, list[Counted]] = {core: [] for core in cores}
     for model in subjects():
-        for core, counted in count(model, cores):
+        for core, counted in count(model, cores, tuple(given.only)):
             found[core].append(counted)
     for core, rows in found.items():
         if rows:
-            known[core] = {key: fit([one for one in rows if one.key == key]) for key in sorted({r.key for r in rows})}
+            fresh = {key: fit([one for one in rows if one.key == key]) for key in {row.key for row in rows}}
+            known[core] = dict(sorted({**(known.get(core, {}) if given.only != [""] else {}), **fresh}.items()))
             worst = max(one["error"] for one in known[core].values())
             print(f"{core:12} {len(rows)} layers, off by at most {100 * worst:.0f} %")
     document = {
@@ -112,7 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def subjects() -> Iterator[Model]:
     """Networks of one quantized layer."""
-    for shape, layer in (*IMAGES, *POINTS, *CHANNELS, *GROUPS):
+    for shape, layer in (*IMAGES, *POINTS, *CHANNELS, *GROUPS, *OVER, *TIMES):
         loaded = network(shape, [("layer", layer, "x")], seed=0)
         for bits in (8, 4, 2):
             yield quantized(loaded, weight_bits=bits)
@@ -121,15 +154,15 @@ def subjects() -> Iterator[Model]:
             yield quantized(prune(loaded, layer_graph(loaded), plan).model)
 
 
-def count(model: Model, cores: Sequence[str]) -> Iterator[tuple[str, Counted]]:
+def count(model: Model, cores: Sequence[str], only: tuple[str, ...] = ("",)) -> Iterator[tuple[str, Counted]]:
     """What a network takes on every core whose tools are here."""
     graph = layer_graph(model)
     (layer,) = graph.layers
     weight = state_of(model, graph).weight(layer)
     kernel = filter_kernel(layer, weight)
     masked = weight.kept < layer.weights
-    if masked and kernel != "conv_sparse":
-        return  # stored in full: counted already
+    if not kernel.startswith(only) or (masked and kernel != "conv_sparse"):
+        return  # not asked for, or stored in full: counted already
     shape = shape_of(layer, weight, kernel)
     with tempfile.TemporaryDirectory(prefix="penjing-time-") as folder:
         files = export_model(model, Path(folder), format="c99")

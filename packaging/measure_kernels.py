@@ -28,7 +28,12 @@ from penjing.verification.c99.tools import ToolMissing, call, tool, version
 
 CALLS = 12
 """So many more calls of one kernel say what one costs."""
-_POINTERS = frozenset({"weights", "weight_zeros", "bias", "table"})
+_POINTERS = frozenset(
+    {
+        *("weights", "weight_zeros", "bias", "table", "factors", "offsets"),
+        *("input_multiplier", "state_multiplier", "argument_shift", "state_bias"),
+    }
+)
 _SCALES = frozenset({"multiplier", "shift"})
 _SCALED = frozenset({"conv", "pool", "scaled"})
 """Structs whose multipliers and shifts are arrays."""
@@ -109,7 +114,7 @@ def _built(folder: Path, board: Board, compiler: str, kernels: Sequence[Part]) -
     for number, kernel in enumerate(kernels):
         name = f"n{number}"
         nodes += text.struct_text(name, kernel.name, _values(kernel, number))
-        reads = [text.place(chance.choice(places)) for _ in range(2 if kernel.name in ("add", "multiply") else 1)]
+        reads = [text.place(chance.choice(places)) for _ in range(2 if _reads_two(kernel) else 1)]
         calls += text.call_text(name, kernel.name, reads, text.place(chance.choice(places)))
     written = text.source_text(
         "all",
@@ -125,6 +130,11 @@ def _built(folder: Path, board: Board, compiler: str, kernels: Sequence[Part]) -
     source.with_suffix(".h").write_text(text.header_text("all", macros=macros), encoding="ascii")
     linked(folder, Code(source=source, macros={}, name=source.stem), board, compiler)
     return folder / "network.elf"
+
+
+def _reads_two(kernel: Part) -> bool:
+    """Whether its calls name two places that it reads: two tensors, or one and its own memory."""
+    return kernel.name in ("add", "multiply", "product") or kernel.struct == "recurrent"
 
 
 def _values(kernel: Part, number: int) -> dict[str, text.Value]:
@@ -143,7 +153,7 @@ def _symbols(program: Path, compiler: str) -> dict[str, tuple[int, int]]:
     """(address, size) by the name of a function or constant."""
     said = call([compiler.replace("gcc", "nm"), "-S", program], program.parent).decode()
     rows = [line.split() for line in said.splitlines()]
-    return {row[3]: (int(row[0], 16), int(row[1], 16)) for row in rows if len(row) == 4 and row[2] in "tT"}
+    return {row[3]: (int(row[0], 16), int(row[1], 16)) for row in rows if len(row) == 4 and row[2] in "tTrR"}
 
 
 def _run(folder: Path, board: Board, compiler: str, kernels: Sequence[Part]) -> int:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from penjing.compression.fixed_point import Rounding, rescale
 from penjing.compression.integer_graph import Float32, FloatNode, IntegerGraph, IntegerNode
-from penjing.model.operators.integer_reference import IntArray
+from penjing.model.operators.integer_reference import IntArray, along
 from penjing.model.operators.table import operators
 
 Tensors = dict[str, NDArray[Any]]
@@ -55,9 +55,8 @@ def _run_integer(node: IntegerNode, tensors: Mapping[str, IntArray], rounding: R
     weight = node.table if node.weight is None else node.weight.centred
     sums = kernel.reference(node.attributes, inputs, weight)
     if node.bias is not None:
-        shape = [1] * sums.ndim
-        shape[kernel.channel_axis] = -1
-        sums = sums + node.bias.reshape(shape)
+        last = kernel.channel_axis == -1
+        sums = sums + node.bias.reshape((-1,) if last else along(node.bias.size, sums.shape))
     if node.multiplier is not None and node.shift is not None:
         # Sums of rescaled inputs have no second rounding anywhere, nor have sums in int64: only products in int32 are
         # rounded twice by gemmlowp.

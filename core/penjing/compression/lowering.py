@@ -5,6 +5,7 @@
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -18,7 +19,8 @@ from penjing.compression.quantizers import NARROW, SMALLEST_SCALE, largest_bias
 from penjing.loading.build import layer_shapes
 from penjing.model.model import Model, Quantizer
 from penjing.model.operators.integer_kernels import EXPONENTIAL_BITS, IntegerKernel
-from penjing.model.operators.integer_reference import FloatArray, IntArray, Shape
+from penjing.model.operators.integer_reference import FloatArray, IntArray, Shape, along
+from penjing.model.operators.integer_steps import Prepare, Told
 from penjing.model.operators.table import operators
 from penjing.model.spec import NodeSpec, spec_of
 
@@ -95,8 +97,13 @@ def _integer_node(
         high=high,
         attributes=node.attributes,
     )
+    if kernel.prepare is not None:
+        return _with_steps(result, node, kernel.prepare, inputs[0], model, shapes[node.inputs[0]])
     if kernel.weights is not None:
-        return _with_weights(result, node, kernel, inputs[0], model, len(shapes[node.name]))
+        same = math.prod(shapes[node.inputs[0]]) == math.prod(shapes[node.name])
+        if kernel.lossless and not same:
+            return None  # one value meets several weights
+        return _with_weights(result, node, kernel, inputs[0], model, shapes[node.name])
     if kernel.table is not None:
         return _with_table(result, kernel, inputs[0])
     if kernel.joins == "sum":
@@ -115,10 +122,10 @@ def _bounds(chain: Sequence[NodeSpec], output: Codes) -> tuple[int, int]:
 
 
 def _with_weights(
-    result: IntegerNode, node: NodeSpec, kernel: IntegerKernel, source: Codes, model: Model, rank: int
+    result: IntegerNode, node: NodeSpec, kernel: IntegerKernel, source: Codes, model: Model, shape: Shape
 ) -> IntegerNode | None:
     assert kernel.weights is not None
-    found = kernel.weights(node.attributes, node.tensors, rank)
+    found = kernel.weights(node.attributes, node.tensors, shape)
     if found is None:
         return None
     real, real_bias = found
@@ -127,12 +134,7 @@ def _with_weights(
         quantizer = _channel_quantizer(real, real_bias, source)
     if quantizer is None or quantizer.float16:
         return None
-    weight = Weight(
-        codes=quantizer.encode(real).numpy(),
-        scale=quantizer.scale.numpy(),
-        zero_point=quantizer.zero_point.numpy(),
-        bits=quantizer.bits,
-    )
+    weight = _weight(quantizer, real)
     unit = np.broadcast_to(source.scale * weight.scale, (len(real),))  # float32, as onnxruntime has it
     narrow = source.bits <= NARROW and (kernel.lossless or weight.bits <= NARROW)
     largest = LARGEST_ACCUMULATOR if narrow else LARGEST_WIDE_ACCUMULATOR
@@ -143,11 +145,53 @@ def _with_weights(
     bound = _bound(weight.centred, bias, source)
     if bound > largest:
         return None
-    channels = [1] * rank
-    channels[kernel.channel_axis] = -1
-    factors = (unit / result.output.scale).astype(np.float64).reshape(channels)[0]
+    factors = (unit / result.output.scale).astype(np.float64).reshape(_along(kernel, len(unit), shape))
     multiplier, shift = fixed_point(factors, bound=bound)
     return dataclasses.replace(result, weight=weight, bias=bias, multiplier=multiplier, shift=shift, bound=bound)
+
+
+def _weight(quantizer: Quantizer, real: Tensor) -> Weight:
+    return Weight(
+        codes=quantizer.encode(real).numpy(),
+        scale=quantizer.scale.numpy(),
+        zero_point=quantizer.zero_point.numpy(),
+        bits=quantizer.bits,
+    )
+
+
+def _along(kernel: IntegerKernel, count: int, shape: Shape) -> Shape:
+    """The shape in which numbers of the channels meet a result [1, …]."""
+    return (-1,) if kernel.channel_axis == -1 else along(count, shape)
+
+
+def _with_steps(
+    result: IntegerNode, node: NodeSpec, prepare: Prepare, source: Codes, model: Model, shape: Shape
+) -> IntegerNode | None:
+    """A kernel that computes in several steps, each in whole numbers."""
+    quantizer, weight = model.weight_quantizers.get(node.name), None
+    if operators()[node.kind].weight_kind(model.layer(node.name)) in {"dense", "depthwise", "grouped"}:
+        if quantizer is None or quantizer.float16:
+            return None
+        weight = _weight(quantizer, node.tensors["weight"])
+    made = prepare(
+        Told(
+            attributes=node.attributes,
+            tensors=node.tensors,
+            shape=shape,
+            scale=float(source.scale),
+            reach=max(source.high, -source.low),
+            weight=None if weight is None else weight.centred,
+            weight_scale=None if weight is None else weight.scale.astype(np.float64),
+        )
+    )
+    if made is None or source.bits > NARROW or (weight is not None and weight.bits > NARROW):
+        return None
+    factor = np.asarray(made.scale / np.float64(result.output.scale))
+    multiplier, shift = fixed_point(factor, bound=made.bound)
+    attributes = {**result.attributes, **made.attributes}
+    return dataclasses.replace(
+        result, weight=weight, multiplier=multiplier, shift=shift, bound=made.bound, attributes=attributes
+    )
 
 
 def _channel_quantizer(weight: Tensor, bias: Tensor | None, source: Codes) -> Quantizer:
@@ -182,7 +226,9 @@ def _with_table(result: IntegerNode, kernel: IntegerKernel, source: Codes) -> In
     with torch.no_grad():
         values = module(torch.from_numpy(source.decode(centred))).numpy()
     attributes = {**result.attributes, "table_start": source.low}
-    return dataclasses.replace(result, table=result.output.encode(values), attributes=attributes)
+    # What is no number, as the root of a code below 0, stands for nothing that calibration has seen.
+    table = result.output.encode(np.where(np.isnan(values), np.float32(0), values))
+    return dataclasses.replace(result, table=table, attributes=attributes)
 
 
 def _with_sum(result: IntegerNode, inputs: Sequence[Codes]) -> IntegerNode:
@@ -198,7 +244,9 @@ def _with_sum(result: IntegerNode, inputs: Sequence[Codes]) -> IntegerNode:
     )
 
 
-def _with_product(result: IntegerNode, kernel: IntegerKernel, inputs: Sequence[Codes], shape: Shape) -> IntegerNode:
+def _with_product(
+    result: IntegerNode, kernel: IntegerKernel, inputs: Sequence[Codes], shape: Shape
+) -> IntegerNode | None:
     if kernel.scale == "same" and inputs[0] == result.output:
         return result
     factor = 1 / np.float64(result.output.scale)
@@ -206,10 +254,13 @@ def _with_product(result: IntegerNode, kernel: IntegerKernel, inputs: Sequence[C
     for source in inputs:
         factor *= np.float64(source.scale)
         bound *= max(source.high, -source.low)
+    bound *= 1 if kernel.terms is None else kernel.terms(result.attributes, shape)
     factors: FloatArray = np.asarray(factor)
     if kernel.divisor is not None:
         divisor = kernel.divisor(result.attributes, shape)
         factors = factor / divisor
         bound *= int(divisor.max())
+    if bound > (LARGEST_ACCUMULATOR if max(source.bits for source in inputs) <= NARROW else LARGEST_WIDE_ACCUMULATOR):
+        return None
     multiplier, shift = fixed_point(factors, bound=bound)
     return dataclasses.replace(result, multiplier=multiplier, shift=shift, bound=bound)

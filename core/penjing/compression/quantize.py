@@ -232,7 +232,7 @@ def _correct_bias(result: nn.Module, module: nn.Module, original: Tensor, compre
     """Takes the mean error from the bias: b ← b - E[ŵ x̂ - w x] (Nagel 2019, arXiv:1906.04721)."""
     row = operator_of(module)
     with torch.no_grad():
-        if row.integer is not None:
+        if row.integer is not None and row.integer.weights is not None:
             error = result(compressed) - module(original)
             shift = error.double().transpose(row.integer.channel_axis, -1).flatten(0, -2).mean(dim=0).float()
         else:  # a layer without one group for each channel, whose result may not be the sum that the bias is in

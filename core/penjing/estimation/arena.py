@@ -19,6 +19,8 @@ from penjing.layer_graph import Layer, LayerGraph
 
 ALIGNMENT = 16
 """Bytes that every buffer is rounded up to."""
+WORD = 4
+"""Bytes of a state."""
 SWAPS = 200
 """Most attempts of the hill climbing; it stops at the first that reaches the lower bound."""
 
@@ -84,7 +86,23 @@ def buffers(graph: LayerGraph, state: NetworkState) -> tuple[Buffer, ...]:
             size[owner] = tensor_bytes(layer.elements, state.bits(layer.name))
     for output in graph.outputs:
         last[sharing.owner(output.layer)] = last_step
+    for layer in graph.layers:
+        if needed := scratch_bytes(layer):
+            name = scratch_of(layer.name)
+            size[name], first[name], last[name] = needed, steps[layer.name], steps[layer.name]
     return tuple(Buffer(name, size[name], first[name], last[name]) for name in first)
+
+
+def scratch_of(layer: str) -> str:
+    """The name of the memory that a layer works in; no tensor has it."""
+    return f"{layer}/states"
+
+
+def scratch_bytes(layer: Layer) -> int:
+    """What a layer works in while it runs: a recurrent one keeps its states before and after a step, and its cells."""
+    if layer.kind != "recurrent":
+        return 0
+    return layer.output_shape[-1] * WORD * (3 if layer.attributes.get("cell") == "lstm" else 2)
 
 
 def tensor_bytes(elements: int, bits: int) -> int:

@@ -18,6 +18,9 @@ from penjing.model.c_kernels.parts import stored_width
 
 WIDEST = 8
 _NAME = "model"
+_CONSTANTS = frozenset({"add_constant", "multiply_constant"})
+_OWN_KERNEL = {"conv_transpose": "conv_transpose", "recurrent": ""}
+"""Layers with filters that have kernels of their own; those of recurrent ones are called as their cell."""
 _SIZES = {"int8_t": 1, "uint8_t": 1, "int32_t": 4}
 
 
@@ -87,7 +90,7 @@ def c99_bytes(graph: LayerGraph, state: NetworkState) -> int | None:
     )
     macros: dict[str, int | float | str] = {"ARENA_SIZE": 0, "CONST_SIZE": 0, "ROUNDING": "single"}
     macros |= text.port_macros("INPUT", [_port(len(entry.shape)) for entry in graph.inputs])
-    macros |= text.port_macros("OUTPUT", [_port(0) for _ in graph.outputs])
+    macros |= text.port_macros("OUTPUT", [_port(_rank(graph, output.layer)) for output in graph.outputs])
     header = text.header_text(_NAME, macros=macros)
     return body + calls + len(frame) + len(header) + len(text.example_text(_NAME))
 
@@ -97,6 +100,11 @@ _Port = TypeVar("_Port")
 
 def _numbered(ports: Sequence[_Port]) -> Iterator[tuple[int | None, _Port]]:
     yield from enumerate(ports) if len(ports) > 1 else ((None, port) for port in ports)
+
+
+def _rank(graph: LayerGraph, tensor: str) -> int:
+    layer = graph.by_name.get(tensor)
+    return len(layer.output_shape if layer is not None else graph.inputs[0].shape)
 
 
 def _port(rank: int) -> text.Port:
@@ -136,7 +144,7 @@ def refusal(graph: LayerGraph, state: NetworkState) -> UserError | None:
     odd = [entry.source_name for entry in graph.inputs if len(entry.shape) not in text.LAYOUTS]
     if odd or not graph.inputs or not graph.outputs:
         return UserError("export.c99_axes", inputs=", ".join(odd))
-    bad = [chain[0].source_name for chain in _chains(fold(graph)) if not _is_carried(chain, state)]
+    bad = [chain[0].source_name for chain in _chains(fold(graph)) if not _is_carried(graph, chain, state)]
     bad += [entry.source_name for entry in graph.inputs if state.bits(entry.name) > WIDEST]
     return UserError("export.c99_not_integer", layers=", ".join(bad)) if bad else None
 
@@ -144,7 +152,7 @@ def refusal(graph: LayerGraph, state: NetworkState) -> UserError | None:
 def nodes_of(graph: LayerGraph, state: NetworkState) -> tuple[Node, ...] | None:
     """What the export will write; None where it will refuse."""
     chains = _chains(fold(graph))
-    if not all(_is_carried(chain, state) for chain in chains):
+    if not all(_is_carried(graph, chain, state) for chain in chains):
         return None
     return tuple(Node(tuple(chain), tuple(_CALLS[chain[0].kind](chain[0], state))) for chain in chains)
 
@@ -155,12 +163,15 @@ def calls_of(graph: LayerGraph, state: NetworkState) -> tuple[Call, ...]:
     return tuple(call for layer in made for call in _CALLS[layer.kind](layer, state))
 
 
-def _is_carried(chain: Sequence[Layer], state: NetworkState) -> bool:
+def _is_carried(graph: LayerGraph, chain: Sequence[Layer], state: NetworkState) -> bool:
     """Whether the layer with what is fused into it has a kernel, and codes of at most 8 bits."""
     first, result = chain[0], chain[-1]
+    feed = graph.by_name.get(first.inputs[0])
+    if first.kind in _CONSTANTS and feed is not None and feed.elements < first.elements:
+        return False  # one value meets several constants
     widths = [state.bits(name) for name in (*first.inputs, result.name)]
     widths += [state.weight(first).bits] if first.weight_kind in FILTERED else []
-    return first.kind in _CALLS and max(widths) <= WIDEST
+    return first.kind in _CALLS and first.in_integers and max(widths) <= WIDEST
 
 
 def _chains(graph: LayerGraph) -> list[list[Layer]]:
@@ -180,12 +191,15 @@ def _zeros(kernel: str) -> Mapping[str, text.Value]:
 
 def filter_kernel(layer: Layer, weight: WeightState) -> str:
     """The kernel of a layer with filters; weights of more than 8 bits count as 8."""
+    width = stored_width(min(weight.bits, WIDEST))
+    if layer.kind in _OWN_KERNEL:
+        return f"{_OWN_KERNEL[layer.kind] or layer.attributes['cell']}_{width}bit"
     if sparse_in_c(stored_layer(layer, weight, integer=True)) is not None:
         return sparse.KERNEL
     kind = "depthwise" if layer.weight_kind == "depthwise" and _filter_count(layer) > 1 else "conv"
     if layer.weight_kind == "grouped" or weight.zeros or (kind == "conv" and _has_gaps(layer)):
         kind = "conv_general"
-    return f"{kind}_{stored_width(min(weight.bits, WIDEST))}bit"
+    return f"{kind}_{width}bit"
 
 
 def _has_gaps(layer: Layer) -> bool:
@@ -213,6 +227,26 @@ def _filters(layer: Layer, state: NetworkState) -> Iterator[Call]:
     ]
     arrays += [("weight_zeros", "int8_t", weight.zeros)] if weight.zeros else []
     yield Call(filter_kernel(layer, weight), tuple(arrays))
+
+
+def _recurrent(layer: Layer, state: NetworkState) -> Iterator[Call]:
+    weight, more = state.weight(layer), layer.params - layer.weights - layer.bias
+    width = stored_width(min(weight.bits, WIDEST))
+    arrays = [
+        ("weights", "int8_t" if width == WIDEST else "uint8_t", -(-layer.weights * width // 8)),
+        ("input_multiplier", "int32_t", weight.scales),
+        ("state_multiplier", "int32_t", weight.scales),
+        ("argument_shift", "int8_t", weight.scales),
+        ("bias", "int32_t", layer.bias),
+    ]
+    arrays += [("state_bias", "int32_t", more)] if more else []
+    arrays += [("weight_zeros", "int8_t", weight.zeros)] if weight.zeros else []
+    yield Call(filter_kernel(layer, weight), tuple(arrays), reads=2)
+
+
+def _norm(layer: Layer, state: NetworkState) -> Iterator[Call]:
+    count = layer.params // 2
+    yield Call("norm", (("factors", "int32_t", count), ("offsets", "int32_t", count)))
 
 
 def _scaled(layer: Layer, state: NetworkState) -> Iterator[Call]:
@@ -254,14 +288,22 @@ def _nothing(layer: Layer, state: NetworkState) -> Iterator[Call]:
 
 
 _CALLS: Mapping[str, Callable[[Layer, NetworkState], Iterator[Call]]] = {
-    **dict.fromkeys(("conv", "linear"), _filters),
+    **dict.fromkeys(("conv", "conv_transpose", "linear"), _filters),
+    "recurrent": _recurrent,
+    **dict.fromkeys(("layer_norm", "group_norm"), _norm),
+    "matmul": _plain("product", 2),
+    "resize": _plain("resize"),
     **dict.fromkeys(("batch_norm", "multiply_constant", "add_constant"), _scaled),
     "prelu": _prelu,
     **dict.fromkeys(("avg_pool", "global_avg_pool", "mean"), _mean),
     **dict.fromkeys(("max_pool", "global_max_pool"), _plain("max_pool")),
     **dict.fromkeys(("relu", "relu6", "clip"), _plain("clamp")),
     **dict.fromkeys(
-        ("sigmoid", "tanh", "hard_sigmoid", "hard_swish", "leaky_relu", "gelu", "silu", "erf", "smooth"), _lookup
+        (
+            *("sigmoid", "tanh", "hard_sigmoid", "hard_swish", "leaky_relu", "gelu", "silu", "erf", "smooth"),
+            *("elementary", "power"),
+        ),
+        _lookup,
     ),
     "softmax": _softmax,
     **dict.fromkeys(("add", "subtract"), _plain("add", 2)),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from penjing.devices.profiles import Device
-from penjing.estimation.state import FILTERED, FLOAT_BITS, NetworkState, WeightState
+from penjing.estimation.state import FLOAT_BITS, NetworkState, WeightState
 from penjing.estimation.storage import BIAS_BYTES, STORAGES, codebook_bytes, storage_bytes, stored_bytes
 from penjing.layer_graph import Layer, LayerGraph
 from penjing.model.c_kernels.parts import stored_width
@@ -15,6 +15,12 @@ from penjing.model.c_kernels.sparse import sparse_bytes
 
 REQUANTIZATION_BYTES = 5
 """An int32 multiplier and an int8 shift for every weight scale of a layer that runs in integers (Jacob 2018)."""
+STATE_BYTES = 9
+"""The same of a recurrent layer: a multiplier for what a gate sees of the input, and one for what of the state."""
+SUMS = frozenset({"conv", "conv_transpose", "linear"})
+"""Kinds of layers whose result is a sum of products and a bias: batch norm folds into them."""
+_SKIPPED = frozenset({"conv", "linear"})
+"""Those whose zeros exported C can leave out."""
 _WIDEST = 8
 """Bits of weights that exported C computes with."""
 SCALE_BYTES = 4
@@ -87,8 +93,7 @@ def _fold(graph: LayerGraph) -> LayerGraph:
     for layer in graph.layers:
         feed = layers.get(renamed.get(layer.inputs[0], layer.inputs[0]))
         folds = layer.kind == "batch_norm" and feed is not None and readers[layer.inputs[0]] == 1
-        filtered = feed is not None and feed.weight_kind in FILTERED and feed.in_integers
-        if folds and feed is not None and filtered and feed.channel_axis == layer.channel_axis:
+        if folds and feed is not None and feed.kind in SUMS and feed.channel_axis == layer.channel_axis:
             filters = feed.weight_shape[0] if feed.weight_shape else 0
             layers[feed.name] = msgspec.structs.replace(feed, bias=filters, params=feed.params - feed.bias + filters)
             renamed[layer.name] = feed.name
@@ -146,7 +151,7 @@ def sizes_by_storage(stored: Stored) -> dict[str, int]:
 def sparse_in_c(stored: Stored) -> int | None:
     """Bytes of a layer's weight where exported C stores what is kept of it alone; None where it stores all."""
     layer = stored.layer
-    usual = layer.weight_kind == "dense" and layer.weight_shape is not None and not stored.zeros
+    usual = layer.weight_kind == "dense" and layer.kind in _SKIPPED and not stored.zeros
     if not usual or layer.weight_shape is None or stored.kept == stored.weights or stored.bits > _WIDEST:
         return None
     return sparse_bytes(layer.weight_shape, kept=stored.kept, bits=stored.bits)
@@ -167,4 +172,5 @@ def stored_scales(stored: Stored, device: Device) -> int:
         return stored.scales * SCALE_BYTES
     # In integers every filter has a bias: it holds the input's zero point times the filter's sum (Jacob 2018, eq. 7).
     filters = stored.layer.weight_shape[0] if stored.layer.weight_shape and not stored.bias else 0
-    return stored.scales * REQUANTIZATION_BYTES + stored.zeros + filters * BIAS_BYTES
+    each = STATE_BYTES if stored.layer.kind == "recurrent" else REQUANTIZATION_BYTES
+    return stored.scales * each + stored.zeros + filters * BIAS_BYTES

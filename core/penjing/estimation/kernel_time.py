@@ -46,7 +46,8 @@ def slowdown(layer: Layer, weight: WeightState, device: Device) -> float:
 
 def key_of(layer: Layer, kernel: str) -> str:
     """The name of a kernel's costs: layers of one position take one window at a time, others two."""
-    positions = layer.macs // max(layer.weights, 1)
+    # A recurrent layer meets its weights once a step, as a linear one does.
+    positions = 1 if layer.kind == "recurrent" else layer.macs // max(layer.weights, 1)
     return f"{kernel}, one position" if positions <= 1 and kernel in ("conv_8bit", SPARSE) else kernel
 
 

@@ -8,7 +8,7 @@ import dataclasses
 import functools
 from collections import Counter
 
-from penjing.estimation.deployed import fold, is_quantized
+from penjing.estimation.deployed import SUMS, fold, is_quantized
 from penjing.estimation.onnx_nodes import field_bytes, integer, integers, real, varint, word, written_as
 from penjing.estimation.state import FILTERED, FLOAT_BITS, NetworkState, as_float
 from penjing.estimation.tensors import inner_tensors
@@ -228,8 +228,9 @@ class _Writer:
             zeros = -(-weight.scales * bits // 8) if self._codes else 0
             found.append(self._decoded(f"{name}.weight", codes, weight.scales, zeros=zeros))
         if layer.bias:
-            in_codes = weight.scales > 0 and all(self._state.bits(feed) < FLOAT_BITS for feed in layer.inputs)
-            in_codes = in_codes and layer.in_integers and (name in self._codes or name in self._inner)
+            in_codes = weight.scales > 0 and layer.in_integers and layer.kind in SUMS
+            in_codes = in_codes and all(self._state.bits(feed) < FLOAT_BITS for feed in layer.inputs)
+            in_codes = in_codes and (name in self._codes or name in self._inner)
             if in_codes:
                 codes = self._constant(f"{name}.bias/q", (layer.bias,), 4 * layer.bias)
                 found.append(self._decoded(f"{name}.bias", codes, weight.scales))

@@ -153,10 +153,10 @@ class _Writer:
             quantizer = self._model.weight_quantizers.get(node.name) if key == "weight" else None
             if quantizer is not None:
                 return self._weight(name, tensor, quantizer, transposed, narrow=self._is_narrow(node.inputs[0]))
-            if key == "bias" and integer is not None and integer.weight is not None and not _is_lossless(node):
-                assert integer.bias is not None
+            weight, codes = (None, None) if integer is None or _is_lossless(node) else (integer.weight, integer.bias)
+            if key == "bias" and weight is not None and codes is not None:
                 source = self._lowered.codes[node.inputs[0]]
-                return self._bias(name, integer.bias, np.float32(source.scale) * integer.weight.scale)
+                return self._bias(name, codes, np.float32(source.scale) * weight.scale)
             return self._graph.constant(name, values.T if transposed else values)
 
         return stored

@@ -165,11 +165,13 @@ def rows(values: Tensor) -> Tensor:
     return (values.movedim(1, -1) if values.dim() > 2 else values).reshape(len(values), -1)
 
 
-def as_shaped(values: Tensor, shape: Sequence[int]) -> Tensor:
-    """The way back from `rows` to [n, c, …] of this shape, whatever its first extent is."""
+def as_shaped(values: Tensor, shape: Sequence[int], axes: str | None = None) -> Tensor:
+    """The way back from `rows`, or from rows with the axes in another order, to this shape, whatever its batch is."""
     if len(shape) < 3:
         return values
-    return values.reshape(len(values), *shape[2:], shape[1]).movedim(-1, 1)
+    order = tuple(map(int, axes)) if axes is not None else (0, *range(2, len(shape)), 1)
+    rows = values.reshape(len(values), *(shape[axis] for axis in order[1:]))
+    return rows.permute(tuple(order.index(axis) for axis in range(len(shape))))
 
 
 def open_penjingnet(path: Path) -> tuple[Runtime, ...]:

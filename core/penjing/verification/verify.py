@@ -163,8 +163,11 @@ def _run(truth: Truth, trials: Sequence[Trial], on_progress: OnProgress) -> Seen
     return seen
 
 
-def _shaped(answers: Sequence[Tensor], shapes: Sequence[Sequence[int]]) -> tuple[Tensor, ...]:
-    return tuple(as_shaped(values, shape) for values, shape in zip(answers, shapes, strict=True))
+def _shaped(
+    answers: Sequence[Tensor], shapes: Sequence[Sequence[int]], axes: Sequence[str | None] = ()
+) -> tuple[Tensor, ...]:
+    known = axes or (None,) * len(shapes)
+    return tuple(as_shaped(*one) for one in zip(answers, shapes, known, strict=True))
 
 
 def _try(trial: Trial, batch: Batch, truth: Truth, scorer: Scorer | None) -> None:
@@ -185,7 +188,8 @@ def _try(trial: Trial, batch: Batch, truth: Truth, scorer: Scorer | None) -> Non
                 raise ValueError("only the network itself can tell what rounding twice must give")
             wanted = _shaped(reference(truth.model, rounding="double").run(inputs), shapes)
         # Compared where the screen has it: the class of a map is a place in it, whatever the order in which C lays it.
-        answers = _shaped(answers, shapes) if exact else answers
+        code = trial.runtime.code
+        answers = _shaped(answers, shapes, () if code is None else code.output_axes) if exact else answers
         trial.comparison.add(answers, wanted)
         if scorer is not None and limit is None:
             trial.scores.append(scorer.scores(answers[0], np.arange(seen, seen + len(answers[0]))))

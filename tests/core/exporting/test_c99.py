@@ -280,7 +280,7 @@ def test_that_the_header_says_what_the_network_needs(tmp_path: Path) -> None:
     found = macros(tmp_path / "model_c99", "model")
     assert set(found) == {
         *("INPUT_SIZE", "OUTPUT_SIZE", "INPUT_SCALE", "INPUT_ZERO_POINT", "OUTPUT_SCALE", "OUTPUT_ZERO_POINT"),
-        *("INPUT_LAYOUT", "INPUT_AXES", "ARENA_SIZE", "CONST_SIZE", "ROUNDING"),
+        *("INPUT_LAYOUT", "INPUT_AXES", "OUTPUT_AXES", "ARENA_SIZE", "CONST_SIZE", "ROUNDING"),
     }
     assert (found["INPUT_SIZE"], found["OUTPUT_SIZE"], found["INPUT_LAYOUT"]) == ("20", "5", "NC")
     assert np.float32(found["INPUT_SCALE"].rstrip("f")) == np.float32(model.activation_quantizers["x"].scale)
@@ -313,9 +313,9 @@ def test_that_layers_without_integers_are_listed_before_anything_is_written(tmp_
     assert caught.value.code == "export.c99_not_integer"
     assert "conv1" in caught.value.message() and "fc2" in caught.value.message()
     assert list(tmp_path.iterdir()) == []
-    normed = network((4, 5, 5), [("conv", nn.Conv2d(4, 4, 1), ""), ("norm", nn.GroupNorm(2, 4), "")])
-    with pytest.raises(UserError, match="norm"):
-        export_model(quantized(normed), tmp_path, format="c99")
+    told = network((4, 5, 5), [("conv", nn.Conv2d(4, 4, 1), ""), ("logs", nn.LogSoftmax(1), "")])
+    with pytest.raises(UserError, match="logs"):
+        export_model(quantized(told), tmp_path, format="c99")
 
 
 def test_that_a_maximum_of_everything_is_one_value_a_channel() -> None:

@@ -20,7 +20,7 @@ NODES: list[Any] = [
     ("sums", cumulative_sum((4, 4, 4)), ""),
     ("both", Add(), "same sums"),
     ("shift", AddConstant(torch.ones(1, 4, 4, 4)), ""),
-    ("norm", nn.GroupNorm(2, 4), ""),
+    ("logs", nn.LogSoftmax(1), ""),
     ("flat", nn.Flatten(), ""),
     ("fc", nn.Linear(64, 2), ""),
 ]
@@ -30,7 +30,7 @@ def test_that_layers_are_told_apart_by_what_keeps_them() -> None:
     found = kept(layer_graph(network((3, 6, 6), NODES)))
     assert found.whole == {"layer.opaque": ("sums",), "layer.other_weights": ("shift",)}
     assert found.filters == {"same": "both", "fc": None}  # an operator that nobody knows, and the outputs
-    assert found.floats == ("sums", "norm")
+    assert found.floats == ("sums", "logs")
 
 
 def test_that_values_of_channels_go_with_their_channels_and_do_not_stay() -> None:

@@ -90,7 +90,8 @@ static int8_t input[{upper}_INPUT_SIZE], output[{upper}_OUTPUT_SIZE];
   of the network's file in the order in which they lie. code = round(real / `{upper}_INPUT_SCALE`) +
   `{upper}_INPUT_ZERO_POINT`, limited to -128 .. 127. The real value is what the network was trained on, after its own
   normalization.
-- Output: {_size(program.outputs)} codes. real = `{upper}_OUTPUT_SCALE` * (code - `{upper}_OUTPUT_ZERO_POINT`).
+- Output: {_size(program.outputs)} codes, axes `{upper}_OUTPUT_AXES`.
+  real = `{upper}_OUTPUT_SCALE` * (code - `{upper}_OUTPUT_ZERO_POINT`).
 {several}- RAM: `{upper}_ARENA_SIZE` = {program.arena_size} bytes, static, plus the two buffers above and some stack.
 - Flash: `{upper}_CONST_SIZE` = {program.const_size} bytes of constants, plus the code of the kernels.
 - Results of layers are rounded {_ROUNDING[rounding]}.

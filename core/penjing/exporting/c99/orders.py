@@ -15,7 +15,7 @@ def wishes(graph: IntegerGraph, shapes: Mapping[str, Shape]) -> dict[str, IntArr
 
     Layers that only move or look at values want of what they read what makes their result lie as its reader wants it.
     """
-    found = {output.layer: channels_last(shapes[output.layer]) for output in graph.outputs}
+    found: dict[str, IntArray] = {}
     for node in reversed(graph.nodes):
         assert isinstance(node, IntegerNode)
         for place, source in enumerate(node.inputs):
@@ -29,6 +29,11 @@ def input_order(wish: IntArray | None, shape: Shape) -> IntArray:
     """How a network input lies: as its file has it where its reader wants that, channels last otherwise."""
     plain, own = channels_last(shape), as_in_file(shape)
     return own if wish is not None and np.array_equal(wish, own) and not np.array_equal(wish, plain) else plain
+
+
+def is_told(order: IntArray, shape: Shape) -> bool:
+    """Whether a result may leave as it lies: the header has words for its order."""
+    return any(np.array_equal(order, known) for known in (as_in_file(shape), channels_last(shape)))
 
 
 def axes_of(order: IntArray, shape: Shape) -> str:

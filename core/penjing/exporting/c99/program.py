@@ -8,9 +8,9 @@ import numpy as np
 from penjing.compression.integer_graph import Codes, FloatNode, IntegerGraph, IntegerNode
 from penjing.compression.lowering import lower
 from penjing.errors import UserError
-from penjing.estimation.arena import Sharing, arena
+from penjing.estimation.arena import Sharing, arena, scratch_of
 from penjing.estimation.finished import state_of
-from penjing.exporting.c99.orders import axes_of, input_order, wishes
+from penjing.exporting.c99.orders import axes_of, input_order, is_told, wishes
 from penjing.inspection.graph import layer_graph
 from penjing.loading.build import layer_shapes
 from penjing.model.c_kernels.text import LAYOUTS, Port
@@ -32,6 +32,8 @@ class PlacedNode:
     reads: tuple[int, ...]
     """Where in the arena each of its inputs lies."""
     writes: int
+    scratch: int
+    """Where it works, if it needs memory of its own."""
     result: CTensor
 
 
@@ -110,6 +112,7 @@ def program_of(model: Model) -> Program:
                 steps=made.steps,
                 reads=tuple(placed.offsets[sharing.owner(name)] for name in node.inputs),
                 writes=placed.offsets[sharing.owner(node.name)],
+                scratch=placed.offsets.get(scratch_of(node.layers[0]), 0),
                 result=tensors[node.name],
             )
         )
@@ -122,7 +125,9 @@ def program_of(model: Model) -> Program:
     for output in graph.outputs:
         made_last = tensors[output.layer]
         try:
-            outputs.append(port(output.layer, moved(made_last.order, channels_last(made_last.shape))))
+            told = is_told(made_last.order, made_last.shape)
+            move = None if told else moved(made_last.order, channels_last(made_last.shape))
+            outputs.append(port(output.layer, move))
         except Unsupported as reason:
             refused.append(f"{output.source_name} ({reason})")
     if refused:

@@ -24,7 +24,8 @@ def write_code_samples(
     graph = program.graph
     tensors = run_all(graph, *values, rounding=rounding)
     given = [stored(port.codes, one, port.text.axes) for port, one in zip(program.inputs, values, strict=True)]
-    answers = [channels_last_rows(tensors[output.layer]) for output in graph.outputs]
+    pairs = zip(program.outputs, graph.outputs, strict=True)
+    answers = [in_order(tensors[output.layer], port.text.axes) for port, output in pairs]
     paths = []
     for kind, rows in (("input", np.hstack(given)), ("output", np.hstack(answers))):
         for number, row in enumerate(rows[:COUNT]):
@@ -37,20 +38,15 @@ def write_code_samples(
 def stored(codes: Codes, values: NDArray[np.float32], axes: str | None = None) -> NDArray[np.int8]:
     """The codes of real values [n, …] as a device holds them: [n, values], by default channels last."""
     made = codes.encode(values) + codes.zero_point
-    if axes is None:
-        return channels_last_rows(made)
-    return made.transpose(tuple(map(int, axes))).reshape(len(made), -1).astype(np.int8)
+    return channels_last_rows(made) if axes is None else in_order(made, axes)
+
+
+def in_order(codes: NDArray[np.int64], axes: str) -> NDArray[np.int8]:
+    """Codes [n, …] as rows with their axes in this order."""
+    return codes.transpose(tuple(map(int, axes))).reshape(len(codes), -1).astype(np.int8)
 
 
 def channels_last_rows(codes: NDArray[np.int64]) -> NDArray[np.int8]:
     """Codes [n, c, …] as rows with the channels last."""
     turned = np.moveaxis(codes, 1, -1) if codes.ndim > 2 else codes
     return turned.reshape(len(codes), -1).astype(np.int8)
-
-
-def from_rows(rows: NDArray[np.int8], shape: Sequence[int]) -> NDArray[np.int8]:
-    """The way back: rows to codes [n, c, …]; `shape` has the batch axis first."""
-    channels, *positions = shape[1:]
-    if not positions:
-        return rows.reshape(len(rows), channels)
-    return np.moveaxis(rows.reshape(len(rows), *positions, channels), -1, 1)

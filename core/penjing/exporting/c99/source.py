@@ -78,6 +78,7 @@ def _node(placed: PlacedNode, index: int, source_names: Mapping[str, str]) -> tu
         name = text.node_name(index, node.layers[0]) + (f"_{number}" if number else "")
         reads = (placed.writes,) if step.in_place else tuple(placed.reads[place] for place in step.reads)
         reads = tuple(read + step.skip for read in reads)
+        reads += (placed.scratch,) if step.scratch else ()
         constants += _constants(name, step)
         calls += text.call_text(name, step.kernel, [text.place(read) for read in reads], text.place(placed.writes))
     return constants, calls

@@ -20,7 +20,7 @@ Kernels = Literal["generated", "cmsis-nn"]
 STORED_BITS = (2, 4, 8)
 """Widths in which weights are stored; others take the next."""
 
-_FUNCTION = re.compile(r"^KERNEL [^(]*?(\w+)\(", re.MULTILINE)
+_PLACED = re.compile(r"^(?:KERNEL [^(]*?(\w+)\(|static const \w+ (\w+)\[)", re.MULTILINE)
 _CONV = (
     "weights weight_zeros bias multiplier shift per_channel in_h in_w in_c out_h out_w out_c k_h k_w "
     "stride_h stride_w pad_h pad_w dilation_h dilation_w groups in_zero out_zero low high"
@@ -32,6 +32,19 @@ _POOL = (
 _LAYER = (
     "weights bias multiplier shift in_h in_w in_c out_h out_w out_c k_h k_w "
     "stride_h stride_w pad_h pad_w dilation_h dilation_w in_zero out_zero low high"
+)
+_RESIZE = (
+    "multiplier shift in_h in_w channels out_h out_w step_h start_h whole_h step_w start_w whole_w sharp "
+    "in_zero out_zero low high"
+)
+_PRODUCT = "multiplier shift matrices rows inner columns a_zero b_zero out_zero low high"
+_NORM = (
+    "factors offsets multiplier shift outer groups inner run channels epsilon epsilon_shift fraction down "
+    "in_zero out_zero low high"
+)
+_RECURRENT = (
+    "weights weight_zeros input_multiplier state_multiplier argument_shift bias state_bias multiplier shift "
+    "per_channel steps features hidden last reverse in_zero out_zero low high"
 )
 _CMSIS_POOL = "in_h in_w channels out_h out_w k_h k_w stride_h stride_w pad_h pad_w low high"
 STRUCTS: Mapping[str, tuple[str, ...]] = {
@@ -73,6 +86,10 @@ STRUCTS: Mapping[str, tuple[str, ...]] = {
     "lookup": ("table", "count", "first"),
     "softmax": tuple(["table", "rows", "classes", "out_zero", "low", "high"]),
     "move": ("extent", "stride"),
+    "resize": tuple(_RESIZE.split()),
+    "product": tuple(_PRODUCT.split()),
+    "norm": tuple(_NORM.split()),
+    "recurrent": tuple(_RECURRENT.split()),
     "pad": tuple(["mode", "in_h", "in_w", "in_c", "out_h", "out_w", "out_c", "top", "left", "front", "zero"]),
     "cmsis_layer": tuple(_LAYER.split()),
     "cmsis_pool": tuple(_CMSIS_POOL.split()),
@@ -96,8 +113,8 @@ class Part:
 
     @property
     def functions(self) -> tuple[str, ...]:
-        """Those of its functions that stay functions of their own."""
-        return tuple(_FUNCTION.findall(self.text()))
+        """Those of its functions that stay functions of their own, and its tables."""
+        return tuple(name or table for name, table in _PLACED.findall(self.text()))
 
     def text(self, rounding: Rounding = "single") -> str:
         """Its C."""
@@ -140,6 +157,17 @@ def _table() -> Mapping[str, Part]:
             Part(name=f"{kind}_{bits}bit", file=kind, needs=("conv", f"weight_{bits}bit"), struct="conv", bits=bits)
             for kind, bits in (("depthwise", 4), ("depthwise", 2), *(("conv_general", bits) for bits in (8, 4, 2)))
         ),
+        Part(name="over", file="over"),
+        *(
+            Part(
+                name=f"conv_transpose_{bits}bit",
+                file="conv_transpose",
+                needs=("conv", "over", f"weight_{bits}bit"),
+                struct="conv",
+                bits=bits,
+            )
+            for bits in (8, 4, 2)
+        ),
         Part(name="conv_sparse", file="conv_sparse", needs=("window", "two_windows"), struct="conv"),
         Part(name="depthwise_8bit", file="depthwise_8bit", needs=("window", "fours"), struct="conv"),
         Part(name="max_pool", file="max_pool", needs=("pool",), struct="pool"),
@@ -156,6 +184,20 @@ def _table() -> Mapping[str, Part]:
         Part(name="softmax", file="softmax", needs=("clamped",), struct="softmax"),
         Part(name="move", file="move", struct="move"),
         Part(name="pad", file="pad", struct="pad"),
+        Part(name="resize", file="resize", needs=("clamped", "rescale"), struct="resize"),
+        Part(name="product", file="product", needs=("clamped", "rescale"), struct="product"),
+        Part(name="norm", file="norm", needs=("clamped", "rescale"), struct="norm"),
+        Part(name="tanh", file="tanh"),
+        Part(name="recurrent", file="recurrent", needs=("clamped", "rescale", "tanh")),
+        *(
+            Part(name=f"gate_{bits}bit", file="gate", needs=("recurrent", f"weight_{bits}bit"), bits=bits)
+            for bits in (8, 4, 2)
+        ),
+        *(
+            Part(name=f"{cell}_{bits}bit", file=cell, needs=(f"gate_{bits}bit",), struct="recurrent", bits=bits)
+            for cell in ("lstm", "gru", "rnn")
+            for bits in (8, 4, 2)
+        ),
     ]
     return {part.name: part for part in made}
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from penjing.layer_graph import WeightKind
 from penjing.model.modules import Embedding, MatMul
+from penjing.model.operators import integer_kernels
 from penjing.model.operators.onnx_writer import OnnxWriter
 from penjing.model.operators.reading import (
     PREVIOUS,
@@ -29,6 +30,7 @@ class MatMulRow(Operator):
 
     kind = "matmul"
     modules = (MatMul,)
+    integer = integer_kernels.PRODUCT
     reads = ("MatMul",)
     reads_aten = ("matmul", "bmm", "scaled_dot_product_attention")
 
@@ -86,6 +88,7 @@ class LayerNormRow(Operator):
 
     kind = "layer_norm"
     modules = (nn.LayerNorm,)
+    integer = integer_kernels.LAYER_NORM
     reads = ("LayerNormalization",)
     reads_aten = ("layer_norm",)
 

@@ -134,9 +134,11 @@ def mover(kernel: Moves) -> Emit:
         def ordered(order: IntArray) -> CSteps:
             return _clamped(node, CSteps(steps=(moved_to(source.order, moved[order]),), order=order))
 
-        # Axes in another order stay where they are unless somebody wants them elsewhere.
-        whole = len(moved) == source.count == len(np.unique(moved))
-        return _in_order(node, [np.argsort(moved)[source.order] if whole else channels_last(node.shape)], ordered)
+        # Axes in the file's order stay where they are unless somebody wants them elsewhere.
+        usual = channels_last(node.shape)
+        if len(moved) == source.count and np.array_equal(moved, source.order):
+            usual = as_in_file(node.shape)
+        return _in_order(node, [usual], ordered)
 
     return emit
 

@@ -115,6 +115,8 @@ class CStep:
     """Which of the node's inputs it reads."""
     in_place: bool = False
     """It reads what the step before it wrote, instead."""
+    scratch: bool = False
+    """It works in memory of its own, which it is given behind what it reads."""
     skip: int = 0
     """So many values of what it reads stand before the first that it needs."""
 

@@ -26,13 +26,13 @@ def convolution(node: CNode) -> CSteps:
     for name, pair in (*axes.items(), ("pad", padding)):
         fields |= {f"{name}_h": int(pair[0]), f"{name}_w": int(pair[1])}
     if node.weight_zeros is None and groups == channels == len(weight) > 1:
-        return plain(node, _step(node, "depthwise", fields, weight[:, 0].transpose(1, 2, 0)))
+        return plain(node, step(node, "depthwise", fields, weight[:, 0].transpose(1, 2, 0)))
     if all(fields[name] == 1 for name in ("k_h", "k_w", "stride_h", "stride_w")) and padding == (0, 0):
         # One pixel does not depend on another: as a single line, neighbours are found everywhere.
         fields |= {"in_h": 1, "in_w": height * width, "out_h": 1, "out_w": out_h * out_w}
     simple = node.weight_zeros is None and groups == 1 and (weight.shape[3] == 1 or fields["dilation_w"] == 1)
     return plain(
-        node, _step(node, "conv" if simple else "conv_general", fields, weight.transpose(0, 2, 3, 1), _kept(node))
+        node, step(node, "conv" if simple else "conv_general", fields, weight.transpose(0, 2, 3, 1), _kept(node))
     )
 
 
@@ -52,8 +52,8 @@ def linear(node: CNode) -> CSteps:
     kind = "conv" if node.weight_zeros is None else "conv_general"
     order = source.order if positions == 1 else np.arange(source.shape[-1])
     kept = None if node.kept is None else node.kept[:, order]
-    step = _step(node, kind, fields, node.weight[:, order], kept)
-    return CSteps(steps=(step,), order=as_in_file(node.shape))
+    made = step(node, kind, fields, node.weight[:, order], kept)
+    return CSteps(steps=(made,), order=as_in_file(node.shape))
 
 
 def scaled(node: CNode) -> CSteps:
@@ -70,19 +70,30 @@ def _channelwise(node: CNode, kernel: str) -> CSteps:
     assert node.weight is not None
     source = node.inputs[0]
     weight = node.weight.reshape(len(node.weight), -1)
-    channel = source.order // (source.count // source.shape[1])
-    period = len(weight) if len(weight) > 1 else 1
-    first = channel[:period] if period > 1 else np.zeros(1, np.int64)
-    if period > 1 and not np.array_equal(channel, np.resize(first, source.count)):
-        raise Unsupported("one weight a channel of values that do not lie channel by channel")
+    own = len(weight) == source.count != source.shape[1]  # one weight a value, not a channel
+    channel = source.order if own else source.order // (source.count // source.shape[1])
+    bias = np.zeros(len(weight), np.int64) if node.bias is None else np.broadcast_to(node.bias, (len(weight),))
+    assert node.multiplier is not None and node.shift is not None
+    scales = [np.broadcast_to(part.reshape(-1), (len(weight),)) for part in (node.multiplier, node.shift)]
+    known = np.column_stack([weight, bias, *scales])[channel] if own else channel[:, None]
+    period = _period(known) if len(weight) > 1 else 1
+    first = channel[:period] if len(weight) > 1 else np.zeros(1, np.int64)
     fields = {"per_channel": int(period > 1), "count": source.count, "channels": period, "in_zero": source.zero_point}
     arrays = {"weights": CArray(type="int32_t", values=weight[first].reshape(-1))}
     if node.bias is not None:
-        arrays["bias"] = CArray(type="int32_t", values=np.broadcast_to(node.bias, (len(weight),))[first])
-    step = CStep(
+        arrays["bias"] = CArray(type="int32_t", values=bias[first])
+    made = CStep(
         kernel=kernel, fields={**fields, **node.bounds}, arrays={**arrays, **_scales(node, first, len(weight))}
     )
-    return CSteps(steps=(step,), order=source.order)
+    return CSteps(steps=(made,), order=source.order)
+
+
+def _period(rows: IntArray) -> int:
+    """After how many values their weights are the same again."""
+    count = len(rows)
+    starts = np.flatnonzero((rows == rows[0]).all(axis=1))
+    steps = (int(step) for step in starts[1:] if count % step == 0)
+    return next((step for step in steps if np.array_equal(rows[step:], rows[:-step])), count)
 
 
 def packed(codes: IntArray, bits: int) -> NDArray[np.int8 | np.uint8]:
@@ -104,7 +115,8 @@ def _kept(node: CNode) -> Mask | None:
     return (node.kept if node.kept.ndim == 4 else node.kept[:, :, None]).transpose(0, 2, 3, 1)
 
 
-def _step(node: CNode, kind: str, fields: dict[str, int], weight: IntArray, kept: Mask | None = None) -> CStep:
+def step(node: CNode, kind: str, fields: dict[str, int], weight: IntArray, kept: Mask | None = None) -> CStep:
+    """The call of a kernel of this kind: weights as they are stored, biases, scales."""
     assert node.weight is not None
     width, filters = stored_width(node.weight_bits), len(node.weight)
     bias = np.zeros(filters, np.int64) if node.bias is None else np.broadcast_to(node.bias, (filters,))

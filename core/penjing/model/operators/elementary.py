@@ -6,6 +6,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from penjing.model.modules import FUNCTIONS, Elementary, Power
+from penjing.model.operators import integer_kernels
 from penjing.model.operators.onnx_writer import OnnxWriter
 from penjing.model.operators.reading import AtenNode, Constant, Draft, OnnxNode, Reading
 from penjing.model.operators.table import Attributes, Elementwise, register
@@ -19,6 +20,7 @@ class ElementaryRow(Elementwise):
 
     kind = "elementary"
     modules = (Elementary,)
+    integer = integer_kernels.TABLE
     reads = tuple(_ONNX.values())
     reads_aten = tuple(FUNCTIONS)
 
@@ -58,6 +60,7 @@ class PowerRow(Elementwise):
 
     kind = "power"
     modules = (Power,)
+    integer = integer_kernels.TABLE
     reads = ("Pow",)
     reads_aten = ("pow", "rsqrt", "square")
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from penjing.layer_graph import WeightKind
+from penjing.model.operators import integer_kernels
 from penjing.model.operators.channels import Channels, Flow
 from penjing.model.operators.onnx_writer import OnnxWriter
 from penjing.model.operators.reading import Activation, Array, AtenNode, Draft, OnnxNode, Reading, tensor
@@ -22,6 +23,7 @@ class GroupNormRow(Operator):
 
     kind = "group_norm"
     modules = (nn.GroupNorm,)
+    integer = integer_kernels.GROUP_NORM
     reads = ("GroupNormalization", "InstanceNormalization")
     reads_aten = ("group_norm", "instance_norm")
 

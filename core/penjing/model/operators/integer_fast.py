@@ -6,9 +6,13 @@ Only operators whose own module does not already compute it on integers have one
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from penjing.model.modules import turned
+from penjing.model.operators.integer_reference import along
 
 Attributes = Mapping[str, Any]
 Inputs = Sequence[Tensor]
@@ -23,6 +27,30 @@ def convolution(attributes: Attributes, inputs: Inputs, weight: Tensor | None, b
     return result
 
 
+def transposed_convolution(
+    attributes: Attributes, inputs: Inputs, weight: Tensor | None, bias: Tensor | None
+) -> Tensor:
+    """As `integer_reference.transposed_convolution`, with the bias."""
+    assert weight is not None
+    run: Any = F.conv_transpose1d if weight.dim() == 3 else F.conv_transpose2d
+    groups = int(attributes["groups"])
+    settings = {key: attributes[key] for key in ("stride", "padding", "output_padding", "dilation")}
+    result: Tensor = run(inputs[0], turned(weight, groups), bias, groups=groups, **settings)
+    return result
+
+
+def by_reference(reference: Any) -> Any:
+    """A kernel that runs in numpy, where torch has nothing faster."""
+
+    def run(attributes: Attributes, inputs: Inputs, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+        assert bias is None
+        values = [one.numpy().astype(np.int64) for one in inputs]
+        codes = None if weight is None else weight.numpy().astype(np.int64)
+        return torch.from_numpy(np.ascontiguousarray(reference(attributes, values, codes))).to(inputs[0].dtype)
+
+    return run
+
+
 def linear(attributes: Attributes, inputs: Inputs, weight: Tensor | None, bias: Tensor | None) -> Tensor:
     """As `integer_reference.linear`, with the bias."""
     assert weight is not None
@@ -32,9 +60,9 @@ def linear(attributes: Attributes, inputs: Inputs, weight: Tensor | None, bias: 
 def scaled(attributes: Attributes, inputs: Inputs, weight: Tensor | None, bias: Tensor | None) -> Tensor:
     """As `integer_reference.scaled`, with the bias."""
     assert weight is not None
-    shape = (-1, *(1,) * (inputs[0].dim() - 2))
-    result = inputs[0] * weight.reshape(shape)
-    return result if bias is None else result + bias.reshape(shape)
+    shape = tuple(inputs[0].shape)
+    result = inputs[0] * weight.reshape(along(weight.numel(), shape))
+    return result if bias is None else result + bias.reshape(along(bias.numel(), shape))
 
 
 def bent(attributes: Attributes, inputs: Inputs, weight: Tensor | None, bias: Tensor | None) -> Tensor:

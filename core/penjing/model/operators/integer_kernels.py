@@ -12,11 +12,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from penjing.model.operators import c_plain, c_weighted
+from penjing.model.operators import c_plain, c_several, c_weighted, integer_norm, integer_recurrence, integer_resize
 from penjing.model.operators import integer_fast as fast
 from penjing.model.operators import integer_reference as reference
 from penjing.model.operators.c_steps import Emit
 from penjing.model.operators.integer_reference import Attributes, FloatArray, IntArray, Shape
+from penjing.model.operators.integer_steps import Prepare
 
 Reference = Callable[[Attributes, Sequence[IntArray], IntArray | None], IntArray]
 """(attributes, centred inputs, weight) → sums."""
@@ -24,8 +25,8 @@ Fast = Callable[[Attributes, Sequence[Tensor], Tensor | None, Tensor | None], Te
 """(attributes, centred inputs, weight, bias) → sums with the bias, all of them integers held in float tensors."""
 Divisor = Callable[[Attributes, Shape], FloatArray]
 """(attributes, input shape) → how many values each result is the mean of, broadcasting over the result."""
-Affine = Callable[[Attributes, Mapping[str, Tensor], int], tuple[Tensor, Tensor | None] | None]
-"""(attributes, tensors, rank of the result) → weight and bias; None where it is not one along the channels."""
+Affine = Callable[[Attributes, Mapping[str, Tensor], Shape], tuple[Tensor, Tensor | None] | None]
+"""(attributes, tensors, shape of the result) → weight and bias; None where it is not one along the channels."""
 Clamp = Callable[[Attributes], tuple[float, float]]
 Lies = Literal["channels last", "as in the file", "along its axis", "around its axes", "either", "result", "moved"]
 
@@ -51,6 +52,10 @@ class IntegerKernel:
     divisor: Divisor | None = None
     clamp: Clamp | None = None
     """Bounds of the real result; may then be fused into the operator before it."""
+    terms: Callable[[Attributes, Shape], int] | None = None
+    """(attributes, shape of the first input) → how many products of its inputs a sum has; None: one."""
+    prepare: Prepare | None = None
+    """Where it takes several steps: what it needs for them, and what its sums then are."""
     table: Literal["function", "exponential"] | None = None
     """The kernel looks its result up: in the operator's values at every code, or in exp(-S d) · 2^23 for d ≥ 0."""
     supports: Callable[[Attributes], bool] = lambda attributes: True
@@ -84,25 +89,24 @@ def clamps(clamp: Clamp) -> IntegerKernel:
     return IntegerKernel(reference=reference.same, fast=fast.same, scale="same", clamp=clamp, c99=c_plain.clamp)
 
 
-def _constant(value: Tensor, rank: int) -> Tensor | None:
-    """A constant as one value a channel, or one for all; None where it differs along another axis."""
+def _constant(value: Tensor, shape: Shape) -> Tensor:
+    """A constant as one value for all, one a channel, or one a value."""
     if value.numel() == 1:
         return value.reshape(1)
-    shape = (1,) * (rank - value.dim()) + tuple(value.shape)
-    return value.reshape(-1) if rank > 1 and shape[1] == value.numel() else None
+    own = (1,) * (len(shape) - value.dim()) + tuple(value.shape)
+    return value.reshape(-1) if own[1] == value.numel() else value.reshape(own).expand(1, *shape[1:]).reshape(-1)
 
 
-def _factor(attributes: Attributes, tensors: Mapping[str, Tensor], rank: int) -> tuple[Tensor, None] | None:
-    value = _constant(tensors["value"], rank)
-    return None if value is None else (value, None)
+def _factor(attributes: Attributes, tensors: Mapping[str, Tensor], shape: Shape) -> tuple[Tensor, None]:
+    return _constant(tensors["value"], shape), None
 
 
-def _offset(attributes: Attributes, tensors: Mapping[str, Tensor], rank: int) -> tuple[Tensor, Tensor] | None:
-    value = _constant(tensors["value"], rank)
-    return None if value is None else (torch.ones_like(value), value)
+def _offset(attributes: Attributes, tensors: Mapping[str, Tensor], shape: Shape) -> tuple[Tensor, Tensor]:
+    value = _constant(tensors["value"], shape)
+    return torch.ones_like(value), value
 
 
-def _slopes(attributes: Attributes, tensors: Mapping[str, Tensor], rank: int) -> tuple[Tensor, None]:
+def _slopes(attributes: Attributes, tensors: Mapping[str, Tensor], shape: Shape) -> tuple[Tensor, None]:
     """From zero up a slope of 1, and the layer's own below: [channels, 2]."""
     below = tensors["weight"].reshape(-1)
     return torch.stack([torch.ones_like(below), below], dim=1), None
@@ -116,7 +120,7 @@ CONVOLUTION = IntegerKernel(
     reference=reference.convolution,
     fast=fast.convolution,
     scale="own",
-    weights=lambda attributes, tensors, rank: (tensors["weight"], tensors.get("bias")),
+    weights=lambda attributes, tensors, shape: (tensors["weight"], tensors.get("bias")),
     c99=c_weighted.convolution,
     lies="channels last",
 )
@@ -124,7 +128,7 @@ LINEAR = IntegerKernel(
     reference=reference.linear,
     fast=fast.linear,
     scale="own",
-    weights=lambda attributes, tensors, rank: (tensors["weight"], tensors.get("bias")),
+    weights=lambda attributes, tensors, shape: (tensors["weight"], tensors.get("bias")),
     channel_axis=-1,
     c99=c_weighted.linear,
     lies="as in the file",
@@ -133,7 +137,7 @@ NORMALIZATION = IntegerKernel(
     reference=reference.scaled,
     fast=fast.scaled,
     scale="own",
-    weights=lambda attributes, tensors, rank: normalization(attributes, tensors),
+    weights=lambda attributes, tensors, shape: normalization(attributes, tensors),
     lossless=True,
     c99=c_weighted.scaled,
 )
@@ -145,6 +149,54 @@ OFFSET = IntegerKernel(
 )
 SLOPES = IntegerKernel(
     reference=reference.bent, fast=fast.bent, scale="own", weights=_slopes, lossless=True, c99=c_weighted.prelu
+)
+TRANSPOSED_CONVOLUTION = IntegerKernel(
+    reference=reference.transposed_convolution,
+    fast=fast.transposed_convolution,
+    scale="own",
+    weights=lambda attributes, tensors, shape: (tensors["weight"], tensors.get("bias")),
+    c99=c_several.transposed_convolution,
+    lies="channels last",
+)
+RECURRENT = IntegerKernel(
+    reference=integer_recurrence.recurrent,
+    fast=fast.by_reference(integer_recurrence.recurrent),
+    scale="own",
+    prepare=integer_recurrence.prepare,
+    channel_axis=-1,
+    c99=c_several.recurrent,
+    lies="as in the file",
+)
+LAYER_NORM = IntegerKernel(
+    reference=integer_norm.layer_norm,
+    fast=fast.by_reference(integer_norm.layer_norm),
+    scale="own",
+    prepare=integer_norm.prepare_layer_norm,
+    c99=c_several.norm,
+    lies="as in the file",
+)
+GROUP_NORM = IntegerKernel(
+    reference=integer_norm.group_norm,
+    fast=fast.by_reference(integer_norm.group_norm),
+    scale="own",
+    prepare=integer_norm.prepare_group_norm,
+    c99=c_several.norm,
+)
+PRODUCT = IntegerKernel(
+    reference=reference.product,
+    scale="own",
+    terms=reference.product_terms,
+    c99=c_several.product,
+    lies="as in the file",
+)
+RESIZE = IntegerKernel(
+    reference=integer_resize.resized,
+    fast=fast.by_reference(integer_resize.resized),
+    scale="own",
+    divisor=integer_resize.weights_of_all,
+    supports=lambda attributes: attributes["mode"] != "cubic",
+    c99=c_several.resize,
+    lies="channels last",
 )
 ADD = IntegerKernel(reference=reference.added, scale="own", joins="sum", c99=c_plain.add)
 SUBTRACT = IntegerKernel(reference=reference.subtracted, scale="own", joins="sum", c99=c_plain.subtract)

@@ -57,6 +57,35 @@ def convolution(attributes: Attributes, inputs: Inputs, weight: IntArray | None)
     return np.asarray(np.moveaxis(sums, 3, 2).reshape(batch, weight.shape[0], *positions))
 
 
+def transposed_convolution(attributes: Attributes, inputs: Inputs, weight: IntArray | None) -> IntArray:
+    """Every value times the filter, added up: a convolution, filters turned round, of values with zeros between."""
+    assert weight is not None
+    values, kernel = inputs[0], weight.shape[2:]
+    settings = zip(*(attributes[key] for key in ("stride", "padding", "output_padding", "dilation")), strict=True)
+    extents, places, cut = [], [], []
+    for extent, size, (stride, padding, more, dilation) in zip(values.shape[2:], kernel, settings, strict=True):
+        reach, spread = dilation * (size - 1), (extent - 1) * stride + 1
+        extents.append(spread + 2 * reach + more)
+        places.append(slice(reach, reach + spread, stride))
+        cut.append(slice(padding, extents[-1] - padding))
+    wide = np.zeros((*values.shape[:2], *extents), np.int64)
+    every = (slice(None), slice(None))
+    wide[(*every, *places)] = values
+    still = {"stride": (1,) * len(kernel), "padding": (0,) * len(kernel), "dilation": attributes["dilation"]}
+    turned = np.flip(weight, axis=tuple(range(2, weight.ndim)))
+    return convolution({**still, "groups": attributes["groups"]}, [wide[(*every, *cut)]], turned)
+
+
+def product(attributes: Attributes, inputs: Inputs, weight: IntArray | None) -> IntArray:
+    """Matrices in the last two axes."""
+    return np.asarray(np.matmul(inputs[0], inputs[1]))
+
+
+def product_terms(attributes: Attributes, shape: Shape) -> int:
+    """How many products a sum of theirs has."""
+    return shape[-1]
+
+
 def linear(attributes: Attributes, inputs: Inputs, weight: IntArray | None) -> IntArray:
     """Σ w[o, i] x[i] along the last axis."""
     assert weight is not None
@@ -64,9 +93,14 @@ def linear(attributes: Attributes, inputs: Inputs, weight: IntArray | None) -> I
 
 
 def scaled(attributes: Attributes, inputs: Inputs, weight: IntArray | None) -> IntArray:
-    """One weight a channel (axis 1), or one for all."""
+    """One weight a channel (axis 1), one for all, or one a value."""
     assert weight is not None
-    return inputs[0] * weight.reshape(-1, *(1,) * (inputs[0].ndim - 2))
+    return inputs[0] * weight.reshape(along(weight.size, inputs[0].shape))
+
+
+def along(count: int, shape: Shape) -> Shape:
+    """The shape in which so many numbers meet a tensor: one a channel, one for all, or one a value."""
+    return tuple(shape[1:]) if count == int(np.prod(shape[1:])) else (-1, *(1,) * (len(shape) - 2))
 
 
 def bent(attributes: Attributes, inputs: Inputs, weight: IntArray | None) -> IntArray:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from penjing.layer_graph import FIXED, WeightKind
+from penjing.model.operators import integer_kernels
 from penjing.model.operators.channels import Channels, Flow
 from penjing.model.operators.onnx_writer import OnnxWriter
 from penjing.model.operators.table import Attributes, Operator, Shape, register
@@ -24,6 +25,7 @@ class RecurrentRow(Operator):
 
     kind = "recurrent"
     modules = (Recurrent,)
+    integer = integer_kernels.RECURRENT
 
     def build(self, attributes: Attributes, tensors: Mapping[str, Tensor]) -> nn.Module:
         """Attributes: cell, last, reverse."""

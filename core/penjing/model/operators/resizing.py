@@ -6,6 +6,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from penjing.model.modules import Resize
+from penjing.model.operators import integer_kernels
 from penjing.model.operators.channels import Channels, Flow
 from penjing.model.operators.onnx_writer import OnnxWriter
 from penjing.model.operators.reading import AtenNode, Draft, OnnxNode, Reading, Shape
@@ -31,6 +32,7 @@ class ResizeRow(Operator):
 
     kind = "resize"
     modules = (Resize,)
+    integer = integer_kernels.RESIZE
     reads = ("Resize",)
     reads_aten = (
         *("upsample_linear1d", "upsample_bilinear2d", "upsample_bicubic2d", "upsample_nearest1d", "upsample_nearest2d"),

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from penjing.layer_graph import FIXED, WeightKind
 from penjing.model.modules import TransposedConv, turned
+from penjing.model.operators import integer_kernels
 from penjing.model.operators.channels import Channels, Flow
 from penjing.model.operators.onnx_writer import OnnxWriter
 from penjing.model.operators.reading import PREVIOUS, Array, AtenNode, Draft, OnnxNode, Reading, Shape, biased
@@ -27,6 +28,7 @@ class TransposedConvolution(Operator):
 
     kind = "conv_transpose"
     modules = (TransposedConv,)
+    integer = integer_kernels.TRANSPOSED_CONVOLUTION
     reads = ("ConvTranspose",)
     reads_aten = ("conv_transpose1d", "conv_transpose2d")
 

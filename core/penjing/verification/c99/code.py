@@ -47,7 +47,7 @@ class Code:
         return int(self.macros[macro])
 
     def run(self, inputs: Sequence[Tensor], answer: Answer) -> tuple[Tensor, ...]:
-        """Real results [n, values] each, channels last, of real inputs [n, …], one tensor a network input."""
+        """Real results [n, values] each, as C lays them, of real inputs [n, …], one tensor a network input."""
         given = self.given(inputs)
         found = np.frombuffer(answer(given.tobytes()), np.int8).reshape(len(given), self.number("OUTPUT_SIZE"))
         results, offset = [], 0
@@ -86,6 +86,11 @@ class Code:
             named = f"{side}_{len(several)}"
             several.append((named, self.number(f"{named}_SIZE")))
         return several or [(side, self.number(f"{side}_SIZE"))]
+
+    @property
+    def output_axes(self) -> tuple[str | None, ...]:
+        """By result the file's axes in the order in which they lie; None in C of the first versions: channels last."""
+        return tuple(self.macros.get(f"{side}_AXES") for side, _ in self._ports("OUTPUT"))
 
     def _codes(self, side: str) -> Codes:
         scale = np.float32(self.macros[f"{side}_SCALE"].rstrip("f"))
