@@ -156,6 +156,8 @@ class DataCard(msgspec.Struct, frozen=True, kw_only=True):
     grouped: bool = False
     """Whether it is known which examples belong together."""
     inputs: tuple[InputFacts, ...] = ()
+    metrics: tuple[str, ...] = ()
+    """Ids of those by which this data can measure this network."""
     targets: tuple[tuple[float, float, float], ...] = ()
     """By number to be answered: least, mean and largest of the training split."""
     target_names: tuple[str, ...] = ()

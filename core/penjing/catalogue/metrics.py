@@ -100,6 +100,10 @@ METRICS: tuple[Metric, ...] = (
 """Those with a name of their own; `top2`, `top3`, … are made by `metric`."""
 
 
+OFFERED = ("top1", "top2", "top3", "top5", *(one.id for one in METRICS if one.id != "top1"))
+"""Ids to choose from; others are named."""
+
+
 @functools.cache
 def metric(name: str) -> Metric:
     """The metric of an id: one of `METRICS`, or `top<k>`.

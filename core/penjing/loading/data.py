@@ -30,7 +30,7 @@ from penjing.loading.npz_data import input_names, read_npz
 from penjing.loading.raw_data import Fill, RawData
 from penjing.loading.samples import sample
 from penjing.loading.splitting import RULE, RULE_RANDOM, stratified
-from penjing.loading.task import recognise
+from penjing.loading.task import possible, recognise
 from penjing.model.model import Model
 from penjing.model.two_sided import border_of
 from penjing.results import Note
@@ -112,7 +112,8 @@ def _dataset(raw: RawData, card: Card, model: Model, path: Path, metric: str | N
         for number, one in enumerate(model.inputs)
     ]
     first = fitted[0]
-    task = recognise(raw, model, where=where, classes=card.classes or raw.classes, wanted=metric, normal=card.normal)
+    classes = card.classes or raw.classes
+    task = recognise(raw, model, where=where, classes=classes, wanted=metric, normal=card.normal)
     splits = stratified(task.splits["train"]) if raw.whole else task.splits
     facts = [*raw.facts, *task.facts]
     if task.metric == "auc" and task.reconstructs:
@@ -132,6 +133,7 @@ def _dataset(raw: RawData, card: Card, model: Model, path: Path, metric: str | N
         mean=mean,
         std=std,
         metric=task.metric,
+        metrics=possible(raw, model, where=where, classes=classes, normal=card.normal),
         reconstructs=task.reconstructs,
         title=card.title or path.stem,
         source=str(path),

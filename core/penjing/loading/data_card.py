@@ -24,6 +24,7 @@ def card_facts(data: Dataset, model: Model) -> DataCard:
         title=data.title,
         source=data.source,
         metric=data.metric,
+        metrics=data.metrics,
         task=_task(data),
         sizes={name: len(data.split(name)) for name in SPLITS},
         classes=data.classes,

@@ -96,6 +96,8 @@ class Dataset:
     std: tuple[float, ...] = (1.0,)
     metric: str = "top1"
     """Id of `catalogue.metrics`."""
+    metrics: tuple[str, ...] = ()
+    """Ids of those that can be chosen in its place."""
     metric_chosen: bool = False
     """Whether a person chose it, in place of what the card says or is found out."""
     reconstructs: bool = False

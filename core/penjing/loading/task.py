@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from penjing.catalogue.metrics import known, metric
+from penjing.catalogue.metrics import OFFERED, known, metric
 from penjing.errors import UserError
 from penjing.loading.dataset import Split, SplitName
 from penjing.loading.raw_data import RawData
@@ -48,8 +48,8 @@ def recognise(
         normal: The name or number of the class of normal examples.
 
     Raises:
-        UserError: `data.metric`, `data.metric_needs`, `data.targets`, `data.labels`, `data.class_names`,
-            `data.one_kind`.
+        UserError: `data.metric`, `data.metric_needs`, `data.metric_of_numbers`, `data.targets`, `data.labels`,
+            `data.class_names`, `data.one_kind`.
     """
     if wanted is not None and not known(wanted):
         raise UserError("data.metric", value=wanted)
@@ -72,6 +72,20 @@ def recognise(
             raise UserError("data.metric_needs", where=where, metric=name, needs="y")
         return _abnormal(splits, classes, model, name, normal, where)
     return _numbers(splits, classes, model, name, where, labelled=labelled, targeted=targeted)
+
+
+def possible(
+    raw: RawData, model: Model, *, where: str, classes: tuple[str, ...], normal: str | None
+) -> tuple[str, ...]:
+    """The ids of `catalogue.metrics.OFFERED` by which this data can measure this network."""
+    found = []
+    for name in OFFERED:
+        try:
+            recognise(raw, model, where=where, classes=classes, wanted=name, normal=normal)
+        except UserError:
+            continue
+        found.append(name)
+    return tuple(found)
 
 
 def _found_out(splits: Mapping[SplitName, Split], model: Model, *, labelled: bool, targeted: bool, told: bool) -> str:
@@ -160,5 +174,7 @@ def _numbers(
             raise UserError("data.targets", where=where, found=", ".join(map(str, sorted(widths))), outputs=outputs)
         return Task(metric=name, splits=splits, classes=())
     if not mirrors(model):
+        if labelled:
+            raise UserError("data.metric_of_numbers", where=where, metric=name)
         raise UserError("data.metric_needs", where=where, metric=name, needs="y")
     return Task(metric=name, splits=splits, classes=classes, reconstructs=True)

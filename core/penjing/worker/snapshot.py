@@ -37,6 +37,7 @@ class DataFacts(msgspec.Struct, frozen=True, kw_only=True):
     moves: tuple[int, ...] | None
     shape: tuple[int, ...] | None
     channel_axis: int
+    metrics: tuple[str, ...] = ()
     metric_chosen: bool = False
     reconstructs: bool = False
     border: float = 0.0

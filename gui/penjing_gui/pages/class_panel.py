@@ -7,7 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 from penjing.catalogue.metrics import metric
-from penjing_gui import words
+from penjing_gui import quality_words, words
 from penjing_gui.controls.identity import identify
 from penjing_gui.new_runs import run_name
 from penjing_gui.pages.empty import Empty
@@ -30,7 +30,7 @@ class ClassPanel(Panel):
     def __init__(self, session: "Session", parent: QWidget | None = None) -> None:
         super().__init__(session, parent)
         self.plot = identify(Bars(), "plot.classes", self.tr("Accuracy by class"))
-        self.plot.name_axes("", self.tr("accuracy, %"))
+        self.plot.name_axes("", quality_words.axis(None))
         self.hint = QLabel(textFormat=Qt.TextFormat.PlainText)
         self.hint.setProperty("muted", True)
         self._shown = QWidget()
@@ -75,6 +75,7 @@ class ClassPanel(Panel):
             told.append(few.format(shown=len(chosen), all=len(names)))
         self.hint.setText(" · ".join(told))
         shares = ([one[at] if at < len(one) else None for at in chosen] for one in (before, now))
+        self.plot.name_axes("", quality_words.axis(data.metric))
         self.plot.show_shares([names[at] for at in chosen], *shares)
         self._stack.setCurrentWidget(self._shown)
 

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from penjing.assets import phrase
-from penjing.catalogue.metrics import METRICS, TASKS, metric, metric_name
+from penjing.catalogue.metrics import OFFERED, TASKS, metric, metric_name
 from penjing_gui import theme, words
 from penjing_gui.controls.identity import identify
 from penjing_gui.controls.readout import Readout
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 SPLITS = ("train", "val", "test")
 _PAGE, _LEAST, _MOST_VALUES = 48, 6, 1_000_000
 """Examples shown at a time, and the numbers that they may hold together."""
-_TOP = ("top2", "top3", "top5")
 _WIDEST_NUMBER, _MOST_NUMBERS = "−0.123", 3
 _INDEX = Qt.ItemDataRole.UserRole
 _ARROW = 28
@@ -171,7 +170,7 @@ class DataPanel(Panel):
                 self.label.addItem(name[:40], number)
             for widget in (self._class_named, self.label):  # numbers have no classes to choose
                 widget.setVisible(self.label.count() > 1)
-            for name in (*(one.id for one in METRICS[:1]), *_TOP, *(one.id for one in METRICS[1:])):
+            for name in OFFERED if not data.card.metrics else data.card.metrics:
                 self.measure.addItem(metric_name(metric(name), texts.language), name)
             if self.measure.findData(data.metric) < 0:
                 self.measure.addItem(metric_name(metric(data.metric), texts.language), data.metric)

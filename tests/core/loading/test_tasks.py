@@ -64,12 +64,33 @@ def test_that_the_task_is_found_out(
     assert data.has_labels == (metric == "top1")
 
 
+@pytest.mark.parametrize(
+    ("outputs", "y", "offered"),
+    [
+        (6, np.arange(60) % 6, {"top1", "top2", "top3", "top5", "agreement", "mse", "mae", "r2", "auc"}),  # mirrors
+        (4, np.arange(60) % 4, {"top1", "top2", "top3", "agreement"}),
+        (2, LABELS, {"top1", "agreement", "auc"}),
+        (1, LABELS, {"top1", "agreement", "mse", "mae", "r2", "auc"}),
+        (2, X[:, :2], {"agreement", "mse", "mae", "r2"}),
+        (3, None, {"agreement"}),
+    ],
+)
+def test_that_only_metrics_that_can_be_measured_are_offered(
+    outputs: int, y: NDArray[Any] | None, offered: set[str], tmp_path: Path
+) -> None:
+    data = opened(tmp_path, linear(6, outputs), x=X, **({} if y is None else {"y": y}))
+    assert set(data.metrics) == offered
+    for name in offered:
+        assert opened(tmp_path, linear(6, outputs), metric=name, x=X, **({} if y is None else {"y": y})).metric == name
+
+
 def test_that_a_metric_can_be_chosen_and_says_what_it_needs(tmp_path: Path) -> None:
     assert opened(tmp_path, linear(6, 3), metric="top2", x=X, y=LABELS).metric == "top2"
     assert opened(tmp_path, linear(6, 1), metric="mae", x=X, y=LABELS).train.targets is not None
     assert code(tmp_path, linear(6, 3), metric="top3", x=X, y=LABELS) == "data.metric_trivial"
     assert code(tmp_path, linear(6, 3), metric="top1", x=X) == "data.metric_needs"
     assert code(tmp_path, linear(6, 3), metric="mse", x=X) == "data.metric_needs"
+    assert code(tmp_path, linear(6, 3), metric="mse", x=X, y=LABELS) == "data.metric_of_numbers"
     assert code(tmp_path, linear(6, 3), metric="auc", x=X, y=LABELS) == "data.metric_network"
     assert code(tmp_path, linear(6, 2), metric="best", x=X, y=LABELS) == "data.metric"
     assert code(tmp_path, linear(6, 2), metric="auc", x=X, y=0 * LABELS) == "data.one_kind"
