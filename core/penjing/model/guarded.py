@@ -49,21 +49,21 @@ class _Watch:
         self.done = threading.Event()
         self.why: Exception | None = None
         self._options, self._until, self._seconds = options, time.monotonic() + seconds, seconds
-        self._most = _resident() + MOST_BYTES
+        self._most = resident() + MOST_BYTES
 
     def look(self) -> None:
         while not self.done.wait(_EVERY):
             if time.monotonic() > self._until:
                 self.why = TimeoutError(f"it runs for more than {self._seconds:g} s")
-            elif _resident() > self._most:
+            elif resident() > self._most:
                 self.why = MemoryError(f"it takes more than {MOST_BYTES >> 30} GiB")
             if self.why is not None:
                 self._options.terminate = True
                 return
 
 
-def _resident() -> int:
-    """Bytes of memory this process holds; 0 where the system does not say."""
+def resident() -> int:
+    """Bytes of this process that are in memory; 0 where the system does not tell."""
     try:
         pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
     except (OSError, IndexError):

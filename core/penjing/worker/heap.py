@@ -5,20 +5,12 @@ Trying hundreds of networks leaves it full of such holes: 340 of 830 MiB after a
 
 import contextlib
 import ctypes
-import os
 from collections.abc import Callable
+
+from penjing.model.guarded import resident
 
 LOOSE = 192 << 20
 """Bytes that may gather before they are given back: what is used again soon has to be cleared by the system first."""
-
-
-def resident() -> int:
-    """Bytes of this process that are in memory; 0 where the system does not tell."""
-    try:
-        with open("/proc/self/statm", encoding="ascii") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, IndexError):
-        return 0
 
 
 def _trim() -> None:

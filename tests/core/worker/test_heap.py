@@ -37,7 +37,7 @@ def test_that_memory_is_given_back_when_much_has_gathered() -> None:
 
 def test_that_holes_between_what_is_in_use_do_go_back() -> None:
     code = (
-        "from penjing.worker.heap import Heap, resident\n"
+        "from penjing.model.guarded import resident\nfrom penjing.worker.heap import Heap\n"
         "heap = Heap()\n"
         "heap.tidy()\n"
         "before = resident()\n"
