@@ -84,6 +84,8 @@ class Opening(QObject):
             allow_code=allow_code,
             again=again,
         )
+        # At once, while the engine may still be loading its libraries: who opened something sees that it is heard.
+        session.open_progressed.emit(wire.OpenProgress(request=self.pending.request, stage="model", done=0, total=3))
         session.engine.start()
         session.engine.send(
             wire.OpenSource(
@@ -95,6 +97,9 @@ class Opening(QObject):
                 allow_code=allow_code,
             )
         )
+        # The engine may still be loading its libraries, for seconds: until then nobody else says that it was heard.
+        request = self.pending.request
+        session.open_progressed.emit(wire.OpenProgress(request=request, stage="model", done=0, total=1))
 
     def cancel(self) -> None:
         """Forget it."""

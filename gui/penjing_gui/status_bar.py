@@ -1,5 +1,7 @@
 """The line at the bottom: the last word, the network as loaded, the network now, what the engine is at."""
 
+from pathlib import Path
+
 from PySide6.QtCore import QSize, QTimer
 from PySide6.QtWidgets import QStatusBar, QWidget
 
@@ -139,7 +141,10 @@ class StatusBar(QStatusBar):
             "graph": self.tr("Looking at the layers"),
             "tables": self.tr("Sorting the weights"),
         }
-        self.say(f"{stages[progress.stage]}…")
+        source = self._session.opening or ""
+        name = "" if source.startswith("sample:") else f"{Path(source).name}: "
+        waits = self._session.engine.state == "starting"
+        self.say(f"{name}{self.tr('Waiting for the engine') if waits else stages[progress.stage]}…")
 
     def _show_notice(self, notice: Notice) -> None:
         if notice.text:

@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from penjing.loading.architectures import ARCHITECTURES
+from penjing_gui.controls.readout import Readout
 from penjing_gui.dialogs.architecture import ArchitectureDialog, factories
 from penjing_gui.main_window import MainWindow
 from tests.support.hands import click, find, type_over
@@ -147,3 +148,13 @@ def test_that_another_file_is_not_trusted_because_the_last_one_was(
 @pytest.mark.parametrize("code", ["", "def (", "\0", "(" * 5000, "class _Hidden: ...", "def f(a, *, b): ..."])
 def test_that_code_without_a_factory_offers_none(code: str) -> None:
     assert factories(code) == ()
+
+
+def test_that_opening_is_heard_at_once_while_the_engine_still_loads_its_libraries(
+    qtbot: QtBot, window: MainWindow, files: Path, patience: int
+) -> None:
+    status = find(window, "status.message", Readout)
+    window.commands.open(str(files / "mlp.safetensors"))
+    assert status.text() == "mlp.safetensors: Reading the network…"
+    dialog_of(qtbot, window, patience).reject()
+    closed(qtbot, window, patience)
