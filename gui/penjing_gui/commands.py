@@ -55,7 +55,7 @@ class Commands(QObject):
 
     def locate(self, title: str, chosen: Callable[[str], None]) -> None:
         """Ask where a file has gone."""
-        files.choose_file(self._window, title, "*", self._folder(), chosen)
+        files.choose_file(self._window, title, "*", self._folder(), lambda path: chosen(files.data_of(path)))
 
     def ask_architecture(self, pending: "Pending", failure: "Failed") -> None:
         """Ask what a file of tensors belongs to, and open it again with the answer."""

@@ -31,6 +31,8 @@ class _Incoming(msgspec.Struct, kw_only=True):
     path: Path | None
     lock: ProjectLock | None
     recovered: bool = False
+    altered: bool = False
+    """Whether what will be open differs from what is saved."""
 
     def give_up(self) -> None:
         """What it held is free again; recovered work is kept for another time."""
@@ -186,7 +188,7 @@ class Projects(QObject):
         self._take_lock(None if incoming is None else incoming.lock)
         self.autosave.use(None if incoming is None else incoming.workspace)
         self.path = None if incoming is None else incoming.path
-        self.dirty = incoming is not None and incoming.recovered
+        self.dirty = incoming is not None and (incoming.recovered or incoming.altered)
         self.read_only = incoming is not None and incoming.path is not None and incoming.lock is None
         if self.read_only and self.path is not None:
             text = self.tr("“{name}” is open in another window, or its folder cannot be written: it is read-only here.")
@@ -212,7 +214,7 @@ class Projects(QObject):
             actions = (Action(self.tr("Another architecture…"), again, "architecture.again"),)
         if pending.project is not None and self._incoming is not None:
             incoming, self._incoming = self._incoming, None
-            actions = (self._locate(incoming),)
+            actions = self._ways_on(incoming)
         return self._session.texts.failure(message.code, message.values, key="open", actions=actions)
 
     def _open(self, incoming: _Incoming) -> None:
@@ -221,7 +223,7 @@ class Projects(QObject):
         for known in (project.source, project.data):
             if known is not None and not exists(known):
                 text = self.tr("“{path}”, which the project is about, is not there any more.").format(path=known.path)
-                notice = Notice(level="error", text=text, key="open", actions=(self._locate(incoming),))
+                notice = Notice(level="error", text=text, key="open", actions=self._ways_on(incoming))
                 self._session.noticed.emit(notice)
                 return
         self._incoming = incoming
@@ -231,6 +233,19 @@ class Projects(QObject):
         if changed:
             text = self.tr("“{path}” has changed since the project was saved: figures may differ.")
             self._session.noticed.emit(Notice(level="warning", text=text.format(path=changed[0]), key="moved"))
+
+    def _ways_on(self, incoming: _Incoming) -> tuple[Action, ...]:
+        """What a person can do where something of a project is gone: without its data a network still opens."""
+        project = incoming.project
+        if project.data is None or not exists(project.source):
+            return (self._locate(incoming),)
+
+        def open_alone() -> None:
+            incoming.project = msgspec.structs.replace(project, data=None, metric=None)
+            incoming.altered = True
+            self._open(incoming)
+
+        return self._locate(incoming), Action(self.tr("Open without data"), open_alone, "project.withoutData")
 
     def _locate(self, incoming: _Incoming) -> Action:
         project = incoming.project

@@ -109,6 +109,26 @@ def test_that_a_model_that_moved_is_asked_for_and_found(live: Session, qtbot: Qt
     assert len(heard) == 1  # the bytes are the same, so there is nothing to warn of
 
 
+def test_that_a_network_whose_data_are_gone_opens_without_them(live: Session, qtbot: QtBot, tmp_path: Path) -> None:
+    data = tmp_path / "own.npz"
+    data.write_bytes((resources() / "samples/digits/data.npz").read_bytes())
+    with qtbot.waitSignal(live.opened, timeout=PATIENCE):
+        live.open_source("sample:digits", str(data))
+    live.set_defaults("Bits", weight_bits=5)
+    assert live.save_project(tmp_path / "a.penjing")
+    with qtbot.waitSignal(live.opened, timeout=PATIENCE):
+        live.open_source("sample:watch")
+    data.unlink()
+    heard: list[Notice] = []
+    live.noticed.connect(heard.append)
+    live.open_project(tmp_path / "a.penjing")
+    assert [action.label for action in heard[0].actions] == ["Locate file…", "Open without data"]
+    with qtbot.waitSignal(live.opened, timeout=PATIENCE):
+        heard[0].actions[1].run()
+    assert live.source == "sample:digits" and live.plan.defaults.weight_bits == 5
+    assert live.projects.path == tmp_path / "a.penjing" and live.projects.dirty
+
+
 def test_that_an_original_that_has_changed_is_said(live: Session, qtbot: QtBot, tmp_path: Path) -> None:
     network = tmp_path / "net.penjingnet"
     network.write_bytes((resources() / "samples/digits/model.penjingnet").read_bytes())
