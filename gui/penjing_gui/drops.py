@@ -125,7 +125,12 @@ class Drags:
         welcome = held is not None and held.welcome(network_open=self._network_open())
         # What cannot be read yet is let in, or nothing more would be heard of it.
         if welcome or (held is None and isinstance(event, QDragMoveEvent) and not event.mimeData().urls()):
-            event.acceptProposedAction()
+            # A file manager may propose to move what it drags: nothing of it is ever taken away.
+            if event.possibleActions() & Qt.DropAction.CopyAction:
+                event.setDropAction(Qt.DropAction.CopyAction)
+                event.accept()
+            else:
+                event.acceptProposedAction()
         else:
             event.ignore()
         if not isinstance(event, QDragMoveEvent):

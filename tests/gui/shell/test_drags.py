@@ -123,3 +123,30 @@ def test_that_what_can_be_read_only_while_it_moves_is_held_until_it_is_let_go(
     assert shell._overlay.isVisible()
     assert let_go(shell, empty, at) and opened == ["/somewhere/net.onnx"]
     assert dropped(there) == Drop("model", "/somewhere/net.onnx") and dropped(empty) is None
+
+
+def test_that_nothing_that_is_dragged_is_taken_away_from_where_it_was(
+    shell: MainWindow, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(shell.session, "open_source", lambda *_, **__: None)
+    at, data = QPointF(200, 200), files(tmp_path / "net.onnx")
+    for possible, answer in ((COPY | Qt.DropAction.MoveAction, COPY), (Qt.DropAction.LinkAction, None)):
+        event = QDropEvent(at, possible, data, LEFT, NONE)
+        if possible & COPY:
+            event.setDropAction(Qt.DropAction.MoveAction)
+        QApplication.sendEvent(shell.windowHandle(), event)
+        assert event.isAccepted()
+        assert event.dropAction() == (answer or event.proposedAction())
+
+
+def test_that_what_was_dropped_is_told_while_the_engine_still_starts(
+    shell: MainWindow, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    engine = shell.session.engine
+    monkeypatch.setattr(engine, "start", lambda: None)
+    monkeypatch.setattr(engine, "send", lambda message: None)
+    status, at = find(shell, "status.message"), QPointF(200, 200)
+    for state, words in (("starting", "Waiting for the engine…"), ("idle", "Reading the network…")):
+        monkeypatch.setattr(engine, "state", state)
+        assert let_go(shell, files(tmp_path / "net.onnx"), at)
+        assert status.accessibleName() == f"net.onnx: {words}"
