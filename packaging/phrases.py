@@ -221,6 +221,8 @@ def _in_details() -> Iterator[tuple[str, str]]:
     """What `assets.text` translates of the values of an error: a `detail` that stands in the code."""
     for path in sorted((ROOT / "core" / "penjing").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and _called(node) == "unsupported":
+                yield from ((text, _place(path, node)) for value in node.args for text in _ends(value))
             for argument in node.keywords if isinstance(node, ast.Call) else ():
                 if argument.arg == "detail" and _called(node) == "UserError":
                     # A single word is the key of a file.

@@ -12,6 +12,7 @@ from penjing.errors import Note, UserError
 from penjing.loading import limits
 from penjing.loading.assembly import Assembly, known
 from penjing.loading.aten_moving import MOVING, PARTS, Moved, Stacked, batch_first, moved, settled
+from penjing.loading.aten_quantized import OPERATORS, Rounded
 from penjing.loading.aten_recurrent import CELLS, backwards, recurrent, sequence
 from penjing.loading.reasons import reason
 from penjing.model.model import Model
@@ -58,6 +59,7 @@ def to_model(program: Program) -> Model:
     assembly = Assembly(program.where)
     assembly.warnings.extend(program.warnings)
     budget = limits.Budget(program.where)
+    rounded = Rounded(assembly)
     values: dict[str, Any] = dict(program.constants)
     for name, source_name, shape in program.inputs:
         values[name] = assembly.input(source_name, shape)
@@ -71,7 +73,7 @@ def to_model(program: Program) -> Model:
         target = call.arguments.get("self", call.arguments.get("input"))
         if in_place and isinstance(target, Ref) and target.name in viewed:
             raise _node(call, arguments).unsupported("it changes a tensor that shares its memory with another")
-        result = _result(call, arguments, assembly)
+        result = _result(call, arguments, assembly, rounded)
         budget.spend(result.array.size if isinstance(result, Constant) else 0)
         if isinstance(result, tuple) and len(call.results) > 1:
             values.update(zip(call.results, result, strict=False))
@@ -125,7 +127,7 @@ def _check_known(program: Program, values: Mapping[str, Any]) -> None:
         if op in _FOLDED and refs and set(refs) <= folded:
             folded.update(call.results)
         elif (
-            op in ("sym_size", *_ASSERTIONS, "getitem", "zeros", *CELLS, *MOVING)
+            op in ("sym_size", *_ASSERTIONS, "getitem", "zeros", *CELLS, *MOVING, *OPERATORS)
             or call.op in _INTEGERS
             or known(AtenNode, op)
         ):
@@ -137,7 +139,7 @@ def _check_known(program: Program, values: Mapping[str, Any]) -> None:
         raise UserError("load.unknown_operator", operator=", ".join(sorted(unknown)), layer=first)
 
 
-def _result(call: Call, arguments: Mapping[str, Any], assembly: Assembly) -> Any:
+def _result(call: Call, arguments: Mapping[str, Any], assembly: Assembly, rounded: Rounded) -> Any:
     op, node = _base(call.op), _node(call, arguments)
     whole = arguments.get("self")
     if op == "zeros":
@@ -166,6 +168,8 @@ def _result(call: Call, arguments: Mapping[str, Any], assembly: Assembly) -> Any
             return beside
     arguments = {key: _settled(entry, node, assembly, call.wanted) for key, entry in arguments.items()}
     node = _node(call, arguments)
+    if op in OPERATORS:
+        return rounded.read(node, call.wanted)
     tensors = [entry for entry in _flat(tuple(arguments.values())) if isinstance(entry, Activation | Constant)]
     if tensors and all(isinstance(entry, Constant) for entry in tensors):
         return _folded(op, node, arguments)

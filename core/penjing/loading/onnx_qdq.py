@@ -73,7 +73,7 @@ class Roundings:
             return None
         if isinstance(value, Constant):
             axis = int(attributes.get("axis", 1))
-            grid = _grid(bits, unsigned, scale.array, zero, axis)
+            grid = grid_of(bits, unsigned, scale.array, zero, axis)
             codes = grid.encode(torch.from_numpy(value.array.astype(np.float32))).numpy()
             offset = 1 << (bits - 1) if unsigned else 0
             wide = (codes + offset).astype(f"{'u' if unsigned else ''}int{max(bits, 8)}")
@@ -82,13 +82,13 @@ class Roundings:
             value = self._settled(value, alone=False) or self._settled(value, alone=True)
         if not isinstance(value, Activation) or scale.array.size != 1:
             return None
-        return Codes(value, _grid(bits, unsigned, scale.array.reshape(()), zero, 0), unsigned, node)
+        return Codes(value, grid_of(bits, unsigned, scale.array.reshape(()), zero, 0), unsigned, node)
 
     def _real(
         self, node: onnx.NodeProto, value: Value | None, scale: Constant, zero: Constant | None, axis: int
     ) -> Value | None:
         if isinstance(value, Constant):
-            return _stored(value, scale.array, zero, axis, node.output[0])
+            return real_of(value, scale.array, zero, axis, node.output[0])
         if not isinstance(value, Codes) or scale.array.size != 1:
             return None
         offset = 0 if zero is None else int(zero.array.reshape(()))
@@ -135,7 +135,11 @@ def unmade(codes: Codes, values: Mapping[str, Value]) -> list[onnx.NodeProto]:
     return [*(unmade(before, values) if isinstance(before, Codes) else []), codes.node]
 
 
-def _stored(value: Constant, scale: Array, zero: Constant | None, axis: int, name: str) -> Constant | None:
+def real_of(value: Constant, scale: Array, zero: Constant | None, axis: int, name: str) -> Constant | None:
+    """What stored codes stand for, with their grid; None where they are on none that module form has.
+
+    `scale` is one number or one a slice along `axis`; `name` is what the real values are called in the file.
+    """
     codes, scale = value.array.astype(np.int64), scale.astype(np.float32)
     if value.array.dtype.kind not in "iu" or scale.ndim > 1 or (zero is not None and zero.array.size != scale.size):
         return None
@@ -153,7 +157,7 @@ def _stored(value: Constant, scale: Array, zero: Constant | None, axis: int, nam
     origin = _owner(name) or _owner(value.origin) or value.origin
     if bits > 16:
         return Constant(real, origin)
-    grid = _grid(bits, value.array.dtype.kind == "u", scale, zero, axis)
+    grid = grid_of(bits, value.array.dtype.kind == "u", scale, zero, axis)
     lowest = -(1 << (bits - 1)) + (1 << (bits - 1) if value.array.dtype.kind == "u" else 0)
     symmetric = not bool((grid.zero_point != 0).any()) and int(codes.min(initial=0)) > lowest
     return Constant(real, origin, grid=dataclasses.replace(grid, symmetric=symmetric))
@@ -166,7 +170,7 @@ def _owner(name: str) -> str:
     return name if name.rpartition(".")[2] in ("weight", "bias", "kernel") and "." in name else ""
 
 
-def _grid(bits: int, unsigned: bool, scale: Array, zero: Constant | None, axis: int) -> Quantizer:
+def grid_of(bits: int, unsigned: bool, scale: Array, zero: Constant | None, axis: int) -> Quantizer:
     """A grid with signed codes, whatever the file's are."""
     shift = 1 << (bits - 1) if unsigned else 0
     scales = torch.from_numpy(np.array(scale, np.float32))

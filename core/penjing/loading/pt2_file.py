@@ -7,6 +7,7 @@ from typing import Any
 from penjing.errors import Note, UserError, note
 from penjing.loading import limits
 from penjing.loading.aten import Call, Program, Ref, to_model
+from penjing.loading.aten_quantized import NAMESPACE
 from penjing.loading.example_shapes import filled
 from penjing.loading.module import scope
 from penjing.loading.pt2_archive import BAD_JSON, read_archive
@@ -90,7 +91,9 @@ def _call(node: Mapping[str, Any]) -> Call:
     target = str(node["target"])
     namespace, _, rest = target.removeprefix("torch.ops.").partition(".")
     op = rest.partition(".")[0]
-    if not target.startswith("torch.ops.aten."):
+    if namespace == NAMESPACE:
+        op = f"{NAMESPACE}.{op}"
+    elif not target.startswith("torch.ops.aten."):
         op = rest if namespace in ("_operator", "operator") else target
     stack = str(node.get("metadata", {}).get("nn_module_stack", "")).split(";")[-1].split(",")
     scopes = [(",".join(stack[1:-1]), stack[-1])] if len(stack) > 2 else []
