@@ -9,13 +9,14 @@ import onnx
 
 from penjing.errors import UserError
 from penjing.loading import limits
-from penjing.loading.assembly import Assembly, known
-from penjing.loading.example_shapes import filled
+from penjing.loading.assembly import Assembly
 from penjing.loading.looped import looped
 from penjing.loading.onnx_detours import Detours
 from penjing.loading.onnx_floats import FLOATS
 from penjing.loading.onnx_folding import FOLDED, folded
 from penjing.loading.onnx_header import domains_of, opset_of, texts
+from penjing.loading.onnx_inputs import Inputs
+from penjing.loading.onnx_known import check_known
 from penjing.loading.onnx_names import LayerNames
 from penjing.loading.onnx_nested import check_nesting, with_own_names
 from penjing.loading.onnx_qdq import NODES, ON_CODES, Roundings, clipped, unmade, with_grid
@@ -28,7 +29,7 @@ from penjing.loading.onnx_tensors import attribute_of
 from penjing.loading.rearranging import MOVING, plainly, rearranged
 from penjing.loading.recurrences import recurrence
 from penjing.model.model import Model
-from penjing.model.nested import DOMAINS, captured, every_node, graphs_of
+from penjing.model.nested import captured, graphs_of
 from penjing.model.operators.reading import Activation, Codes, Constant, OnnxNode, Pending, Reading, Value
 from penjing.model.operators.table import Operator
 
@@ -56,13 +57,12 @@ def read_onnx(path: Path, *, example_shapes: Sequence[Sequence[int]] | None = No
 class _Reader:
     def __init__(self, proto: onnx.ModelProto, path: Path, example_shapes: Sequence[Sequence[int]] | None) -> None:
         self.graph, self.folder, self.where = proto.graph, path.parent, path.name
-        self.example_shapes = example_shapes
-        self.any_batch = False
         self.opset = opset_of(proto, path.name)
         self.values: dict[str, Value] = {}
         self.assembly = Assembly(path.name)
         self.stored = Stored(path.parent, self.assembly)
-        self.types: dict[str, int] = {}
+        self.inputs = Inputs(self.assembly, self.stored, example_shapes)
+        self.types = self.inputs.types
         self.waiting = Waiting(self.opset, self.values, self.types, domains_of(proto))
         self.detours = Detours(self.values, self.waiting, layers=self._layers, settled=self._settled)
         self.roundings = Roundings(self.assembly, settled=self._settled, opset=self.opset)
@@ -73,13 +73,13 @@ class _Reader:
     def read(self) -> Model:
         graph = self.graph
         check_nesting(graph, self.where)
-        self._check_known()
+        check_known(graph)
         for tensor in graph.initializer:
             self.values[tensor.name] = self.stored.tensor(tensor, tensor.name)
         stored = len(self.values)
         for entry in graph.input:
             if entry.name not in self.values:
-                self.values[entry.name] = self._input(entry, len(self.values) - stored)
+                self.values[entry.name] = self.inputs.read(entry, len(self.values) - stored)
         for node in graph.node:
             self._node(plainly(node))
         outputs = []
@@ -93,51 +93,6 @@ class _Reader:
         if self.deciding:
             self.assembly.warn("load.one_by_one", operators=", ".join(self.deciding))
         return self.assembly.finish(outputs, opset=self.opset)
-
-    def _check_known(self) -> None:
-        """Names every operator that neither a row nor the standard knows, at once."""
-        stored = {tensor.name for tensor in self.graph.initializer}
-        unknown: dict[str, str] = {}
-        for node in every_node(self.graph.node):
-            if node.domain in ("", "ai.onnx"):
-                if node.op_type in ("Constant", "Shape", "Size", FILLED):
-                    stored.update(node.output)
-                    continue
-                if node.op_type in (*FOLDED, *NODES) and all(name in stored for name in node.input if name):
-                    stored.update(node.output)
-                    continue
-                if known(OnnxNode, node.op_type) or onnx.defs.has(node.op_type):
-                    continue
-                op = node.op_type
-            elif node.domain in DOMAINS:
-                continue  # whether onnxruntime has it is known once it runs
-            else:
-                op = f"{node.domain}.{node.op_type}"
-            unknown.setdefault(op, node.name or next(iter(node.output), ""))
-        if unknown:
-            layer = next(iter(unknown.values()))
-            raise UserError("load.unknown_operator", operator=", ".join(sorted(unknown)), layer=layer)
-
-    def _input(self, entry: onnx.ValueInfoProto, place: int) -> Activation:
-        if entry.type.WhichOneof("value") != "tensor_type":
-            raise UserError("load.input_type", input=entry.name)
-        kind = entry.type.tensor_type.elem_type
-        if kind not in _NUMBERS:
-            raise UserError("load.input_type", input=entry.name)
-        if kind != onnx.TensorProto.FLOAT:
-            self.stored.tell_dtype(onnx.TensorProto.DataType.Name(kind).lower())
-            if kind not in FLOATS:
-                self.types[entry.name] = kind
-        dims = entry.type.tensor_type.shape.dim
-        limits.check(len(dims), limits.MAX_AXES, what="axes", where=entry.name)
-        shape = [dim.dim_value if dim.WhichOneof("value") == "dim_value" else -1 for dim in dims]
-        shape = filled(shape, self.example_shapes, place)
-        if shape and shape[0] < 1:
-            self.any_batch, shape[0] = True, 1
-        if not shape or min(shape) < 1:
-            open_ = [dim.dim_param or "?" if extent < 1 else extent for dim, extent in zip(dims, shape, strict=False)]
-            raise UserError("load.symbolic_shape", input=entry.name, shape=open_)
-        return self.assembly.input(entry.name, shape)
 
     def _node(self, node: onnx.NodeProto) -> None:
         if not node.output:
@@ -371,7 +326,7 @@ class _Reader:
 
     def _mixes(self, piece: Piece) -> bool:
         """Whether a piece that does not keep examples apart may meet several: a file for batches of 1 never does."""
-        return self.any_batch and takes_two(piece)
+        return self.inputs.any_batch and takes_two(piece)
 
     def _refuse(self, value: Pending) -> NoReturn:
         piece = self.waiting.piece(value) if value.array.dtype.kind == "f" and value.array.shape[:1] == (1,) else None
@@ -404,14 +359,3 @@ _OF_NUMBERS = (*MOVING, "Cast")
 """What layers do with whole numbers: the rows of a table that they name, their order, floats of the same value."""
 
 _SAME = ("Identity", "Cast", "Transpose", "Reshape", "Squeeze", "Unsqueeze")
-
-_NUMBERS = (
-    onnx.TensorProto.FLOAT,
-    onnx.TensorProto.FLOAT16,
-    onnx.TensorProto.BFLOAT16,
-    onnx.TensorProto.DOUBLE,
-    onnx.TensorProto.UINT8,
-    onnx.TensorProto.INT8,
-    onnx.TensorProto.INT32,
-    onnx.TensorProto.INT64,
-)
