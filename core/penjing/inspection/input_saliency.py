@@ -103,11 +103,13 @@ def input_saliency(
     Raises:
         UserError: `saliency.needs_scores` where the output is not [n, classes], `saliency.no_such_class`,
             `saliency.no_such_number`, `saliency.needs_positions` for Grad-CAM of a network without positions,
-            `saliency.not_finite_input` where the network makes NaN or infinity of the sample.
+            `saliency.no_gradient` where none reaches the input, `saliency.not_finite_input` where the network makes
+            NaN or infinity of the sample.
     """
     samples = (sample,) if isinstance(sample, Tensor) else sample
     run = _run(model, samples, entry, channel_axis)
     told = _told_class(model, run, target) if aim == "class" else _told_number(model, run, target, aim)
+    _check_slope(told.score)
     values, layer = METHODS[method](model, run, told.score)
     return InputSaliency(
         values=values.detach().numpy().astype(np.float32),
@@ -169,6 +171,12 @@ def _check_finite(values: Tensor) -> None:
         raise UserError("saliency.not_finite_input")
 
 
+def _check_slope(*results: Tensor) -> None:
+    """Words are looked up by their numbers, and some operators pass no gradient."""
+    if not all(result.requires_grad for result in results):
+        raise UserError("saliency.no_gradient")
+
+
 def _gradient_input(model: Model, run: _Run, score: Tensor) -> tuple[Tensor, None]:
     """X · ∂z_c/∂x (Shrikumar 2016), the channels of a position added up."""
     (slope,) = torch.autograd.grad(score, run.entry, allow_unused=True, materialize_grads=True)
@@ -183,6 +191,7 @@ def _grad_cam(model: Model, run: _Run, score: Tensor) -> tuple[Tensor, str]:
     """
     layer = _last_map(model, run)
     maps = run.results[layer]
+    _check_slope(maps)
     (slope,) = torch.autograd.grad(score, maps, allow_unused=True, materialize_grads=True)
     weights = slope.flatten(2).mean(dim=2).reshape(*maps.shape[:2], *[1] * (maps.dim() - 2))
     found = (weights * maps).sum(dim=1, keepdim=True).relu()

@@ -14,7 +14,7 @@ from penjing.compression.simulation import simulate
 from penjing.errors import UserError
 from penjing.inspection.input_saliency import METHODS, input_saliency
 from penjing.model.model import Model
-from penjing.model.modules import Add, GlobalAveragePool, Transpose
+from penjing.model.modules import Add, Embedding, GlobalAveragePool, Transpose
 from tests.support.calibration import quantized
 from tests.support.networks import NETWORKS, network, plain, sample_input, signal
 
@@ -235,3 +235,13 @@ def test_that_channels_may_stand_last() -> None:
     for method in METHODS:
         found = input_saliency(last, sample.permute(0, 2, 3, 1), method=method, channel_axis=-1)
         np.testing.assert_allclose(found.values, input_saliency(plain(), sample, method=method).values, rtol=1e-5)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_that_a_network_of_words_says_that_no_gradient_reaches_them(method: str) -> None:
+    model = network(
+        (7,), [("words", Embedding(torch.ones(20, 4)), ""), ("flat", nn.Flatten(), ""), ("fc", nn.Linear(28, 3), "")]
+    )
+    with pytest.raises(UserError) as refused:
+        input_saliency(model, torch.arange(7.0)[None], method=method)
+    assert refused.value.code == "saliency.no_gradient"
