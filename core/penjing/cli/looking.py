@@ -37,6 +37,10 @@ class Looked(msgspec.Struct, frozen=True, kw_only=True):
     """One example under one method."""
 
     method: str
+    input: str
+    """The one that is looked into."""
+    aim: str
+    """What is explained (`inspection.input_saliency.Aim`)."""
     sample: int
     split: str
     label: int | None
@@ -46,13 +50,16 @@ class Looked(msgspec.Struct, frozen=True, kw_only=True):
     """Of the network that the plan gives without training; None without a plan."""
 
 
-def look(opened: "Opened", *, method: str, sample: int, plan: Plan | None) -> Looked:
+def look(
+    opened: "Opened", *, method: str, sample: int, plan: Plan | None, entry: str | None = None, number: int = 0
+) -> Looked:
     """An example of the validation split (of the test split where there is none) as the networks see it.
 
     Raises:
-        UserError: `worker.no_data`, `worker.no_such_sample`, what the plan's steps or `input_saliency` say.
+        UserError: `worker.no_data`, `worker.no_such_sample`, `saliency.no_such_input`, what the plan's steps or
+            `input_saliency` say.
     """
-    from penjing.inspection.input_saliency import input_saliency
+    from penjing.inspection.input_saliency import aim_of, input_saliency
     from penjing.pipeline.run import run_plan
 
     model, data = opened.model, opened.data
@@ -62,18 +69,28 @@ def look(opened: "Opened", *, method: str, sample: int, plan: Plan | None) -> Lo
     split = data.val if len(data.val) else data.test
     if not 0 <= sample < len(split):
         raise UserError("worker.no_such_sample", index=sample, split=name, last=len(split) - 1)
-    values, axis = data.batch(split, slice(sample, sample + 1)), data.channel_axis
-    before = input_saliency(model, values, method=method, channel_axis=axis)
+    names = [one.source_name for one in model.inputs]
+    if entry is not None and entry not in names:
+        raise UserError("saliency.no_such_input", name=entry, found=", ".join(names))
+    place, aim = 0 if entry is None else names.index(entry), aim_of(data)
+    values = data.inputs(split, slice(sample, sample + 1))
+    axis = (data.form, *data.others)[place].channel_axis
+    target = number if aim == "number" else None
+    before = input_saliency(model, values, method=method, target=target, entry=place, channel_axis=axis, aim=aim)
     after = None
     if plan is not None:
         made = run_plan(model, plan, data, training=False, measuring=False).model
-        after = input_saliency(made, values, method=method, target=before.target, channel_axis=axis)
+        after = input_saliency(
+            made, values, method=method, target=before.target, entry=place, channel_axis=axis, aim=aim
+        )
     return Looked(
         method=method,
+        input=names[place],
+        aim=aim,
         sample=sample,
         split=name,
         label=None if split.y is None else int(split.y[sample]),
-        classes=data.classes,
+        classes=data.target_names if aim == "number" else data.classes,
         before=_look(before),
         after=None if after is None else _look(after),
     )
@@ -90,6 +107,9 @@ def show(terminal: Terminal, found: Looked) -> None:
         if one is not None:
             chosen, share = _named(found, one.chosen), f"{100 * one.probability:.1f} %"
             said = terminal.text("cli.looks", chosen=chosen, target=_named(found, one.target), share=share)
+            if found.aim != "class":
+                named = _named(found, one.target) if found.aim == "number" else terminal.text("cli.error_of_input")
+                said = f"{named} = {one.score:.4g}"
             terminal.say(f"{terminal.text(code)}: {said}")
             for line in drawn(np.array(one.values, dtype=np.float32), largest):
                 terminal.say(line)
@@ -120,4 +140,6 @@ def _look(found: "InputSaliency") -> Look:
 
 
 def _named(found: Looked, index: int) -> str:
-    return found.classes[index] if index < len(found.classes) else str(index)
+    if index < len(found.classes):
+        return found.classes[index]
+    return f"#{index + 1}" if found.aim == "number" else str(index)

@@ -11,6 +11,8 @@ from penjing.cli.main import main
 from penjing.inspection.input_saliency import input_saliency
 from penjing.loading.data import open_data
 from penjing.loading.open import open_model
+from penjing.model.penjingnet_format import encode
+from tests.support.several_inputs import two_inputs
 
 Capture = pytest.CaptureFixture[str]
 
@@ -46,3 +48,25 @@ def test_that_shades_grow_with_the_size_and_wide_maps_fit() -> None:
     wide[99, 99] = 2
     lines = list(drawn(wide, 2.0))
     assert (len(lines), len(lines[0]), lines[-1][-1]) == (50, 50, "█")
+
+
+def test_that_each_input_is_looked_into_by_its_name(capsys: Capture, tmp_path: Path) -> None:
+    random = np.random.default_rng(2)
+    model = two_inputs()
+    (tmp_path / "net.penjingnet").write_bytes(encode(model))
+    pictures, facts = random.normal(size=(40, 1, 4, 4)), random.normal(size=(40, 3))
+    np.savez(tmp_path / "data.npz", picture=pictures, facts=facts, y=random.normal(size=(40, 2)))
+    look = ["inspect", str(tmp_path / "net.penjingnet"), "--data", str(tmp_path / "data.npz")]
+    look += ["--input-saliency", "gradient_input", "--input", "facts", "--number", "2", "--json"]
+    assert main(look) == 0
+    found = json.loads(capsys.readouterr().out)["input_saliency"]
+    assert (found["input"], found["aim"], found["before"]["target"]) == ("facts", "number", 1)
+    data = open_data(tmp_path / "data.npz", model=model)
+    values = data.inputs(data.val, slice(0, 1))
+    expected = input_saliency(model, values, method="gradient_input", entry=1, target=1, aim="number")
+    np.testing.assert_allclose(found["before"]["values"], expected.values, rtol=1e-5)
+    assert main([*look[:-1]]) == 0
+    assert f"#2 = {expected.score:.4g}" in capsys.readouterr().out
+    look[look.index("facts")] = "sound"
+    assert main(look) == 2
+    assert "picture, facts" in capsys.readouterr().err

@@ -33,6 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ways = tuple(methods("input_saliency"))
     parser.add_argument("--input-saliency", choices=ways, metavar="METHOD", help="where the network looks: %(choices)s")
     parser.add_argument("--sample", type=int, default=0, metavar="N", help="in which validation example (default 0)")
+    parser.add_argument(
+        "--input", metavar="NAME", help="of several inputs the one that is looked into (default: the first)"
+    )
+    parser.add_argument(
+        "--number", type=int, default=1, metavar="N", help="where numbers are answered: which one, from 1"
+    )
     parser.add_argument("--plan", metavar="PLAN.json", help="also look with what this plan gives without training")
 
 
@@ -45,7 +51,14 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     opened = open_sources(arguments)
     looked = None
     if arguments.input_saliency:
-        looked = look(opened, method=arguments.input_saliency, sample=arguments.sample, plan=plan)
+        looked = look(
+            opened,
+            method=arguments.input_saliency,
+            sample=arguments.sample,
+            entry=arguments.input,
+            number=arguments.number - 1,
+            plan=plan,
+        )
     card = None if opened.data is None else card_facts(opened.data, opened.model)
     graph = layer_graph(opened.model)
     judged = ranking.judge(opened, graph, ranking.wanted(arguments.saliency or ()))
