@@ -33,6 +33,7 @@ from penjing_gui.theme import SPACE
 
 if TYPE_CHECKING:
     from penjing.plan import Plan
+    from penjing.planning.problem import Problem
     from penjing.project.values import Run
     from penjing_gui.session import Session
     from penjing_gui.training_record import TrainingRecord
@@ -245,7 +246,8 @@ class TrainPage(Page):
         job, run = session.job, self._result()
         busy = job is not None and job.active
         training = job is not None and busy and job.kind == "train"
-        self.start.setEnabled(not busy and session.data is not None and kind_of(session.plan) is not None)
+        can = kind_of(session.plan) is not None and self._barred() is None
+        self.start.setEnabled(not busy and session.data is not None and can)
         self.go_on.setEnabled(not busy and session.data is not None and session.results.unfinished is not None)
         for button in (self.pause, self.keep_best, self.cancel):
             button.setEnabled(training)
@@ -261,6 +263,10 @@ class TrainPage(Page):
         self.progress.setTextVisible(training)
         self.status.setText(self._status(job))
 
+    def _barred(self) -> "Problem | None":
+        """Why the training steps of the plan could not reach the layers of this network, if so."""
+        return next((one for one in self._session.problems if one.code == "check.trains_through"), None)
+
     def _status(self, job: Job | None) -> str:
         if job is not None and job.active and job.kind != "train":
             return self.tr("Another job is running: {title}.").format(title=job.title)
@@ -273,6 +279,9 @@ class TrainPage(Page):
             )
         if told is not None and told.state == "done":
             return self._done(told)
+        if (barred := self._barred()) is not None:
+            texts = self._session.texts
+            return f"{texts.of(barred.code, **barred.values)} {texts.of(f'{barred.code}.hint')}"
         unfinished = self._session.results.unfinished
         if unfinished is not None:
             said = self.tr("A training of {total} epochs stopped after {done}: Go on takes it up there.")

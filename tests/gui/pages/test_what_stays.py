@@ -6,11 +6,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import torch
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QApplication, QSlider, QTableView
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QSlider, QTableView
 from torch import nn
 
 from penjing.errors import note
@@ -169,3 +170,11 @@ def test_that_all_that_was_noticed_while_reading_is_one_notice_which_goes_with_i
     tables = first_tables(opened.evidence, session.exchange.folder, request=0, on_layer=lambda number: None)
     session.adopt(Pending(request=0, source="sample:digits", data=None), announced, tables)
     assert not odd.notices.notices
+
+
+def test_that_training_says_beforehand_what_no_gradient_passes(odd: MainWindow) -> None:
+    start, status = find(odd, "train.start", QPushButton), find(odd, "train.status", QLabel)
+    assert "“sums” (CumSum)" in status.text() and "Leave the training steps out" in status.text()
+    assert not start.isEnabled()
+    odd.session.edit(msgspec.structs.replace(odd.session.plan, pipeline=("prune", "quantize")), "Without training")
+    assert "No step of the plan trains" in status.text()
