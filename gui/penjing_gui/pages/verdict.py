@@ -99,7 +99,7 @@ class VerdictView(QWidget):
             said.append(text.format(share=words.percent(verdict.agreement, digits=2)))
         if verdict.accuracy is not None:
             text = self.tr("Test accuracy {value} (n = {n}).")
-            if verdict.accuracy.metric not in ("top1", "agreement"):
+            if verdict.accuracy.metric != "top1":
                 name = metric_name(verdict.accuracy.how, self._texts.language)
                 text = self.tr("{metric} on test data {value} (n = {n}).").replace("{metric}", name)
             said.append(text.format(value=words.accuracy(verdict.accuracy), n=verdict.accuracy.n))

@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 
 from penjing.cli.looking import drawn
+from penjing.cli.looking import look as looked
 from penjing.cli.main import main
+from penjing.cli.sources import Opened
+from penjing.errors import UserError
 from penjing.inspection.input_saliency import input_saliency
 from penjing.loading.data import open_data
 from penjing.loading.open import open_model
@@ -70,3 +73,6 @@ def test_that_each_input_is_looked_into_by_its_name(capsys: Capture, tmp_path: P
     look[look.index("facts")] = "sound"
     assert main(look) == 2
     assert "picture, facts" in capsys.readouterr().err
+    with pytest.raises(UserError) as refused:
+        looked(Opened(model, data, None), method="gradient_input", sample=0, plan=None, entry="sound")
+    assert refused.value.code == "saliency.no_such_input" and refused.value.hint()
