@@ -104,6 +104,8 @@ def _integer_node(
         if kernel.lossless and not same:
             return None  # one value meets several weights
         return _with_weights(result, node, kernel, inputs[0], model, shapes[node.name])
+    if kernel.table == "rows":
+        return _with_rows(result, node.tensors["weight"], inputs[0])
     if kernel.table is not None:
         return _with_table(result, kernel, inputs[0])
     if kernel.joins == "sum":
@@ -229,6 +231,13 @@ def _with_table(result: IntegerNode, kernel: IntegerKernel, source: Codes) -> In
     # What is no number, as the root of a code below 0, stands for nothing that calibration has seen.
     table = result.output.encode(np.where(np.isnan(values), np.float32(0), values))
     return dataclasses.replace(result, table=table, attributes=attributes)
+
+
+def _with_rows(result: IntegerNode, rows: Tensor, source: Codes) -> IntegerNode | None:
+    """Rows of codes, where the input's codes are the numbers of rows."""
+    if source.scale != 1 or source.low != 0:
+        return None
+    return dataclasses.replace(result, table=result.output.encode(rows.numpy()))
 
 
 def _with_sum(result: IntegerNode, inputs: Sequence[Codes]) -> IntegerNode:

@@ -4,6 +4,9 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import torch
+from torch import Tensor
+
 from penjing.model.model import Model
 from penjing.model.operators.integer_kernels import IntegerKernel
 from penjing.model.operators.integer_reference import Attributes
@@ -21,6 +24,8 @@ class Node:
     inputs: tuple[str, ...]
     attributes: Attributes
     kernel: IntegerKernel | None
+    rows: int
+    """Of a table, where its input names them: these numbers must stay what they are. Else 0."""
     has_weights: bool
     """A convolution or a linear layer, whose settings say how its result is quantized."""
 
@@ -35,6 +40,8 @@ class Placement:
     """Tensor → tensor before it whose quantizer is its own, too."""
     bounds: Mapping[str, tuple[float, float]]
     """Tensor → bounds that operators behind it clamp it to anyway: no code is spent beyond them."""
+    numbers: frozenset[str] = frozenset()
+    """Network inputs that name rows of a table: every number is its own code."""
 
 
 def nodes_of(model: Model) -> dict[str, Node]:
@@ -46,7 +53,11 @@ def nodes_of(model: Model) -> dict[str, Node]:
         attributes, kernel = row.attributes(module), row.integer
         if kernel is not None and not kernel.supports(attributes):
             kernel = None
-        found[name] = Node(name=name, inputs=inputs, attributes=attributes, kernel=kernel, has_weights=has_weights)
+        names_rows = kernel is not None and kernel.table == "rows"
+        rows = len(row.tensors(module)["weight"]) if names_rows else 0
+        found[name] = Node(
+            name=name, inputs=inputs, attributes=attributes, kernel=kernel, rows=rows, has_weights=has_weights
+        )
     return found
 
 
@@ -95,11 +106,30 @@ def place(model: Model, plan: Plan) -> Placement:
             shares[node.name] = shares.get(node.inputs[0], node.inputs[0])
     quantized = {name: chosen for name, chosen in settings.items() if name not in inner}
     bounds = {name: _bounds(name, model, nodes) for name in quantized if name not in shares}
-    return Placement(settings=quantized, shares=shares, bounds=bounds)
+    return Placement(settings=quantized, shares=shares, bounds=bounds, numbers=frozenset(rows_named(model)))
+
+
+def rows_named(model: Model) -> dict[str, int]:
+    """Network inputs that name rows of a table, and how many rows there are."""
+    nodes = nodes_of(model)
+    found = {entry.name: _first_met(entry.name, nodes)[1] for entry in model.inputs}
+    return {name: rows for name, rows in found.items() if rows}
+
+
+def drawn_inputs(model: Model, count: int, *, seed: int = 0) -> tuple[Tensor, ...]:
+    """Inputs for when there is no data, one tensor [count, …] a network input: standard normal, or numbers of rows."""
+    generator, rows = torch.Generator().manual_seed(seed), rows_named(model)
+    shapes = {entry.name: (count, *entry.shape[1:]) for entry in model.inputs}
+    return tuple(
+        torch.randint(rows[name], shape, generator=generator).float()
+        if name in rows
+        else torch.randn(shape, generator=generator)
+        for name, shape in shapes.items()
+    )
 
 
 def _wanted(node: Node, settings: Mapping[str, Settings], plan: Plan) -> Settings | None:
-    if node.has_weights:
+    if node.has_weights or node.rows:
         own = plan.settings(node.name)
         return own if own.activation_bits < UNQUANTIZED else None
     feeds = [settings.get(name) for name in node.inputs]
@@ -108,18 +138,31 @@ def _wanted(node: Node, settings: Mapping[str, Settings], plan: Plan) -> Setting
 
 
 def _wanted_of_input(name: str, nodes: Mapping[str, Node], plan: Plan) -> Settings | None:
-    """The settings of the layers with weights that a network input reaches first, if all are quantized."""
-    reached, met = {name}, []
-    for node in nodes.values():
-        if reached.isdisjoint(node.inputs):
-            continue
-        if node.has_weights:
-            met.append(plan.settings(node.name))
-        else:
-            reached.add(node.name)
+    """The settings of the layers with weights that a network input reaches first, if all are quantized.
+
+    Numbers that name rows of a table are quantized where there are as many codes as rows.
+    """
+    reached, rows = _first_met(name, nodes)
+    met = [plan.settings(layer) for layer in reached]
+    if any(rows > 1 << settings.activation_bits for settings in met):
+        return None
     if not met or any(settings.activation_bits >= UNQUANTIZED for settings in met):
         return None
     return max(met, key=lambda settings: settings.activation_bits)
+
+
+def _first_met(name: str, nodes: Mapping[str, Node]) -> tuple[list[str], int]:
+    """The layers with weights, or with rows that it names, that a network input reaches first, and how many rows."""
+    reached, met, rows = {name}, [], 0
+    for node in nodes.values():
+        if reached.isdisjoint(node.inputs):
+            continue
+        if node.has_weights or node.rows:
+            met.append(node.name)
+            rows = max(rows, node.rows)
+        else:
+            reached.add(node.name)
+    return met, rows
 
 
 def _bounds(name: str, model: Model, nodes: Mapping[str, Node]) -> tuple[float, float]:

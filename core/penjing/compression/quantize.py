@@ -21,7 +21,7 @@ from penjing.compression.folding import fold_batch_norm
 from penjing.compression.gptq import GPTQ
 from penjing.compression.layerwise import change_layers
 from penjing.compression.moments import moments_of
-from penjing.compression.placement import UNQUANTIZED, Placement, nodes_of, place
+from penjing.compression.placement import UNQUANTIZED, Placement, drawn_inputs, nodes_of, place
 from penjing.compression.quantizers import activation_quantizer, largest_bias
 from penjing.compression.rounding import NEAREST, RoundingMethod, Task
 from penjing.compression.sharing import coarse_bias, importance_of, share, still_shared
@@ -260,9 +260,7 @@ def _with_weight(model: Model, name: str, weight: Tensor) -> nn.Module:
 def _calibration_inputs(model: Model, data: Dataset | None) -> tuple[Tensor, ...]:
     if data is not None:
         return few_samples(data, affordable(model, MOST_SAMPLES)).inputs
-    generator = torch.Generator().manual_seed(0)
-    count = affordable(model, RANDOM_INPUTS)
-    return tuple(torch.randn((count, *entry.shape[1:]), generator=generator) for entry in model.inputs)
+    return drawn_inputs(model, affordable(model, RANDOM_INPUTS))
 
 
 def _activation_quantizers(
@@ -275,6 +273,9 @@ def _activation_quantizers(
             made[name] = made[placement.shares[name]]
             continue
         bits = settings.activation_bits
+        if name in placement.numbers:
+            made[name] = _own_codes(bits)
+            continue
         kernel = nodes[name].kernel if name in nodes else None
         if kernel is not None and kernel.scale == "probability":
             made[name] = _probability_quantizer(bits)
@@ -285,6 +286,12 @@ def _activation_quantizers(
         least, most = placement.bounds[name]
         made[name] = activation_quantizer(max(low, least), min(high, most), bits=bits)
     return made
+
+
+def _own_codes(bits: int) -> Quantizer:
+    """Whole numbers from 0 up, each its own code."""
+    scale, zero_point = torch.tensor(1.0), torch.tensor(-(1 << (bits - 1)), dtype=torch.int32)
+    return Quantizer(bits=bits, scale=scale, zero_point=zero_point, symmetric=False)
 
 
 def _probability_quantizer(bits: int) -> Quantizer:

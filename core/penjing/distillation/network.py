@@ -250,12 +250,17 @@ def restored(model: Model, tensors: Mapping[str, Tensor]) -> Model:
 
 
 def _own_activations(model: Model) -> dict[str, Quantizer]:
-    """The activations whose scale may change: that of a softmax is part of what its integer kernel computes."""
+    """The activations whose scale may change: that of a softmax is part of what its integer kernel computes.
+
+    Numbers that name rows of a table are codes themselves, whatever looks at them before.
+    """
     fixed = set()
-    for name, module, _ in model.layers():
+    for name, module, inputs in reversed(list(model.layers())):
         kernel = operator_of(module).integer
         if kernel is not None and kernel.scale == "probability":
             fixed.add(name)
+        if kernel is not None and (kernel.table == "rows" or (kernel.scale == "same" and name in fixed)):
+            fixed.update(inputs)
     return {name: quantizer for name, quantizer in model.activation_quantizers.items() if name not in fixed}
 
 

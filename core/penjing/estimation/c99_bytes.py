@@ -275,6 +275,14 @@ def _softmax(layer: Layer, state: NetworkState) -> Iterator[Call]:
     yield Call("softmax", (("table", "int32_t", 1 << state.bits(layer.inputs[0])),))
 
 
+def _log_softmax(layer: Layer, state: NetworkState) -> Iterator[Call]:
+    yield Call("log_softmax", (("table", "int32_t", 1 << state.bits(layer.inputs[0])),))
+
+
+def _rows(layer: Layer, state: NetworkState) -> Iterator[Call]:
+    yield Call("rows", (("table", "int8_t", layer.params),))
+
+
 def _concat(layer: Layer, state: NetworkState) -> Iterator[Call]:
     return (Call("place") for _ in layer.inputs)
 
@@ -306,6 +314,8 @@ _CALLS: Mapping[str, Callable[[Layer, NetworkState], Iterator[Call]]] = {
         _lookup,
     ),
     "softmax": _softmax,
+    "log_softmax": _log_softmax,
+    "embedding": _rows,
     **dict.fromkeys(("add", "subtract"), _plain("add", 2)),
     "multiply": _plain("multiply", 2),
     "concat": _concat,

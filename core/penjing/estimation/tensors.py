@@ -15,6 +15,8 @@ from penjing.layer_graph import LayerGraph
 from penjing.plan import Plan
 
 _CLAMPS = frozenset({"relu", "relu6", "clip"})
+_ROWS = "embedding"
+"""What looks up rows of a table that its input names."""
 _KEEP_SCALE = _CLAMPS | frozenset(
     {
         "max_pool",
@@ -43,7 +45,7 @@ def tensor_bits(graph: LayerGraph, plan: Plan) -> dict[str, int]:
     deployed = fold(graph)
     found = {entry.name: _input_bits(entry.name, deployed, plan) for entry in deployed.inputs}
     for layer in deployed.layers:
-        if layer.weight_kind in FILTERED:
+        if layer.weight_kind in FILTERED or layer.kind == _ROWS:
             found[layer.name] = plan.settings(layer.name).activation_bits
         else:
             found[layer.name] = max((found[feed] for feed in layer.inputs), default=FLOAT_BITS)
@@ -102,8 +104,11 @@ def _input_bits(name: str, graph: LayerGraph, plan: Plan) -> int:
     reached, met = {name}, []
     for layer in graph.layers:
         if not reached.isdisjoint(layer.inputs):
-            if layer.weight_kind in FILTERED:
-                met.append(plan.settings(layer.name).activation_bits)
+            if layer.weight_kind in FILTERED or layer.kind == _ROWS:
+                bits = plan.settings(layer.name).activation_bits
+                # Numbers that name rows of a table are codes themselves, where there are as many codes as rows.
+                named = layer.params // layer.output_shape[-1] if layer.kind == _ROWS else 0
+                met.append(bits if named <= 1 << bits else FLOAT_BITS)
             else:
                 reached.add(layer.name)
     return max(met, default=FLOAT_BITS)

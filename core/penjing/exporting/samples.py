@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from penjing.compression.placement import drawn_inputs
 from penjing.compression.quantizers import NARROW
 from penjing.compression.simulation import simulate
 from penjing.model.model import Model
@@ -19,9 +20,8 @@ COUNT = 16
 
 
 def random_inputs(model: Model, count: int, *, seed: int = 0) -> tuple[Tensor, ...]:
-    """Standard normal inputs, one tensor a network input, for when there is no data."""
-    generator = torch.Generator().manual_seed(seed)
-    return tuple(torch.randn(count, *entry.shape[1:], generator=generator) for entry in model.inputs)
+    """Inputs for when there is no data, one tensor a network input: standard normal, or numbers of rows."""
+    return drawn_inputs(model, count, seed=seed)
 
 
 @dataclass(frozen=True, kw_only=True)

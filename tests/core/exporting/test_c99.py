@@ -31,7 +31,7 @@ from penjing.plan import Plan
 from tests.core.compression.test_integer import scaled_and_joined
 from tests.support.c99 import build, outputs, run
 from tests.support.calibration import quantized
-from tests.support.networks import NETWORKS, network, randomised, sample_input
+from tests.support.networks import NETWORKS, cumulative_sum, network, randomised, sample_input
 
 CASES: tuple[tuple[int, str], ...] = ((8, "symmetric"), (4, "symmetric"), (3, "affine"), (2, "symmetric"))
 
@@ -313,8 +313,8 @@ def test_that_layers_without_integers_are_listed_before_anything_is_written(tmp_
     assert caught.value.code == "export.c99_not_integer"
     assert "conv1" in caught.value.message() and "fc2" in caught.value.message()
     assert list(tmp_path.iterdir()) == []
-    told = network((4, 5, 5), [("conv", nn.Conv2d(4, 4, 1), ""), ("logs", nn.LogSoftmax(1), "")])
-    with pytest.raises(UserError, match="logs"):
+    told = network((4, 5, 5), [("conv", nn.Conv2d(4, 4, 1), ""), ("sums", cumulative_sum((4, 5, 5)), "")])
+    with pytest.raises(UserError, match="sums"):
         export_model(quantized(told), tmp_path, format="c99")
 
 

@@ -24,6 +24,7 @@ from penjing.model.modules import (
     AddConstant,
     Concat,
     Elementary,
+    Embedding,
     MatMul,
     Mean,
     MultiplyConstant,
@@ -181,7 +182,22 @@ def normed() -> Model:
     )
 
 
-KINDS = {made.__name__: made for made in (decoder, signal_decoder, resized, lstm, gru, attention, normed)}
+def words() -> Model:
+    """Numbers of rows of a table, to logarithms of shares at every step and of all."""
+    return network(
+        (6,),
+        [
+            ("rows", Embedding(torch.zeros(40, 5)), "x"),
+            ("first", nn.Linear(5, 4), ""),
+            ("steps", nn.LogSoftmax(2), ""),
+            ("mean", Mean((1,), keepdim=False), ""),
+            ("last", nn.Linear(4, 7), ""),
+            ("logs", nn.LogSoftmax(1), ""),
+        ],
+    )
+
+
+KINDS = {made.__name__: made for made in (decoder, signal_decoder, resized, lstm, gru, attention, normed, words)}
 
 
 @pytest.mark.parametrize(("bits", "scheme"), [(8, "symmetric"), (3, "affine")])

@@ -14,7 +14,7 @@ from penjing.devices.profiles import device
 from penjing.errors import UserError
 from penjing.estimation.gathering import tables_for
 from penjing.inspection.graph import layer_graph
-from penjing.model.modules import Add
+from penjing.model.modules import Add, Divide, Elementary
 from penjing.plan import Plan
 from penjing.planning.check import Problem, check, merged, require_known_layers
 from tests.support.calibration import quantized
@@ -122,13 +122,19 @@ def test_that_a_layer_that_cannot_follow_the_defaults_is_noted_with_its_reason()
 def test_that_layers_without_an_integer_form_are_noted() -> None:
     model = network(
         (3, 4, 4),
-        [("conv", nn.Conv2d(3, 4, 1), ""), ("logs", nn.LogSoftmax(1), ""), ("flat", nn.Flatten(), ""), ("fc", FC, "")],
+        [
+            ("conv", nn.Conv2d(3, 4, 1), ""),
+            ("logs", Elementary("softplus"), ""),
+            ("over", Divide(), "conv logs"),
+            ("flat", nn.Flatten(), ""),
+            ("fc", FC, ""),
+        ],
     )
     found = check(Plan().with_defaults(weight_bits=8, activation_bits=8), layer_graph(model))
     assert [(one.level, *pair) for one, pair in zip(found, codes(found), strict=True)] == [
-        ("note", "check.float_layer", "logs")
+        ("note", "check.float_layer", "over")
     ]
-    assert not {node.name for node in lower(quantized(model)).nodes if isinstance(node, IntegerNode)} & {"logs"}
+    assert not {node.name for node in lower(quantized(model)).nodes if isinstance(node, IntegerNode)} & {"over"}
 
 
 def test_that_activations_of_sixteen_bits_say_which_files_carry_them() -> None:

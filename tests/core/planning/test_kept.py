@@ -10,7 +10,7 @@ from torch import nn
 from penjing.cli.main import main
 from penjing.exporting.onnx_float import float_proto
 from penjing.inspection.graph import layer_graph
-from penjing.model.modules import Add, AddConstant, MultiplyConstant
+from penjing.model.modules import Add, AddConstant, Divide, MultiplyConstant
 from penjing.planning.kept import kept
 from tests.support.networks import cumulative_sum, network
 
@@ -20,7 +20,7 @@ NODES: list[Any] = [
     ("sums", cumulative_sum((4, 4, 4)), ""),
     ("both", Add(), "same sums"),
     ("shift", AddConstant(torch.ones(1, 4, 4, 4)), ""),
-    ("logs", nn.LogSoftmax(1), ""),
+    ("over", Divide(), "shift both"),
     ("flat", nn.Flatten(), ""),
     ("fc", nn.Linear(64, 2), ""),
 ]
@@ -30,7 +30,7 @@ def test_that_layers_are_told_apart_by_what_keeps_them() -> None:
     found = kept(layer_graph(network((3, 6, 6), NODES)))
     assert found.whole == {"layer.opaque": ("sums",), "layer.other_weights": ("shift",)}
     assert found.filters == {"same": "both", "fc": None}  # an operator that nobody knows, and the outputs
-    assert found.floats == ("sums", "logs")
+    assert found.floats == ("sums", "over")
 
 
 def test_that_values_of_channels_go_with_their_channels_and_do_not_stay() -> None:

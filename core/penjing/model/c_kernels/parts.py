@@ -37,6 +37,7 @@ _RESIZE = (
     "multiplier shift in_h in_w channels out_h out_w step_h start_h whole_h step_w start_w whole_w sharp "
     "in_zero out_zero low high"
 )
+_LOG_SOFTMAX = "table multiplier shift rows classes step down out_zero low high"
 _PRODUCT = "multiplier shift matrices rows inner columns a_zero b_zero out_zero low high"
 _NORM = (
     "factors offsets multiplier shift outer groups inner run channels epsilon epsilon_shift fraction down "
@@ -84,6 +85,8 @@ STRUCTS: Mapping[str, tuple[str, ...]] = {
     "clamp": ("count", "low", "high"),
     "requantize": tuple(["multiplier", "shift", "count", "in_zero", "out_zero", "low", "high"]),
     "lookup": ("table", "count", "first"),
+    "rows": ("table", "count", "rows", "width", "in_zero"),
+    "log_softmax": tuple(_LOG_SOFTMAX.split()),
     "softmax": tuple(["table", "rows", "classes", "out_zero", "low", "high"]),
     "move": ("extent", "stride"),
     "resize": tuple(_RESIZE.split()),
@@ -182,6 +185,8 @@ def _table() -> Mapping[str, Part]:
         Part(name="requantize", file="requantize", needs=("clamped", "rescale"), struct="requantize"),
         Part(name="lookup", file="lookup", struct="lookup"),
         Part(name="softmax", file="softmax", needs=("clamped",), struct="softmax"),
+        Part(name="log_softmax", file="log_softmax", needs=("clamped", "rescale"), struct="log_softmax"),
+        Part(name="rows", file="rows", struct="rows"),
         Part(name="move", file="move", struct="move"),
         Part(name="pad", file="pad", struct="pad"),
         Part(name="resize", file="resize", needs=("clamped", "rescale"), struct="resize"),

@@ -264,6 +264,7 @@ class LogSoftmax(_Normalised):
 
     kind = "log_softmax"
     modules = (nn.LogSoftmax,)
+    integer = integer_kernels.LOG_SOFTMAX
     reads = ("LogSoftmax",)
     reads_aten = ("log_softmax", "_log_softmax")
     onnx = "LogSoftmax"

@@ -159,6 +159,7 @@ class EmbeddingRow(Operator):
 
     kind = "embedding"
     modules = (Embedding,)
+    integer = integer_kernels.ROWS
     reads = ("Gather",)
     reads_aten = ("embedding", "index")
 

@@ -180,6 +180,18 @@ def lookup(node: CNode) -> CSteps:
 def softmax(node: CNode) -> CSteps:
     """Along an axis whose values lie side by side."""
     assert node.table is not None
+    source, classes = node.inputs[0], side_by_side(node)
+    fields = {"rows": source.count // classes, "classes": classes, **node.bounds}
+    arrays = {"table": CArray(type="int32_t", values=node.table)}
+    return CSteps(steps=(CStep(kernel="softmax", fields=fields, arrays=arrays),), order=source.order)
+
+
+def side_by_side(node: CNode) -> int:
+    """How many values the axis of a softmax has.
+
+    Raises:
+        Unsupported: They do not lie side by side.
+    """
     source = node.inputs[0]
     axis = int(node.attributes["dim"]) % len(source.shape)
     classes = source.shape[axis]
@@ -187,9 +199,7 @@ def softmax(node: CNode) -> CSteps:
     rows = source.order.reshape(-1, classes)
     if np.any(np.diff(rows, axis=1) != stride) or np.any(rows[:, 0] // stride % classes):
         raise Unsupported(f"softmax along axis {axis} of a tensor of shape {list(source.shape)}")
-    fields = {"rows": source.count // classes, "classes": classes, **node.bounds}
-    arrays = {"table": CArray(type="int32_t", values=node.table)}
-    return CSteps(steps=(CStep(kernel="softmax", fields=fields, arrays=arrays),), order=source.order)
+    return classes
 
 
 def moved_to(source: IntArray, wanted: IntArray) -> CStep:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from penjing.model.c_kernels.parts import stored_width
-from penjing.model.operators import c_weighted, integer_resize
+from penjing.model.operators import c_plain, c_weighted, integer_resize
 from penjing.model.operators.c_steps import CArray, CNode, CStep, CSteps, Unsupported, as_in_file, channels_last, plain
 from penjing.model.operators.integer_reference import IntArray
 
@@ -110,3 +110,27 @@ def recurrent(node: CNode) -> CSteps:
     step = CStep(kernel=f"{cell}_{width}bit", fields=fields, arrays=arrays, scratch=True)
     order = channels_last(node.shape) if len(node.shape) == 2 else as_in_file(node.shape)
     return CSteps(steps=(step,), order=order)
+
+
+def rows(node: CNode) -> CSteps:
+    """The rows of a table that its input names."""
+    assert node.table is not None
+    source = node.inputs[0]
+    if not source.is_as_in_file:
+        raise Unsupported(f"names of rows of shape {list(source.shape)} that do not lie as the file has them")
+    table = np.clip(node.table + node.zero_point, node.low, node.high)
+    fields = {"count": source.count, "rows": len(table), "width": table.shape[1], "in_zero": source.zero_point}
+    step = CStep(kernel="rows", fields=fields, arrays={"table": CArray(type="int8_t", values=table.reshape(-1))})
+    return CSteps(steps=(step,), order=as_in_file(node.shape))
+
+
+def log_softmax(node: CNode) -> CSteps:
+    """Along an axis whose values lie side by side."""
+    assert node.multiplier is not None and node.shift is not None
+    classes = c_plain.side_by_side(node)
+    fields = {"rows": node.inputs[0].count // classes, "classes": classes, **node.bounds}
+    fields |= {name: int(node.attributes[name]) for name in ("step", "down")}
+    fields |= {"multiplier": int(node.multiplier), "shift": int(node.shift)}
+    table = np.asarray(node.attributes["exponentials"])[: 1 << node.inputs[0].bits]
+    step = CStep(kernel="log_softmax", fields=fields, arrays={"table": CArray(type="int32_t", values=table)})
+    return CSteps(steps=(step,), order=node.inputs[0].order)

@@ -12,7 +12,15 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from penjing.model.operators import c_plain, c_several, c_weighted, integer_norm, integer_recurrence, integer_resize
+from penjing.model.operators import (
+    c_plain,
+    c_several,
+    c_weighted,
+    integer_norm,
+    integer_recurrence,
+    integer_resize,
+    integer_steps,
+)
 from penjing.model.operators import integer_fast as fast
 from penjing.model.operators import integer_reference as reference
 from penjing.model.operators.c_steps import Emit
@@ -56,8 +64,9 @@ class IntegerKernel:
     """(attributes, shape of the first input) → how many products of its inputs a sum has; None: one."""
     prepare: Prepare | None = None
     """Where it takes several steps: what it needs for them, and what its sums then are."""
-    table: Literal["function", "exponential"] | None = None
-    """The kernel looks its result up: in the operator's values at every code, or in exp(-S d) · 2^23 for d ≥ 0."""
+    table: Literal["function", "exponential", "rows"] | None = None
+    """The kernel looks its result up: in the operator's values at every code, in exp(-S d) · 2^23 for d ≥ 0, or in
+    the rows of its weight, whose numbers are its input."""
     supports: Callable[[Attributes], bool] = lambda attributes: True
     """Whether it can do what the attributes ask; otherwise the operator stays float."""
     c99: Emit
@@ -241,5 +250,21 @@ SOFTMAX = IntegerKernel(
     scale="probability",
     table="exponential",
     c99=c_plain.softmax,
+    lies="along its axis",
+)
+ROWS = IntegerKernel(
+    reference=reference.named_rows,
+    fast=fast.by_reference(reference.named_rows),
+    scale="own",
+    table="rows",
+    c99=c_several.rows,
+    lies="as in the file",
+)
+LOG_SOFTMAX = IntegerKernel(
+    reference=reference.log_softmax,
+    fast=fast.by_reference(reference.log_softmax),
+    scale="own",
+    prepare=integer_steps.prepare_log_softmax,
+    c99=c_several.log_softmax,
     lies="along its axis",
 )

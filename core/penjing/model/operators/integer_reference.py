@@ -234,6 +234,43 @@ def looked_up(attributes: Attributes, inputs: Inputs, weight: IntArray | None) -
     return weight[inputs[0] - int(attributes["table_start"])]
 
 
+def named_rows(attributes: Attributes, inputs: Inputs, weight: IntArray | None) -> IntArray:
+    """The rows of the table with these numbers; beyond the last there is the last."""
+    assert weight is not None
+    return weight[np.minimum(inputs[0], len(weight) - 1)]
+
+
+def log_softmax(attributes: Attributes, inputs: Inputs, weight: IntArray | None) -> IntArray:
+    """-S d - ln Σ exp(-S d) in 1/65536, d the distance from the largest code; the table as a softmax has it."""
+    table = np.asarray(attributes["exponentials"])
+    axis = int(attributes["dim"])
+    distances = inputs[0].max(axis=axis, keepdims=True) - inputs[0]
+    whole = table[distances].sum(axis=axis, keepdims=True)
+    down = int(attributes["down"])
+    own = (distances * int(attributes["step"]) + (1 << (down - 1))) >> down
+    return np.asarray(-own - natural_logarithm(whole))
+
+
+def natural_logarithm(values: IntArray) -> IntArray:
+    """ln(v / 2^23) in 1/65536, of values from 2^23 up: log2 bit by bit, by squaring."""
+    found = np.frexp(values.astype(np.float64))[1].astype(np.int64) - 1
+    # 2^31 .. 2^32
+    mantissa = np.where(found > 31, values >> np.maximum(found - 31, 0), values << np.maximum(31 - found, 0))
+    found = found - 23
+    for _ in range(LOGARITHM_BITS):
+        # As unsigned: a square of 2^64 would not fit int64.
+        mantissa = ((mantissa.astype(np.uint64) * mantissa.astype(np.uint64)) >> np.uint64(31)).astype(np.int64)
+        one = mantissa >> 32
+        mantissa = mantissa >> one
+        found = 2 * found + one
+    return np.asarray((found * LN_2 + (1 << (LOGARITHM_BITS - 1))) >> LOGARITHM_BITS)
+
+
+LOGARITHM_BITS = 20
+LN_2 = 45426
+"""ln 2 in 1/65536."""
+
+
 def _positions(shape: Shape) -> Shape:
     return tuple(range(2, len(shape)))
 

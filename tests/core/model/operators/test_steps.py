@@ -10,16 +10,22 @@ from torch import Tensor, nn
 
 from penjing.compression.integer import run
 from penjing.compression.lowering import lower
-from penjing.compression.simulation import simulate
+from penjing.compression.quantize import quantize
+from penjing.compression.simulation import simulate, trace
+from penjing.estimation.finished import state_of
+from penjing.estimation.tensors import tensor_bits
+from penjing.inspection.graph import layer_graph
 from penjing.model.model import Model
-from penjing.model.modules import MatMul, Resize, TransposedConv, turned
+from penjing.model.modules import Embedding, MatMul, Resize, TransposedConv, turned
 from penjing.model.operators import integer_recurrence, integer_reference, integer_resize
 from penjing.model.operators.table import operators
 from penjing.model.recurrent import GATES, Recurrent
-from tests.support.calibration import quantized
+from penjing.plan import Plan
+from tests.support.calibration import dataset_of, quantized
 from tests.support.networks import network, sample_input
 
 WIDTH = 6
+EIGHT = Plan().with_defaults(weight_bits=8, activation_bits=8)
 
 
 def cell(kind: str, *, reverse: bool = False) -> Model:
@@ -134,3 +140,35 @@ def test_that_the_screen_computes_what_the_reference_computes() -> None:
         (wanted,) = run(lower(found), values.numpy())
         got = simulate(found)(values)
         assert isinstance(got, Tensor) and np.array_equal(got.numpy(), wanted)
+
+
+def test_that_logarithms_of_shares_are_those_of_float64_however_many_there_are() -> None:
+    for count in (2, 40, 700):
+        values = torch.randn(6, count, generator=torch.Generator().manual_seed(count)) * 3
+        model = quantized(network((count,), [("logs", nn.LogSoftmax(1), "x"), ("last", nn.Linear(count, 2), "")]))
+        found, real = sums(model, "logs", values)
+        wanted = F.log_softmax(torch.from_numpy(real).double(), dim=1).numpy()
+        assert np.abs(found - wanted).max() < 1e-4
+
+
+def test_that_numbers_of_rows_are_codes_themselves_and_name_their_rows() -> None:
+    table = torch.linspace(-1, 1, 600).reshape(200, 3)
+    model = network((4,), [("rows", Embedding(torch.zeros(200, 3)), "x"), ("last", nn.Linear(3, 2), "")])
+    model.layer("rows").weight.data[:] = table
+    numbers = torch.tensor([[0.0, 7.0, 131.0, 199.0]])
+    data = dataset_of(torch.arange(200.0).reshape(50, 4))
+    found = quantize(model, EIGHT, data)
+    source = found.activation_quantizers["x"]
+    assert (source.scale.item(), source.zero_point.item()) == (1.0, -128)
+    (rows,) = (values for name, values in trace(found, numbers).items() if name == "rows")
+    step = found.activation_quantizers["rows"].scale.item()
+    assert float((rows[0] - table[numbers[0].long()]).abs().max()) <= step / 2 + 1e-6
+
+
+def test_that_a_table_with_more_rows_than_codes_is_asked_in_float() -> None:
+    model = network((4,), [("rows", Embedding(torch.zeros(300, 3)), "x"), ("last", nn.Linear(3, 2), "")])
+    found = quantized(model)
+    assert "x" not in found.activation_quantizers and "rows" in found.activation_quantizers
+    graph = layer_graph(model)
+    assert {"x", "rows"} - {name for name, bits in state_of(found, graph).tensor_bits.items() if bits < 32} == {"x"}
+    assert tensor_bits(graph, EIGHT) == dict(state_of(found, graph).tensor_bits)
