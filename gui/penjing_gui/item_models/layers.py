@@ -243,7 +243,7 @@ class LayersModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return self.tr("stays as it is") if column == STAYS else None
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return " ".join((self.tr("stays as it is"), *self._reasons(layer)))
+            return f"{self.tr('stays as it is')}: {' '.join(self._reasons(layer))}"
         return _AS_OTHERS if role == SORT_ROLE else None
 
     def _reasons(self, layer: Layer) -> tuple[str, ...]:
