@@ -35,7 +35,7 @@ def card_facts(data: Dataset, model: Model) -> DataCard:
         inputs=_inputs(data, model),
         targets=_targets(data),
         target_names=data.target_names,
-        cautions=cautions(data),
+        cautions=(*cautions(data), *_judged(model)),
         preparation=preparation(data),
     )
 
@@ -43,6 +43,14 @@ def card_facts(data: Dataset, model: Model) -> DataCard:
 def preparation(data: Dataset) -> tuple[Note, ...]:
     """All that was done to the files until the network could take them: whoever runs it elsewhere does the same."""
     return (*data.facts, *_normalised(data))
+
+
+def _judged(model: Model) -> tuple[Note, ...]:
+    """Of a network with several outputs which one is measured."""
+    if len(model.outputs) < 2:
+        return ()
+    name, count = model.outputs[0].source_name, len(model.outputs)
+    return (Note(code="data.says_first_output", values={"name": name, "count": count}),)
 
 
 def _task(data: Dataset) -> str:

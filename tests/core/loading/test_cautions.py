@@ -1,9 +1,12 @@
 """What data cannot tell is said: no labels, one class, classes without an example."""
 
 import numpy as np
+from torch import nn
 
 from penjing.loading.cautions import cautions
+from penjing.loading.data_card import card_facts
 from penjing.loading.dataset import Dataset, Split
+from tests.support.networks import network
 
 
 def data(labels: list[int] | None, *, classes: int = 3) -> Dataset:
@@ -33,3 +36,11 @@ def test_that_classes_without_an_example_are_counted() -> None:
 
 def test_that_nothing_is_said_where_every_class_is_seen() -> None:
     assert cautions(data([0, 1, 2])) == ()
+
+
+def test_that_of_several_outputs_the_one_that_is_measured_is_named() -> None:
+    layers: list[tuple[str, nn.Module, str]] = [("a", nn.Linear(1, 3), ""), ("b", nn.Linear(1, 2), "x")]
+    found = card_facts(data([0, 1, 2]), network((1,), layers, outputs="a b"))
+    (told,) = found.cautions
+    assert (told.code, dict(told.values)) == ("data.says_first_output", {"name": "y0", "count": 2})
+    assert not card_facts(data([0, 1, 2]), network((1,), layers[:1])).cautions
