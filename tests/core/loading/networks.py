@@ -5,6 +5,7 @@ import logging
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 from torch import Tensor, nn
 
+from penjing.loading.open import open_model
 from penjing.model.model import Model
 
 
@@ -195,6 +197,13 @@ def graph(
         [numpy_helper.from_array(array, name) for name, array in (tensors or {}).items()],
     )
     return helper.make_model(made, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+
+
+def load(proto: onnx.ModelProto, folder: Path, **options: Any) -> Model:
+    """The network of a file that is written for it; `options` are those of `open_model`."""
+    path = folder / "made.onnx"
+    path.write_bytes(proto.SerializeToString())
+    return open_model(path, **options)
 
 
 def runtime(content: bytes | Path, x: NDArray[np.generic]) -> list[NDArray[np.float32]]:

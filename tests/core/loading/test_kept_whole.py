@@ -12,26 +12,18 @@ from onnx import TensorProto, helper
 from penjing.errors import UserError
 from penjing.exporting.onnx_float import float_proto
 from penjing.inspection.graph import layer_graph
-from penjing.loading.open import open_model
 from penjing.loading.penjingnet import from_bytes
-from penjing.model.model import Model
 from penjing.model.opaque import as_text, from_text
 from penjing.model.penjingnet_format import encode
 from penjing.plan import plan_from_json
 from penjing.planning.check import check
-from tests.core.loading.networks import assert_parity, graph, outputs, runtime
+from tests.core.loading.networks import assert_parity, graph, load, outputs, runtime
 
 RANDOM = np.random.default_rng(11)
 
 
 def values(*shape: int) -> NDArray[np.float32]:
     return (RANDOM.standard_normal(shape) * 0.5).astype(np.float32)
-
-
-def load(proto: onnx.ModelProto, folder: Path) -> Model:
-    path = folder / "made.onnx"
-    path.write_bytes(proto.SerializeToString())
-    return open_model(path)
 
 
 def both_ways() -> onnx.ModelProto:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from penjing.errors import UserError
-from tests.core.loading.networks import graph
-from tests.core.loading.test_onnx_handmade import IMAGE, INT, load, node, values
+from tests.core.loading.networks import graph, load
+from tests.core.loading.onnx_cases import IMAGE, INT, node, values
 
 REFUSED: Mapping[str, tuple[onnx.NodeProto, tuple[int, ...], dict[str, NDArray[Any]], int]] = {
     "a reshape that mixes the batch": (node("Reshape", "x s"), (2, 6), {"s": np.array([3, 4], INT)}, 13),

@@ -20,10 +20,9 @@ from penjing.exporting.onnx_qdq import qdq_proto
 from penjing.exporting.pt2 import exported_program
 from penjing.inspection.graph import layer_graph
 from penjing.loading.open import open_model
-from penjing.model.model import Model
 from penjing.model.recurrent import Recurrent
 from penjing.plan import Plan
-from tests.core.loading.networks import assert_parity, graph, outputs, runtime
+from tests.core.loading.networks import assert_parity, graph, load, outputs, runtime
 
 GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
 RANDOM = np.random.default_rng(12)
@@ -31,12 +30,6 @@ RANDOM = np.random.default_rng(12)
 
 def values(*shape: int) -> NDArray[np.float32]:
     return (RANDOM.standard_normal(shape) * 0.6).astype(np.float32)
-
-
-def load(proto: onnx.ModelProto, folder: Path) -> Model:
-    path = folder / "made.onnx"
-    path.write_bytes(proto.SerializeToString())
-    return open_model(path)
 
 
 def written(op: str, *, layers: int = 1, batch: object = "n", **attributes: object) -> onnx.ModelProto:
