@@ -17,6 +17,7 @@ from penjing.plan import Override, Plan
 from penjing.planning.check_pruning import nothing_removed, of_pruning
 from penjing.planning.check_quantization import of_quantization
 from penjing.planning.check_rounding import of_rounding
+from penjing.planning.kept import stays_whole
 from penjing.planning.problem import Problem, merged
 
 __all__ = ["Problem", "check", "merged", "require_known_layers"]
@@ -106,5 +107,5 @@ def _layers(plan: Plan, graph: LayerGraph) -> Iterator[Problem]:
         values: dict[str, str | int | float] = {"layer": layer.name, "type": layer.type}
         if layer.name in plan.layers and plan.layers[layer.name] != Override():
             yield Problem(level="warning", layer=layer.name, code="check.not_compressible", values=values)
-        elif asks and layer.reason == "layer.other_weights":
+        elif asks and layer.verbatim is None and stays_whole(layer):
             yield Problem(level="note", layer=layer.name, code="check.other_weights", values=values)

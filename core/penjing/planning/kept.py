@@ -35,8 +35,11 @@ def kept(graph: LayerGraph) -> Kept:
 
 
 def stays_whole(layer: Layer) -> bool:
-    """Whether a layer stores numbers, or operators, that no plan changes; values of channels go with the channels."""
-    return layer.verbatim is not None or (layer.params > 0 and layer.reason == "layer.other_weights")
+    """Whether a layer stores numbers, or operators, that no plan changes.
+
+    Values of channels go with the channels; a single number, as in x · 1/6, is no weight that anybody would look for.
+    """
+    return layer.verbatim is not None or (layer.params > 1 and layer.reason == "layer.other_weights")
 
 
 def keeps_filters(graph: LayerGraph, layer: Layer) -> bool:

@@ -51,6 +51,12 @@ def test_that_values_of_channels_go_with_their_channels_and_do_not_stay() -> Non
     assert kept(first).whole == {"layer.other_weights": ("scale",)}
 
 
+def test_that_a_single_number_is_not_listed() -> None:
+    """A hard swish that stands as x · relu6(x + 3) · 1/6, as Keras' converter writes it."""
+    parts: list[Any] = [("a", nn.Linear(3, 4), ""), ("sixth", MultiplyConstant(torch.tensor(1 / 6)), "")]
+    assert kept(layer_graph(network((3,), [*parts, ("b", nn.Linear(4, 2), "")]))).whole == {}
+
+
 def test_that_a_network_without_any_says_nothing() -> None:
     found = kept(layer_graph(network((3,), [("a", nn.Linear(3, 4), ""), ("b", nn.Linear(4, 2), "")])))
     assert (found.whole, found.floats) == ({}, ()) and found.filters == {"b": None}
