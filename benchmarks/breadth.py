@@ -41,7 +41,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--sources-only", action="store_true", help="no jobs: open, compare and estimate")
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    logging.disable(logging.CRITICAL)  # exporters talk of themselves
     works = () if given.sources_only else _chosen(WORKS, given.only)
     sources = _chosen(SOURCES, given.only)
     worked = sources if set(given.only) & set(SOURCES) else WORKED
@@ -139,4 +138,5 @@ def failures(trials: Sequence[Trial]) -> str:
 
 
 if __name__ == "__main__":
+    logging.disable(logging.CRITICAL)  # exporters talk of themselves
     sys.exit(main())

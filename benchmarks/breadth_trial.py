@@ -1,5 +1,6 @@
 """What becomes of one network from one source: opened, compared, estimated, compressed, exported and verified."""
 
+import math
 import tempfile
 import traceback
 from collections.abc import Callable, Sequence
@@ -137,10 +138,11 @@ def _compare(trial: Trial, model: Model, path: Path, source: Source) -> None:
 
 
 def far(one: Arrays, other: Arrays) -> float:
-    """The largest difference, relative to the largest answer; infinite where shapes differ."""
+    """The largest difference, relative to the largest answer; infinite where shapes differ or one is no number."""
     if [part.shape for part in one] != [part.shape for part in other]:
-        return float("inf")
-    return max(float(np.abs(a - b).max() / max(np.abs(b).max(), SMALLEST)) for a, b in zip(one, other, strict=True))
+        return math.inf
+    worst = max(float(np.abs(a - b).max() / max(np.abs(b).max(), SMALLEST)) for a, b in zip(one, other, strict=True))
+    return worst if all(np.isfinite(part).all() for part in (*one, *other)) else math.inf
 
 
 def _judge(name: str, path: Path) -> tuple[str, Judge]:

@@ -19,11 +19,11 @@ from penjing.loading.onnx_inputs import Inputs
 from penjing.loading.onnx_known import check_known
 from penjing.loading.onnx_names import LayerNames
 from penjing.loading.onnx_nested import check_nesting, with_own_names
+from penjing.loading.onnx_patterns import joined
 from penjing.loading.onnx_qdq import NODES, ON_CODES, Roundings, clipped, unmade, with_grid
 from penjing.loading.onnx_qoperators import spelled_out
 from penjing.loading.onnx_regions import Piece, Waiting, settled, takes_two
 from penjing.loading.onnx_slips import mended
-from penjing.loading.onnx_softplus import without_thresholds
 from penjing.loading.onnx_stored import FILLED, Stored, extents
 from penjing.loading.onnx_tensors import attribute_of
 from penjing.loading.rearranging import MOVING, plainly, rearranged
@@ -50,7 +50,7 @@ def read_onnx(path: Path, *, example_shapes: Sequence[Sequence[int]] | None = No
         raise UserError("load.not_text", where=path.name)
     mended(proto)
     spelled_out(proto)
-    without_thresholds(proto)
+    joined(proto, path.parent)
     return _Reader(proto, path, example_shapes).read()
 
 
