@@ -54,6 +54,10 @@ class Predictions:
         self._cuts: object = None
         self._last: Prediction | None = None
 
+    def are_of(self, graph: LayerGraph | None, tables: Tables) -> bool:
+        """Whether these are what they rest on, the very same values."""
+        return self._graph is graph and self._tables is tables
+
     def of(self, plan: Plan) -> Prediction | None:
         """None while scores that decide about it are missing, or where it cannot be done."""
         cuts = _cuts(plan)

@@ -53,6 +53,8 @@ class Workbench(QWidget):
         """Make the pages, once; what draws them takes longer to load than the rest of the window."""
         if self.tabs.count():
             return
+        import numpy.ma  # noqa: F401 (numpy loads it with the first quantile, which is when a network opens)
+
         from penjing_gui.pages.explore import ExplorePage
         from penjing_gui.pages.export import ExportPage
         from penjing_gui.pages.learn import LearnPage

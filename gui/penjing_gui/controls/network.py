@@ -23,6 +23,8 @@ from penjing_gui.what_stays import reasons
 
 _SOON = 60
 """Milliseconds after which colours follow a slider: boxes are glanced at, the numbers in the table are read."""
+_MANY = 60
+"""Layers whose boxes take a hundredth of a second and more to place."""
 _OUTPUT = "→ "
 
 
@@ -69,14 +71,27 @@ class NetworkPanel(Panel):
         if graph is not self._graph:
             self._graph = graph
             self._aimed = frozenset()
-            self.plot.show_network(() if graph is None else self._nodes(graph))
             self._names.setStringList([] if graph is None else [layer.name for layer in graph.layers])
             self._found = []
+            if graph is not None and len(graph.layers) > _MANY:
+                # All else that opens is drawn in this turn of the event loop: this comes in one of its own.
+                self.plot.show_network(())
+                QTimer.singleShot(0, self, self._place)
+            else:
+                self._place()
         self.plot.setVisible(graph is not None)
         self.empty.setVisible(graph is None)
         self._know()
         self._color()
         self._mark()
+
+    def _place(self) -> None:
+        """Where its boxes lie."""
+        graph = self._graph
+        self.plot.show_network(() if graph is None else self._nodes(graph))
+        if graph is not None and len(graph.layers) > _MANY:
+            self._color()
+            self._mark()
 
     # -------------------------------------------------------------------------------------------------------- set-up
 

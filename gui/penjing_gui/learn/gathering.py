@@ -1,5 +1,6 @@
 """Asks the engine for what a lesson's example needs of the network that is open, and says when it is there."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -76,26 +77,27 @@ class Gatherer(QObject):
         )
 
     def _take_picture(self, message: Saliency, values: Array) -> None:
-        self._take(message.request, np.asarray(values, dtype=np.float64))
+        self._take(message.request, lambda: np.asarray(values, dtype=np.float64))
 
     def _take_samples(self, message: Samples, values: list[Array]) -> None:
-        self._take(message.request, np.asarray(values[0], dtype=np.float64))
+        self._take(message.request, lambda: np.asarray(values[0], dtype=np.float64))
 
     def _take_logits(self, message: Logits) -> None:
         original = np.array(message.original[0], dtype=np.float64)
         plan = original if message.plan is None else np.array(message.plan[0], dtype=np.float64)
         label = int(original.argmax()) if message.labels is None else message.labels[0]
         if len(original) > 1:
-            self._take(message.request, (original, plan, label))
+            self._take(message.request, lambda: (original, plan, label))
 
     def _take_look(self, message: Look, values: dict[str, Array]) -> None:
         if "example" in values and "before" in values:
-            self._take(message.request, (_matrix(values["example"]), _matrix(values["before"])))
+            self._take(message.request, lambda: (_matrix(values["example"]), _matrix(values["before"])))
 
-    def _take(self, request: int, value: object) -> None:
+    def _take(self, request: int, value: Callable[[], object]) -> None:
+        """What is for others is not made: of a large layer that alone would be felt."""
         name = self._requests.pop(request, None)
         if name is not None:
-            self._found[name] = value
+            self._found[name] = value()
             self.arrived.emit()
 
 

@@ -124,9 +124,10 @@ class ExplorePage(Page):
         self._tables()
 
     def _tables(self) -> None:
-        session = self._session
-        self._predictions = None if session.graph is None else Predictions(session.graph, session.tables)
-        self._shown = None
+        session, known = self._session, self._predictions
+        if known is None or not known.are_of(session.graph, session.tables):
+            self._predictions = None if session.graph is None else Predictions(session.graph, session.tables)
+            self._shown = None
         self._update()
 
     @property
