@@ -40,6 +40,8 @@ _PAGE, _LEAST, _MOST_VALUES = 48, 6, 1_000_000
 _WIDEST_NUMBER, _MOST_NUMBERS = "−0.123", 3
 _INDEX = Qt.ItemDataRole.UserRole
 _ARROW = 28
+_MOST_CLASSES = 100
+"""So many are counted one by one."""
 _WIDE = 250
 """Pixels of the card."""
 
@@ -194,7 +196,7 @@ class DataPanel(Panel):
         if card.balance is not None:
             told.append(self.tr("Balance of the classes: {balance:.2f} (1: equal)").format(balance=card.balance))
         told += [texts.of(note.code, **note.values) for note in card.preparation]
-        return told
+        return [*told, *_counted(card)]
 
     def _count(self) -> int:
         data = self.session.data
@@ -298,6 +300,16 @@ class DataPanel(Panel):
         super().changeEvent(event)
         if event.type() == event.Type.PaletteChange:
             self._draw()
+
+
+def _counted(card: "DataCard") -> list[str]:
+    """Examples of each class, in the parts as above."""
+    parts = [card.class_counts.get(name, ()) for name in SPLITS]
+    lines = [
+        f"{name[:40]}: {' · '.join(f'{part[place]:,}' if place < len(part) else '–' for part in parts)}"
+        for place, name in enumerate(card.classes[:_MOST_CLASSES] if any(parts) else ())
+    ]
+    return [*lines, "…"] if len(card.classes) > len(lines) > 0 else lines
 
 
 def _arrow(text: str) -> QToolButton:

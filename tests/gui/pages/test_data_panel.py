@@ -34,6 +34,8 @@ def test_that_the_panel_tells_the_card_and_asks_for_a_class(session: Session, qt
     QTest.keyClick(panel.label, Qt.Key.Key_Down)
     QTest.keyClick(panel.label, Qt.Key.Key_Down)
     assert asked[-1].label == 1
+    counts = [data.card.class_counts[name][1] for name in ("train", "val", "test")]
+    assert f"{data.classes[1]}: {' · '.join(f'{count:,}' for count in counts)}" in panel.card.text().splitlines()
     count = data.card.class_counts["val"][1]
     assert panel.place.text().endswith(f"of {count:,}")
     values = np.zeros((2, 1, 28, 28), np.float32)
