@@ -1,6 +1,7 @@
 """What is opened, what is refused, and what the refusal says; tensors into architectures only with consent."""
 
 import pickle
+import sys
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,50 @@ def test_that_tensors_that_do_not_fit_are_named(tmp_path: Path) -> None:
     save_file(tensors, tmp_path / "w.safetensors")
     with pytest.raises(UserError) as refusal:
         open_model(tmp_path / "w.safetensors", architecture="lenet5")
-    assert refusal.value.values["names"] == "extra, fc3.bias"
+    assert refusal.value.values["names"] == "+ extra, fc3.bias [11] ≠ [10]"
+
+
+def test_that_tensors_that_are_missing_are_named_behind_the_prefix(tmp_path: Path) -> None:
+    tensors = {f"module.{name}": tensor for name, tensor in state().items() if name != "conv1.weight"}
+    torch.save(tensors, tmp_path / "w.pt")
+    with pytest.raises(UserError) as refusal:
+        open_model(tmp_path / "w.pt", architecture="lenet5")
+    assert refusal.value.values["names"] == "- conv1.weight"
+
+
+@pytest.mark.parametrize("keys", [("ema",), ("ema_state_dict",), ("model_ema", "state_dict"), ("network", "model")])
+def test_that_checkpoints_in_checkpoints_are_looked_through(keys: tuple[str, ...], tmp_path: Path) -> None:
+    content: dict[str, object] = {**state()}
+    for key in reversed(keys):
+        content = {key: content, "epoch": 7}
+    torch.save(content, tmp_path / "c.pt")
+    x = torch.randn(2, 1, 28, 28)
+    assert torch.equal(open_model(tmp_path / "c.pt", architecture="lenet5")(x), lenet5(seed=5)(x))
+
+
+def test_that_what_lightning_keeps_beside_the_network_is_left_out_and_told(tmp_path: Path) -> None:
+    named = {f"net.{name}": tensor for name, tensor in state().items()} | {"loss.weight": torch.ones(10)}
+    torch.save({"state_dict": named, "hyper_parameters": {"lr": 0.1}, "epoch": 1}, tmp_path / "c.pt")
+    model, x = open_model(tmp_path / "c.pt", architecture="lenet5"), torch.randn(2, 1, 28, 28)
+    assert torch.equal(model(x), lenet5(seed=5)(x))
+    told = [(one.code, one.values["names"]) for one in model.warnings]
+    assert told == [("load.tensors_unused", "loss.weight")]
+
+
+def test_that_a_factory_has_what_lies_beside_it_and_two_of_one_name_are_two(tmp_path: Path) -> None:
+    for folder, width in (("one", 3), ("two", 5)):
+        (tmp_path / folder).mkdir()
+        parts = f"from dataclasses import dataclass\n\n@dataclass\nclass Size:\n    width: int = {width}\n"
+        (tmp_path / folder / "parts.py").write_text(parts)
+        made = "import torch\nfrom parts import Size\n\n\ndef make():\n"
+        made += "    width = Size().width\n"
+        made += "    return torch.nn.Sequential(torch.nn.Linear(width, 2)), torch.zeros(1, width)\n"
+        (tmp_path / folder / "nets.py").write_text(made)
+        save_file({"0.weight": torch.ones(2, width), "0.bias": torch.zeros(2)}, tmp_path / folder / "w.safetensors")
+        factory = f"{tmp_path / folder / 'nets.py'}:make"
+        model = open_model(tmp_path / folder / "w.safetensors", architecture=factory, allow_code=True)
+        assert model.inputs[0].shape == (1, width)
+        assert str(tmp_path / folder) not in sys.path
 
 
 def test_that_a_factory_runs_only_with_consent(tmp_path: Path) -> None:
