@@ -54,7 +54,7 @@ def timeline(graph: LayerGraph, state: NetworkState) -> Timeline:
         tensors.setdefault(sharing.owner(name), []).append(name)
     blocks = tuple(
         Block(
-            tensors=tuple(tensors[one.name]),
+            tensors=tuple(tensors.get(one.name, [one.name])),  # what a layer works in is no tensor
             first=one.first,
             last=one.last,
             offset=found.offsets[one.name],

@@ -69,9 +69,9 @@ def c99_bytes(graph: LayerGraph, state: NetworkState) -> int | None:
             body += len(text.struct_text(name, call.kernel, {**_zeros(call.kernel), **fields}))
             calls += len(text.call_text(name, call.kernel, (text.place(0),) * call.reads, text.place(0)))
             kernels.add(call.kernel)
-    entry = ""
+    entry, read = "", {name for layer in graph.layers for name in layer.inputs}
     for number, port in _numbered(graph.inputs):
-        if state.bits(port.name) == WIDEST:
+        if state.bits(port.name) == WIDEST or port.name not in read:
             entry += text.input_text(_NAME, text.place(0), number)
             continue
         named = text.numbered("input_range", number)
@@ -145,7 +145,8 @@ def refusal(graph: LayerGraph, state: NetworkState) -> UserError | None:
     if odd or not graph.inputs or not graph.outputs:
         return UserError("export.c99_axes", inputs=", ".join(odd))
     bad = [chain[0].source_name for chain in _chains(fold(graph)) if not _is_carried(graph, chain, state)]
-    bad += [entry.source_name for entry in graph.inputs if state.bits(entry.name) > WIDEST]
+    read = {name for layer in graph.layers for name in layer.inputs}
+    bad += [entry.source_name for entry in graph.inputs if entry.name in read and state.bits(entry.name) > WIDEST]
     return UserError("export.c99_not_integer", layers=", ".join(bad)) if bad else None
 
 

@@ -323,6 +323,26 @@ def test_that_a_maximum_of_everything_is_one_value_a_channel() -> None:
     assert program_of(quantized(network((2, 4, 4), pool))).outputs[0].tensor.count == 3
 
 
+def test_that_an_input_that_no_layer_reads_is_taken_and_left_alone(tmp_path: Path) -> None:
+    module = nn.Linear(4, 3)
+    node = NodeSpec(
+        name="fc",
+        source_name="fc",
+        kind="linear",
+        inputs=("x",),
+        attributes=operator_of(module).attributes(module),
+        tensors=operator_of(module).tensors(module),
+    )
+    entries = tuple(NetworkInput(name=name, source_name=name, shape=(1, size)) for name, size in (("x", 4), ("z", 5)))
+    ends = (NetworkOutput(source_name="y", layer="fc", shape=()),)
+    loaded = randomised(build_network(NetworkSpec(inputs=entries, nodes=(node,), outputs=ends)), 0)
+    model, graph = quantized(loaded), layer_graph(loaded)
+    assert run(build(tmp_path / "run", model)) == "16 samples, 0 differ\n"
+    files = export_model(model, tmp_path, format="c99")
+    assert macros(tmp_path / "model_c99", "model")["INPUT_SIZE"] == "9"
+    assert c99_bytes(graph, state_of(model, graph)) == sum(file.bytes for file in files if file.format == "c99")
+
+
 @pytest.mark.parametrize("name", ["*/ system(0); /*", 'a"b\\', "名字\n#error", "x" * 10_000, "??/", "// \\"])
 def test_that_no_name_gets_out_of_its_comment(name: str, tmp_path: Path) -> None:
     model = dataclasses.replace(quantized(mlp()), source_names={"fc1": name, "relu": name, "fc2": name})

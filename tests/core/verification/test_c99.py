@@ -204,3 +204,14 @@ def test_that_the_class_of_a_map_is_the_same_place_however_c_lays_it(tmp_path: P
     # The network agrees with itself where its places are kept in order; laid channels last, they would hardly.
     assert verdict.passed and verdict.accuracy is not None
     assert (verdict.accuracy.value, verdict.accuracy.metric) == (1.0, "agreement")
+
+
+def test_that_a_network_too_large_for_the_emulated_board_is_not_called_wrong(tmp_path: Path) -> None:
+    if not (shutil.which("arm-none-eabi-gcc") and shutil.which("qemu-system-arm")):
+        pytest.skip("needs gcc-arm-none-eabi and qemu-system-arm")
+    model = quantized(network((900,), [("fc", nn.Linear(900, 600), "x")]))  # more than the 512 KiB of that board
+    files = export_model(model, tmp_path, format="c99")
+    verdict = verify_files(model, files, tmp_path, None, device=device("ra8d1"))
+    board = rung(verdict, "c99: Cortex-M55")
+    assert verdict.passed and rung(verdict, "c99: host compiler").passed
+    assert board.passed is None and "512 + 2048" in board.detail

@@ -2,15 +2,21 @@
 
 import msgspec
 import pytest
+import torch
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QSlider, QTabWidget
 from pytestqt.qtbot import QtBot
 
+from penjing.estimation.tensors import loaded
+from penjing.inspection.graph import layer_graph
+from penjing.model.recurrent import Recurrent
 from penjing.plan import Plan
 from penjing_gui.main_window import MainWindow
+from penjing_gui.memory import made_by, timeline
 from penjing_gui.pages.memory_panel import MemoryPanel
 from tests.support.hands import choose_tab, click, drag_slider, find, press
+from tests.support.networks import network
 
 # LeNet-5 on 28 × 28 in float: what its first layers need, by hand.
 IMAGE, CONV1, POOL1 = 4 * 28 * 28, 4 * 6 * 28 * 28, 4 * 6 * 14 * 14
@@ -125,3 +131,12 @@ def test_that_holding_b_shows_the_network_as_loaded(bench: MainWindow, panel: Me
 def _point(panel: MemoryPanel, index: int) -> QPoint:
     x, y = panel.plot.place_of(index)
     return panel.plot.mapFromScene(x, y)
+
+
+def test_that_what_a_recurrent_layer_works_in_is_a_block_of_its_own() -> None:
+    weight, bias = torch.zeros(32, 13), torch.zeros(32)
+    graph = layer_graph(network((6, 5), [("cell", Recurrent("lstm", weight, bias, None, last=False), "x")]))
+    blocks = {one.tensors: one for one in timeline(graph, loaded(graph)).blocks}
+    states = blocks[("cell/states",)]
+    # For each of 8 units a state before a step, one after it, and a cell.
+    assert (states.first, states.last, states.size) == (0, 0, 3 * 4 * 8) and made_by(graph, states) is None

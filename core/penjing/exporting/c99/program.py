@@ -20,6 +20,8 @@ from penjing.model.operators.integer_reference import IntArray, Shape
 from penjing.model.operators.table import operators
 
 WIDEST = 8
+_UNREAD = Codes(scale=np.float32(1), zero_point=0, bits=WIDEST)
+"""Of an input that the file has and no layer reads."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,13 +87,15 @@ def program_of(model: Model) -> Program:
     """
     graph = lower(model)
     _check(model, graph)
+    unread = {entry.name for entry in graph.inputs} - {name for node in graph.nodes for name in node.inputs}
+    codes = {**dict.fromkeys(unread, _UNREAD), **graph.codes}
     shapes = layer_shapes(model)
     layers = layer_graph(model)
     placed = arena(layers, state_of(model, layers))
     sharing = Sharing(layers)
     wanted = wishes(graph, {**shapes, **{entry.name: entry.shape for entry in graph.inputs}})
     tensors = {
-        entry.name: _tensor(graph.codes[entry.name], entry.shape, input_order(wanted.get(entry.name), entry.shape))
+        entry.name: _tensor(codes[entry.name], entry.shape, input_order(wanted.get(entry.name), entry.shape))
         for entry in graph.inputs
     }
     nodes: list[PlacedNode] = []
@@ -119,7 +123,7 @@ def program_of(model: Model) -> Program:
 
     def port(name: str, move: CStep | None = None) -> CPort:
         place = placed.offsets[sharing.owner(name)]
-        return CPort(tensor=tensors[name], place=place, codes=graph.codes[name], move=move)
+        return CPort(tensor=tensors[name], place=place, codes=codes[name], move=move)
 
     outputs = []
     for output in graph.outputs:
@@ -149,7 +153,8 @@ def _check(model: Model, graph: IntegerGraph) -> None:
     bad = [
         names.get(node.name, node.name) for node in graph.nodes if isinstance(node, FloatNode) or _is_wide(node, graph)
     ]
-    bad += [entry.source_name for entry in graph.inputs if entry.name not in graph.codes]
+    read = {name for node in graph.nodes for name in node.inputs}
+    bad += [entry.source_name for entry in graph.inputs if entry.name in read and entry.name not in graph.codes]
     if bad:
         raise UserError("export.c99_not_integer", layers=", ".join(bad))
 

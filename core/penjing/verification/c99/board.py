@@ -10,7 +10,7 @@ from penjing.verification.c99 import cmsis_nn
 from penjing.verification.c99.boards import FLAGS, Board
 from penjing.verification.c99.code import Answer, Code
 from penjing.verification.c99.host import filled
-from penjing.verification.c99.tools import call, tools
+from penjing.verification.c99.tools import ToolMissing, call, tools
 
 SAMPLES = 4
 """An emulated board is slow; so many show whether it computes the same."""
@@ -70,6 +70,7 @@ def linked(folder: Path, code: Code, board: Board, compiler: str) -> None:
 
     Raises:
         RuntimeError: It does not compile.
+        ToolMissing: The emulated board is too small for it.
     """
     sizes = {"FLASH_SIZE": hex(board.flash_size), "RAM_SIZE": hex(board.ram_size)}
     for file in ("board.c", "board.ld"):
@@ -87,4 +88,10 @@ def linked(folder: Path, code: Code, board: Board, compiler: str) -> None:
     objects = ["board.o", "network.o"]
     if code.calls_cmsis_nn:
         objects.append(cmsis_nn.archived(folder, compiler, [*board.flags, *FLAGS[1:]], code.rounding))
-    call([compiler, *board.flags, "-nostdlib", "-T", "board.ld", *objects, "-lgcc", "-o", "network.elf"], folder)
+    try:
+        call([compiler, *board.flags, "-nostdlib", "-T", "board.ld", *objects, "-lgcc", "-o", "network.elf"], folder)
+    except RuntimeError as error:
+        if "overflowed by" not in str(error):
+            raise
+        sizes_told = f"{board.flash_size >> 10} + {board.ram_size >> 10}"
+        raise ToolMissing(board.title, sizes_told, told="too_large") from error
