@@ -1,5 +1,6 @@
 """Compares two networks' outputs batch by batch and remembers only what the verdict needs."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -15,6 +16,8 @@ RELATIVE, ABSOLUTE = 1e-4, 1e-6
 LEAST_AGREEMENT = 0.999
 MOST_TIES = 0.01
 """Share of integer results that may lie one step beside the screen's: roundings of exact ties."""
+DEVIATIONS = 3.0
+"""Of few results more may do so by chance: a count has the deviation √mean (Poisson)."""
 FARTHEST = 4
 """Steps that results may differ by in a sample in which a runtime rounded a tie the other way inside the network."""
 
@@ -91,7 +94,8 @@ class Comparison:
         if not any(step is not None for step in self.steps):
             values = self.within_float_bound
         else:
-            at_the_end = self.beyond == 0 and self.beside <= MOST_TIES * self.values
+            expected = MOST_TIES * self.values
+            at_the_end = self.beyond == 0 and self.beside <= expected + DEVIATIONS * math.sqrt(expected)
             inside = self.farthest <= FARTHEST and self.spoiled <= max(1, MOST_TIES * self.samples)
             values = at_the_end or inside
         seen = self.finite and self.samples > 0

@@ -32,8 +32,8 @@ def changed(steps: float, *, samples: int, values: int) -> Tensor:
         (changed(2, samples=2, values=1), False),
         (changed(FARTHEST, samples=1, values=200), True),  # one sample of a hundred: a tie inside the network
         (changed(FARTHEST + 1, samples=1, values=1), False),
-        (changed(1, samples=2, values=100), True),
-        (changed(1, samples=2, values=101), False),
+        (changed(1, samples=2, values=121), True),  # 242 = 200 + 3 √200
+        (changed(1, samples=2, values=122), False),
         (changed(float("nan"), samples=1, values=1), False),
     ],
 )
@@ -60,3 +60,12 @@ def test_that_another_class_is_a_difference_however_near() -> None:
         comparison = Comparison(steps=[STEP], tells_classes=tells_classes)
         comparison.add([got], [wanted])
         assert comparison.within_integer_bound is not tells_classes
+
+
+@pytest.mark.parametrize(("beside", "same"), [(2, True), (3, False)])
+def test_that_of_few_values_chance_may_put_more_beside(beside: int, same: bool) -> None:
+    got = WANTED[:16, :3].clone()  # 48 values: 0.48 + 3 √0.48 = 2.6
+    got[:beside, 0] += STEP
+    comparison = Comparison(steps=[STEP], tells_classes=False)
+    comparison.add([got], [WANTED[:16, :3]])
+    assert comparison.within_integer_bound is same
