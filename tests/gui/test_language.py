@@ -204,11 +204,12 @@ def chinese_in(root: QWidget) -> list[str]:
 
 
 def names_in(window: MainWindow) -> list[str]:
-    """Names of layers, devices and kernels, the longest first."""
+    """Names of layers and inputs, devices and kernels, the longest first."""
     own = {word for one in devices() for word in (one.title, one.core, one.name, *one.throughput)}
     graph = window.session.graph
     if graph is not None:
         own |= {word for layer in graph.layers for word in (layer.name, layer.source_name, layer.type)}
+        own |= {word for entry in graph.inputs for word in (entry.name, entry.source_name)}
     return sorted(own - {""}, key=len, reverse=True)
 
 
