@@ -168,7 +168,7 @@ class LookPanel(Panel):
         names = () if card is None else tuple(one.name for one in card.inputs)
         with QSignalBlocker(self.entry), QSignalBlocker(self.number):
             self.entry.clear()
-            for number, name in enumerate(names):
+            for number, name in enumerate(names if len(names) > 1 else ()):
                 self.entry.addItem(name[:40], number)
             self.number.setMaximum(1 if card is None else max(len(card.targets), 1))
             self.number.setValue(1)
