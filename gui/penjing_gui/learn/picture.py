@@ -14,6 +14,8 @@ _TITLE = 22
 _HEIGHT = 190
 _GAP = 20
 _CELL = 60
+_AIR = 6
+"""Pixels beside the number of a cell."""
 _ROW = 17
 _NAME = 84
 
@@ -72,6 +74,13 @@ def _draw_grid(painter: QPainter, area: QRectF, grid: Grid, found: theme.Colors)
         return
     cell = min(_CELL, area.width() / columns, (_HEIGHT - 4) / rows)
     largest = max(float(np.abs(grid.values).max()), 1e-30)
+    painter.save()
+    font = painter.font()
+    said = [_cell_words(grid, place) for place in np.ndindex(rows, columns)] if grid.numbers else [""]
+    widest = max(painter.fontMetrics().horizontalAdvance(text) for text in said)
+    if widest > cell - _AIR:  # as small as it must be for its cell
+        font.setPixelSize(max(int(painter.fontInfo().pixelSize() * (cell - _AIR) / widest), 1))
+        painter.setFont(font)
     for row in range(rows):
         for column in range(columns):
             value = float(grid.values[row, column])
@@ -86,14 +95,21 @@ def _draw_grid(painter: QPainter, area: QRectF, grid: Grid, found: theme.Colors)
                 painter.fillRect(box, shade)
             if grid.numbers:
                 painter.setPen(QColor(found.muted if gone else found.text))
-                text = words.minus(f"{int(value)}") if grid.whole else "0" if gone else number(value)
-                painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
+                painter.drawText(box, Qt.AlignmentFlag.AlignCenter, _cell_words(grid, (row, column)))
+    painter.restore()
+
+
+def _cell_words(grid: Grid, place: tuple[int, ...]) -> str:
+    value = float(grid.values[place])
+    if grid.whole:
+        return words.minus(f"{int(value)}")
+    return "0" if grid.gone is not None and grid.gone[place] else number(value)
 
 
 def _draw_bars(painter: QPainter, area: QRectF, bars: Bars, found: theme.Colors) -> None:
     largest = max((abs(value) for value in bars.values), default=0.0) or 1.0
     metrics = painter.fontMetrics()
-    name = min(_NAME, max((metrics.horizontalAdvance(one) for one in bars.names), default=0) + 6)
+    name = min(max(_NAME, area.width() / 4), max((metrics.horizontalAdvance(one) for one in bars.names), default=0) + 6)
     value_room = max((metrics.horizontalAdvance(_bar_words(value)) for value in bars.values), default=0) + 6
     room = max(area.width() - name - value_room, 10)
     for index, (title, value) in enumerate(zip(bars.names, bars.values, strict=True)):

@@ -6,6 +6,8 @@ from numpy.typing import NDArray
 from penjing_gui import words
 from penjing_gui.learn.worked import Array, Bars, Grid, Material, NotYet, Worked, called, corner, number, say, worked
 
+_ROWS = 16
+"""Of a layer, and triples of each, that are looked through for an example that tells something."""
 _LEVELS = 255
 _SEARCH = 32
 """Ranges that are tried, from the whole down."""
@@ -44,7 +46,7 @@ def symmetric_example(material: Material) -> Worked:
         (Grid("W", shown), Grid(say("q, {bits} bit", bits=bits), corner(grid), whole=True), Grid("S·q", corner(back))),
         (
             f"S = max|w| / (2^{bits - 1} − 1) = {number(np.abs(weights).max())} / {most} = {number(float(scale))}",
-            f"q₁₁ = round({number(weights[0, 0])} / {number(float(scale))}) = {int(grid[0, 0])}",
+            f"q₁₁ = round({number(weights[0, 0])} / {number(float(scale))}) = {number(float(grid[0, 0]))}",
             _error_line(weights, back),
             say("gradient of a weight inside ±{edge}: passed on; outside: 0", edge=number(float(scale) * most)),
         ),
@@ -177,7 +179,8 @@ def _divergence(flat: Array, low: float, high: float) -> float:
 @worked("rounding.nearest", "rounding.gptq", "rounding.adaround")
 def rounding(material: Material) -> Worked:
     """Three weights of the layer at 3 bits, judged on triples of this network's input."""
-    row, moments = material.weights[0, :3], second_moments(_inputs(material))
+    moments = second_moments(_inputs(material))
+    row = telling_triple(material.weights, moments)
     nearest, scale = round_nearest(row)
     ways = {
         called("rounding", "nearest"): nearest,
@@ -198,6 +201,20 @@ def rounding(material: Material) -> Worked:
             ),
         ),
     )
+
+
+def telling_triple(weights: Array, moments: Array) -> Array:
+    """The first three neighbouring weights of which GPTQ rounds one otherwise and better; else the very first three."""
+    for row in weights[:_ROWS]:
+        for first in range(0, min(len(row) - 2, 3 * _ROWS), 3):
+            triple: Array = row[first : first + 3]
+            nearest, scale = round_nearest(triple)
+            in_turn = round_in_turn(triple, scale, moments)
+            errors = [output_error(triple, scale * grid, moments) for grid in (nearest, in_turn)]
+            if errors[1] < 0.9 * errors[0]:
+                return triple
+    first_three: Array = weights[0, :3]
+    return first_three
 
 
 def second_moments(inputs: Array) -> Array:

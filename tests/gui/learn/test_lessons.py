@@ -174,6 +174,21 @@ def test_that_half_of_the_weights_go_and_ties_fall_to_the_first() -> None:
     assert gone is not None and gone.astype(int).tolist() == [[1, 1, 0], [0, 0, 1], [0, 1, 0]]
 
 
+def test_that_the_three_weights_of_a_rounding_are_those_that_gptq_rounds_better() -> None:
+    from penjing_gui.learn import worked_quantization as made
+
+    moments = np.array([[1.0, 0.9, 0.9], [0.9, 1.0, 0.9], [0.9, 0.9, 1.0]])
+    alike = np.array([0.3, 0.3, 0.3])  # nothing to make up for: each lies on the grid
+    telling = np.array([0.45, 0.45, 1.0])
+    chosen = made.telling_triple(np.array([[*alike, *alike], [*alike, *telling]]), moments)
+    assert np.array_equal(chosen, telling)
+    nearest, scale = made.round_nearest(chosen)
+    in_turn = made.round_in_turn(chosen, scale, moments)
+    assert not np.array_equal(nearest, in_turn)
+    assert made.output_error(chosen, scale * in_turn, moments) < made.output_error(chosen, scale * nearest, moments)
+    assert np.array_equal(made.telling_triple(np.array([alike]), moments), alike)
+
+
 def test_that_roundings_are_never_worse_the_more_they_look_at() -> None:
     from penjing_gui.learn import worked_quantization as made
 
