@@ -3,7 +3,10 @@
 What a gate sees of the input's codes and of the state before are two sums of products, each brought to 1/65536.
 """
 
+import functools
+
 import numpy as np
+import torch
 
 from penjing.model.operators.integer_reference import Attributes, FloatArray, Inputs, IntArray
 from penjing.model.operators.integer_steps import Steps, Told, halved
@@ -57,35 +60,59 @@ def recurrent(attributes: Attributes, inputs: Inputs, weight: IntArray | None) -
     values, cell = inputs[0], str(attributes["cell"])
     features = values.shape[-1]
     values = values[:, ::-1] if attributes.get("reverse") else values
-    # Sums fit 31 bits, so float64 holds them; numpy's products of integers would take many times as long.
-    own, before = weight[:, :features].T.astype(np.float64), weight[:, features:].T.astype(np.float64)
+    own, before = weight[:, :features].T, weight[:, features:].T
     hidden = len(before)
-    seen = _argument(attributes, (values.astype(np.float64) @ own).astype(np.int64), "input_multiplier")
+    seen = _argument(attributes, _product(values, own), "input_multiplier")
     seen = seen + np.asarray(attributes["offset"])
     state = np.zeros((len(values), hidden), np.int64)
     carried, states = state, []
     for step in range(values.shape[1]):
-        known = _argument(attributes, (state.astype(np.float64) @ before).astype(np.int64), "state_multiplier")
+        known = _argument(attributes, _product(state, before), "state_multiplier")
         gates = seen[:, step]
         if cell == "lstm":
-            entry, output, forget, candidate = np.split(gates + known, 4, axis=1)
-            carried = halved(sigmoid(forget) * carried, STATE_BITS) + halved(
-                sigmoid(entry) * tanh(candidate), 2 * STATE_BITS - CELL_BITS
+            entry, output, forget = np.split(
+                _looked_up(gates[:, : 3 * hidden] + known[:, : 3 * hidden], "sigmoid"), 3, 1
             )
-            carried = np.clip(carried, -CELL_LIMIT, CELL_LIMIT)
-            state = halved(sigmoid(output) * tanh(halved(carried, CELL_BITS - ARGUMENT_BITS)), STATE_BITS)
+            candidate = _looked_up(gates[:, 3 * hidden :] + known[:, 3 * hidden :], "tanh")
+            added = halved(entry * candidate, 2 * STATE_BITS - CELL_BITS)
+            carried = np.clip(halved(forget * carried, STATE_BITS) + added, -CELL_LIMIT, CELL_LIMIT)
+            state = halved(output * _looked_up(halved(carried, CELL_BITS - ARGUMENT_BITS), "tanh"), STATE_BITS)
         elif cell == "gru":
-            update, reset, _ = np.split(sigmoid(gates + known), 3, axis=1)
+            update, reset = np.split(_looked_up(gates[:, : 2 * hidden] + known[:, : 2 * hidden], "sigmoid"), 2, 1)
             own_part = known[:, 2 * hidden :] + np.asarray(attributes["state_offset"])
-            candidate = tanh(gates[:, 2 * hidden :] + halved(reset * own_part, STATE_BITS))
+            candidate = _looked_up(gates[:, 2 * hidden :] + halved(reset * own_part, STATE_BITS), "tanh")
             state = candidate + halved(update * (state - candidate), STATE_BITS)
         else:
-            state = tanh(gates + known)
+            state = _looked_up(gates + known, "tanh")
         state = np.clip(state, -_LARGEST_STATE, _LARGEST_STATE)
         states.append(state)
     if attributes["last"]:
         return states[-1]
     return np.stack(states[::-1] if attributes.get("reverse") else states, axis=1)
+
+
+def _product(left: IntArray, right: IntArray) -> IntArray:
+    """A product of matrices whose sums fit 31 bits, so that float64 holds them: integers would take many times as long.
+
+    In torch, whose threads are those of the screen.
+    """
+    wide = (torch.from_numpy(np.ascontiguousarray(one)).double() for one in (left, right))
+    return np.asarray(torch.matmul(*wide).long().numpy())
+
+
+def _looked_up(arguments: IntArray, function: str) -> IntArray:
+    """One of the functions below, from a table of all its values: gates ask for millions."""
+    table = _table(function)
+    reach = len(table) // 2
+    return np.asarray(table[np.clip(arguments, -reach, reach) + reach])
+
+
+@functools.cache
+def _table(function: str) -> IntArray:
+    reach = POINTS << STEP_BITS
+    if function == "tanh":
+        return tanh(np.arange(-reach, reach + 1))
+    return sigmoid(np.arange(-2 * reach, 2 * reach + 1))  # which halves what it is given
 
 
 def _argument(attributes: Attributes, sums: IntArray, multiplier: str) -> IntArray:
