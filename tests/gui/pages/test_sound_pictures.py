@@ -6,8 +6,9 @@ from pytestqt.qtbot import QtBot
 
 from penjing.results import DataCard, Note
 from penjing_gui import theme
+from penjing_gui.pages.sample_cards import PICTURE, SampleCards
 from penjing_gui.plots.look import LookPlot
-from penjing_gui.thumbnails import sound_bands, thumbnail, upright
+from penjing_gui.thumbnails import sound_bands, thumbnail, thumbnails, upright
 
 
 def card(*notes: Note) -> DataCard:
@@ -55,3 +56,20 @@ def test_that_a_look_stands_as_the_sound_that_it_is_of(qtbot: QtBot) -> None:
     over_time = np.arange(10, dtype=np.float32)
     plot.show_look(np.zeros((8, 10), np.float32), over_time, axis="", bands=8)
     assert (plot._map == over_time).all() and plot._map.shape == (8, 10)
+
+
+def test_that_what_goes_into_several_inputs_lies_side_by_side(qtbot: QtBot) -> None:
+    cards = SampleCards()
+    qtbot.addWidget(cards)
+    cards.fit_words(("a",))
+    alone = cards.card
+    assert cards.picture == PICTURE
+    cards.fit_words(("a",), pictures=3)
+    wide = cards.picture.width()
+    assert wide > 2 * PICTURE.width() and cards.card.width() - alone.width() == wide - PICTURE.width()
+    black, white = np.zeros((3, 8, 8), np.float32), np.zeros((3, 8, 8), np.float32)
+    black[:, 0, 0], white[:, 1:] = 1.0, 1.0  # nearly all dark, nearly all bright
+    made = thumbnails([black, white, np.ones(4, np.float32)], width=wide, height=60, inks=theme.LIGHT).toImage()
+    middles = [made.pixelColor(round((place + 0.5) / 3 * made.width()), made.height() // 2) for place in range(3)]
+    assert middles[0].lightness() < 20 and middles[1].lightness() > 235
+    assert 100 < middles[2].green() < 130 and middles[2].red() < 30  # a bar in the accent's colour, where two meet
