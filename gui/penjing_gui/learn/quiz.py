@@ -35,7 +35,8 @@ class Quiz(QWidget):
         layout.addWidget(self.verdict)
         self.verdict.setMinimumHeight(2 * self.fontMetrics().lineSpacing())
         self.verdict.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self._group.idClicked.connect(self._judge)
+        # Assistive tools turn a choice on and click nothing.
+        self._group.idToggled.connect(self._judge)
 
     def ask(self, text: str, answers: Sequence[str], right: int, because: str) -> None:
         """Another question, not answered yet."""
@@ -50,7 +51,9 @@ class Quiz(QWidget):
         self._group.setExclusive(True)
         self._say("", "")
 
-    def _judge(self, chosen: int) -> None:
+    def _judge(self, chosen: int, on: bool) -> None:
+        if not on:
+            return
         if chosen == self._right:
             self.answered.emit()
             self._say(self.tr("Right. {because}").format(because=self._because), "good")
