@@ -126,13 +126,15 @@ def test_that_layers_without_an_integer_form_are_noted() -> None:
             ("conv", nn.Conv2d(3, 4, 1), ""),
             ("logs", Elementary("softplus"), ""),
             ("over", Divide(), "conv logs"),
+            ("norm", nn.LayerNorm(4), ""),
             ("flat", nn.Flatten(), ""),
             ("fc", FC, ""),
         ],
     )
     found = check(Plan().with_defaults(weight_bits=8, activation_bits=8), layer_graph(model))
     assert [(one.level, *pair) for one, pair in zip(found, codes(found), strict=True)] == [
-        ("note", "check.float_layer", "over")
+        ("note", "check.float_layer", "over"),
+        ("note", "check.other_weights", "norm"),
     ]
     assert not {node.name for node in lower(quantized(model)).nodes if isinstance(node, IntegerNode)} & {"over"}
 
