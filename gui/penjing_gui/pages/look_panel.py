@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QSignalBlocker, Qt, QTimer
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from penjing.catalogue.methods import methods
 from penjing_gui import words
@@ -139,9 +139,15 @@ class LookPanel(Panel):
             side.addWidget(caption)
             side.addWidget(plot, 1)
             sides.addLayout(side, 1)
-        self.column.addWidget(self._sides, 1)
-        self.column.addWidget(self.nothing, 1, Qt.AlignmentFlag.AlignTop)
-        self.nothing.hide()
+        instead = QWidget()
+        column = QVBoxLayout(instead)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.nothing, 0, Qt.AlignmentFlag.AlignTop)
+        # One in the place of the other: both take the same room, and nothing around them moves.
+        self._places = QStackedWidget()
+        self._places.addWidget(self._sides)
+        self._places.addWidget(instead)
+        self.column.addWidget(self._places, 1)
 
     def _connect(self) -> None:
         session = self.session
@@ -223,9 +229,11 @@ class LookPanel(Panel):
         told, data = self._look, self.session.data
         if told is None or told.refused is not None or told.before is None:
             empty = np.zeros(0, np.float32)
-            self._show_plots(False)
+            self._show_plots(told is None and data is not None)  # on its way, or why there is none
             for plot in (self.before, self.after):
                 plot.show_look(empty, empty, axis="")
+            for caption in (self.before_said, self.after_said):
+                caption.setText("")
             refused = None if told is None else told.refused
             if refused is not None and told is not None:
                 notice = self.session.texts.failure(refused, told.values)
@@ -257,8 +265,7 @@ class LookPanel(Panel):
             self.after_said.setText(f"{whose(self._run_shown())}: {self._words(told.aim, told.after, names)}{wait}")
 
     def _show_plots(self, shown: bool) -> None:
-        self._sides.setVisible(shown)
-        self.nothing.setVisible(not shown)
+        self._places.setCurrentIndex(0 if shown else 1)
 
     def _run_shown(self) -> "Run | None":
         """The trained run whose look is drawn."""
