@@ -75,8 +75,8 @@ def readme_text(
     several = _several(program, upper)
     return f"""# {name}: a network as C99
 
-Copy `{name}.c` and `{name}.h` into your project. They need a C99 compiler, `stdint.h` and `memcpy`; nothing is
-allocated. Compile with `-O2` (`-Os` costs a multiple of the time).
+Copy `{name}.c` and `{name}.h` into your project. They need a C99 compiler, `stdint.h`, `memcpy` and `memset`; nothing
+is allocated. Compile with `-O2` (`-Os` costs a multiple of the time).
 
 ```c
 #include "{name}.h"
