@@ -38,6 +38,7 @@ def originals(folder: Path) -> Iterator[tuple[str, str, bytes]]:
     yield "model", ".penjingnet", encode(network)
     yield "model", ".onnx", qdq_proto(network).SerializeToString()
     yield "model", ".onnx", _recurrent()
+    yield "model", ".onnx", _looping()
     content = io.BytesIO()
     torch.export.save(exported_program(lenet5()), content)
     yield "model", ".pt2", content.getvalue()
@@ -174,6 +175,29 @@ def _swap(content: bytearray, chance: random.Random) -> None:
     if len(content) > 64:
         one, other = (chance.randrange(len(content) - 32) for _ in range(2))
         content[one : one + 32], content[other : other + 32] = content[other : other + 32], content[one : one + 32]
+
+
+def _looping() -> bytes:
+    """A loop whose turns a number in the file counts, so that damage reaches graphs in nodes and what stops them."""
+    turn = helper.make_tensor_value_info("turn", 7, [])
+    on, state = helper.make_tensor_value_info("on", 9, []), helper.make_tensor_value_info("state", 1, ["k", 4])
+    steps = [
+        helper.make_node("Add", ["state", "step"], ["sum"]),
+        helper.make_node("Sin", ["sum"], ["next"]),
+        helper.make_node("Identity", ["on"], ["again"]),
+    ]
+    ends = [helper.make_tensor_value_info("again", 9, []), helper.make_tensor_value_info("next", 1, ["k", 4])]
+    body = helper.make_graph(
+        steps, "body", [turn, on, state], ends, [numpy_helper.from_array(np.ones(4, np.float32), "step")]
+    )
+    graph = helper.make_graph(
+        [helper.make_node("Loop", ["turns", "yes", "x"], ["y"], body=body)],
+        "looping",
+        [helper.make_tensor_value_info("x", 1, ["n", 4])],
+        [helper.make_tensor_value_info("y", 1, None)],
+        [numpy_helper.from_array(np.array(3), "turns"), numpy_helper.from_array(np.array(True), "yes")],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
 
 
 def _recurrent() -> bytes:

@@ -30,7 +30,7 @@ FLOAT = TensorProto.FLOAT
 MOST_NODES = 2_000
 """Nodes of one piece."""
 
-SECONDS, MOST_SECONDS = 10.0, 60.0
+SECONDS, MOST_SECONDS = 4.0, 30.0
 """How long what holds loops may run while a file is read: once, and all of it together."""
 
 
