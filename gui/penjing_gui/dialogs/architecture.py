@@ -51,8 +51,8 @@ def factories(code: str) -> tuple[str, ...]:
 def split(architecture: str) -> tuple[str, str]:
     """The file and the factory of an architecture in a Python file; ("", name) of one of Penjing's own.
 
-    >>> split("/home/me/nets.py:tiny"), split("lenet5")
-    (('/home/me/nets.py', 'tiny'), ('', 'lenet5'))
+    >>> split("/models/nets.py:tiny"), split("lenet5")
+    (('/models/nets.py', 'tiny'), ('', 'lenet5'))
     """
     file, _, factory = architecture.rpartition(":")
     return file, factory
