@@ -31,9 +31,9 @@ class Comparison:
 
     steps: Sequence[float | None]
     tells_classes: bool = True
+    """Whether a sample agrees where the same class is chosen; otherwise where its numbers are the same."""
     border: float = 0.0
     """Above which a single output says the second class."""
-    """Whether a sample agrees where the same class is chosen; otherwise where its numbers are the same."""
     largest_difference: float = 0.0
     largest_value: float = 0.0
     close: bool = True

@@ -1,7 +1,7 @@
 """Norms whose statistics are those of the example, in whole numbers: mean and variance of codes are exact.
 
 With N codes c, d = N c - Σc and V = N Σc² - (Σc)² the normalized value is d / √(V + N² ε / S²): a whole root and one
-division, rounded to 20 bits (Ba 2016, arXiv:1607.06450; Wu 2018, arXiv:1803.08494). Then γ and β.
+division, rounded to 29 bits (Ba 2016, arXiv:1607.06450; Wu 2018, arXiv:1803.08494). Then γ and β.
 """
 
 import math
@@ -11,9 +11,9 @@ import numpy as np
 from penjing.model.operators.integer_reference import Attributes, FloatArray, Inputs, IntArray, Shape
 from penjing.model.operators.integer_steps import Steps, Told, halved
 
-BITS = 19
+BITS = 28
 """Of a normalized value, without its sign."""
-FACTOR_BITS = 15
+FACTOR_BITS = 29
 """Of the largest γ."""
 SUM_BITS = 29
 """Of γ x + β."""
