@@ -119,7 +119,7 @@ class StartPage(QWidget):
         for button in (model, project):
             button.setAutoDefault(True)
             line.addWidget(button)
-        hint = _label(self.tr("or drop a model (.onnx, .pt2, .penjingnet) or its data anywhere"), theme.BODY)
+        hint = _label(self.tr("or drop a model (.onnx, .pt2, .safetensors, .pt …) or its data anywhere"), theme.BODY)
         hint.setProperty("muted", True)
         line.addWidget(hint)
         line.addStretch(1)

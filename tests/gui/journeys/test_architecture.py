@@ -155,6 +155,6 @@ def test_that_opening_is_heard_at_once_while_the_engine_still_loads_its_librarie
 ) -> None:
     status = find(window, "status.message", Readout)
     window.commands.open(str(files / "mlp.safetensors"))
-    assert status.text() == "mlp.safetensors: Reading the network…"
+    assert status.text() == "mlp.safetensors: Waiting for the engine…"
     dialog_of(qtbot, window, patience).reject()
     closed(qtbot, window, patience)
