@@ -164,8 +164,11 @@ def _model(graph: LayerGraph, tensors: list[_Tensor]) -> int:
         total += 3 * len(entry.name)
     total += _MORE_INPUTS * (len(graph.inputs) - 1) + _MORE_OUTPUTS * (len(graph.outputs) - 1)
     total += _BATCH_SIZE if any(layer.kind in ("reshape", "recurrent") for layer in graph.layers) else 0
+    modules = {layer.name for layer in graph.layers}
+    # A dot in a name makes a module of what stands before it, which the archive lists too.
+    modules |= {parent for name in modules for parent in _parents(name)}
+    total += sum(len('{"fqn": "", "signature": null}, ') + len(name) for name in modules)
     for index, layer in enumerate(graph.layers):
-        total += len('{"fqn": "", "signature": null}, ') + len(layer.name)
         if layer.kind == "identity":
             names[layer.name] = names[layer.inputs[0]]
             continue
@@ -178,6 +181,12 @@ def _model(graph: LayerGraph, tensors: list[_Tensor]) -> int:
             total += _TURNED if layer.kind == "conv_transpose" else _GROUPS
         total += len('"": , ') + len(name) + _meta(layer.output_shape, batch=True)
     return total
+
+
+def _parents(name: str) -> Iterator[str]:
+    """`a` and `a.b` of `a.b.c`."""
+    parts = name.split(".")
+    return (".".join(parts[:end]) for end in range(1, len(parts)))
 
 
 def _recurrent(layer: Layer) -> int:

@@ -83,6 +83,11 @@ def test_that_torch_archives_have_the_predicted_bytes(name: str, tmp_path: Path)
     check(NETWORKS[name](0), PLANS["cut, sparse, 4 bits"], tmp_path, ("pt2",))
 
 
+def test_that_torch_archives_list_the_modules_around_layers_with_dots_in_their_names(tmp_path: Path) -> None:
+    nodes = [(f"functional.dense_{index}.multiply.matrix", nn.Linear(6, 6), "") for index in range(4)]
+    check(network((6,), nodes), PLANS["as loaded"], tmp_path, ("pt2",))
+
+
 @pytest.mark.filterwarnings("ignore:The tensor attributes:UserWarning")  # torch says it of its own recurrent layers
 @pytest.mark.parametrize("name", ["VGG", "LSTM, both ways, stacked", "transformer encoder"])
 def test_that_torch_archives_of_what_torch_exported_have_the_predicted_bytes(name: str, tmp_path: Path) -> None:
