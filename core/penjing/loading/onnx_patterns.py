@@ -3,6 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import onnx
 from onnx import helper
 
@@ -20,10 +21,12 @@ def joined(proto: onnx.ModelProto, folder: Path) -> None:
     """Rewrites a file, in place: nodes that are one operator together become that operator.
 
     Where(Greater(x, threshold), x, Softplus(x)) is Softplus(x), from a threshold on from which both are alike;
-    d / √(mean(d²) + ε) · γ + β of d = x - mean(x) along the last axis is a LayerNormalization (Ba 2016).
+    d / √(mean(d²) + ε) · γ + β of d = x - mean(x) along the last axis is a LayerNormalization (Ba 2016), and so is what
+    Keras makes of it: x s + (-mean(x) s + β) with s = γ / √(mean(d²) + ε).
     """
     found = _Nodes(proto.graph, folder)
-    nodes = [_softplus(found, node) or _layer_norm(found, node) or node for node in found.nodes]
+    joins = (_softplus, _layer_norm, _layer_norm_of_keras)
+    nodes = [next((new for join in joins if (new := join(found, node)) is not None), node) for node in found.nodes]
     if all(new is old for new, old in zip(nodes, found.nodes, strict=True)):
         return
     read = {entry.name for entry in proto.graph.output}
@@ -38,7 +41,7 @@ def joined(proto: onnx.ModelProto, folder: Path) -> None:
     proto.graph.node.extend(reversed(kept))
 
 
-_JOINED = ("Add", "Div", "Greater", "Mul", "Pow", "ReduceMean", "Sqrt", "Sub")
+_JOINED = ("Add", "Div", "Greater", "Mul", "Neg", "Pow", "Reciprocal", "ReduceMean", "Sqrt", "Sub")
 
 
 def _inner(entry: onnx.AttributeProto) -> list[str]:
@@ -67,7 +70,7 @@ class _Nodes:
         return node if fits else None
 
     def array(self, name: str) -> Array | None:
-        """What is stored under a name, in the graph or in a Constant node, if it is no more than a row."""
+        """What is stored under a name, in the graph or in a Constant node, if it is one row along the last axis."""
         tensor, maker = self.stored.get(name), self.made_by.get(name)
         for _ in range(MOST_COPIES):  # exporters store equal tensors once
             if maker is None or maker.op_type != "Identity" or not maker.input:
@@ -76,7 +79,11 @@ class _Nodes:
         if maker is not None and maker.op_type == "Constant":
             tensor = next((entry.t for entry in maker.attribute if entry.name == "value"), None)
         try:
-            return None if tensor is None or len(tensor.dims) > 1 else array_of(tensor, self._folder)
+            return (
+                None
+                if tensor is None or any(size != 1 for size in tensor.dims[:-1])
+                else array_of(tensor, self._folder)
+            )
         except UserError:
             return None  # a damaged one: whoever reads it says so
 
@@ -89,7 +96,7 @@ class _Nodes:
         """Of a sum or product the value and the stored row."""
         for value, other in (tuple(node.input), tuple(reversed(node.input))):
             array = self.array(other)
-            if array is not None and array.ndim == 1:
+            if array is not None and array.ndim > 0:
                 return value, other
         return None
 
@@ -130,14 +137,42 @@ def _layer_norm(found: _Nodes, node: onnx.NodeProto) -> onnx.NodeProto | None:
     return helper.make_node("LayerNormalization", inputs, list(node.output), name=name, axis=-1, epsilon=epsilon)
 
 
-def _mean(found: _Nodes, name: str) -> str | None:
+def _layer_norm_of_keras(found: _Nodes, node: onnx.NodeProto) -> onnx.NodeProto | None:
+    if node.op_type != "Add" or node.domain or len(node.input) != 2:
+        return None
+    times, rest = found.maker(node.input[0], "Mul"), found.maker(node.input[1], "Add")
+    shifted = found.with_stored(rest) if rest is not None else None
+    lower = found.maker(shifted[0], "Mul") if shifted else None
+    minus = found.maker(lower.input[0], "Neg", inputs=1) if lower is not None else None
+    if times is None or lower is None or minus is None or shifted is None or times.input[1] != lower.input[1]:
+        return None
+    value, mean = times.input[0], minus.input[0]
+    factor = found.maker(times.input[1], "Mul", reads=2)
+    scaled = found.with_stored(factor) if factor is not None else None
+    over = found.maker(scaled[0], "Reciprocal", inputs=1) if scaled else None
+    root = found.maker(over.input[0], "Sqrt", inputs=1) if over is not None else None
+    inside = found.maker(root.input[0], "Add") if root is not None else None
+    if scaled is None or inside is None:
+        return None
+    variance, epsilon = _mean(found, inside.input[0]), found.number(inside.input[1])
+    square = found.maker(variance, "Mul") if variance is not None else None
+    apart = found.maker(square.input[0], "Sub", reads=2) if square is not None else None
+    if square is None or apart is None or epsilon is None or square.input[0] != square.input[1]:
+        return None
+    if apart.input[:] != [value, mean] or _mean(found, mean, reads=2) != value:
+        return None
+    inputs = [value, scaled[1], shifted[1]]
+    return helper.make_node("LayerNormalization", inputs, list(node.output), name=node.name, axis=-1, epsilon=epsilon)
+
+
+def _mean(found: _Nodes, name: str, *, reads: int = 1) -> str | None:
     """What a value is the mean of, along the last axis, which stays."""
     for inputs in (1, 2):
-        node = found.maker(name, "ReduceMean", inputs=inputs)
+        node = found.maker(name, "ReduceMean", inputs=inputs, reads=reads)
         if node is None:
             continue
         said = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
         axes = found.array(node.input[1]) if inputs == 2 else said.get("axes")
-        if axes is not None and list(axes) == [-1] and said.get("keepdims", 1) == 1:
+        if axes is not None and np.ravel(axes).tolist() == [-1] and said.get("keepdims", 1) == 1:
             return str(node.input[0])
     return None

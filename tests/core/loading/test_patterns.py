@@ -71,6 +71,40 @@ def test_that_a_norm_whose_inside_is_read_elsewhere_stays_what_it_is(tmp_path: P
     assert "LayerNorm" not in opened(nodes, tensors, tmp_path)
 
 
+def keras(*, twice: bool = False, other: bool = False) -> Written:
+    """Layer norm as tf2onnx writes that of Keras; γ and β have the axes of the value."""
+    nodes = [
+        helper.make_node("ReduceMean", ["x"], ["mean"], axes=[-1]),
+        helper.make_node("Neg", ["mean"], ["minus"]),
+        helper.make_node("Sub", ["x", "mean"], ["d"]),
+        helper.make_node("Mul", ["d", "d"], ["square"]),
+        helper.make_node("ReduceMean", ["square"], ["variance"], axes=[-1]),
+        helper.make_node("Add", ["variance", "eps"], ["inside"]),
+        helper.make_node("Sqrt", ["inside"], ["root"]),
+        helper.make_node("Reciprocal", ["root"], ["over"]),
+        helper.make_node("Mul", ["over", "w"], ["s"]),
+        helper.make_node("Mul", ["d" if other else "x", "s"], ["scaled"]),
+        helper.make_node("Mul", ["minus", "s"], ["lower"]),
+        helper.make_node("Add", ["lower", "b"], ["rest"]),
+        helper.make_node("Add", ["scaled", "rest"], ["first" if twice else "y"], name="norm/add"),
+    ]
+    if twice:
+        nodes.append(helper.make_node("Add", ["first", "over"], ["y"]))
+    eps = np.array(1e-3, np.float32)
+    return nodes, {"eps": eps, "w": WEIGHT.reshape(1, 1, 6), "b": BIAS.reshape(1, 1, 6)}
+
+
+def test_that_the_nodes_of_a_layer_norm_of_keras_are_one_layer(tmp_path: Path) -> None:
+    assert opened(*keras(), tmp_path) == ["LayerNorm"]
+
+
+@pytest.mark.parametrize("settings", [{"twice": True}, {"other": True}])
+def test_that_what_only_looks_like_a_layer_norm_of_keras_stays_what_it_is(
+    settings: dict[str, bool], tmp_path: Path
+) -> None:
+    assert "LayerNorm" not in opened(*keras(**settings), tmp_path)
+
+
 def softplus(threshold: float, *, constant: bool = False, turned: bool = False) -> Written:
     number = np.array(threshold, np.float32)
     nodes = [

@@ -97,7 +97,9 @@ class LayerNormRow(Operator):
         value = node.activation()
         if node.axis(-1, len(value.shape)) != len(value.shape) - 1:
             raise node.unsupported("a layer norm over several axes")
-        return self._norm(node, value, node.needed(1), node.constant(2), node.number("epsilon", None, 1e-5))
+        scale, bias = _row(node.needed(1), value), node.constant(2)
+        bias = None if bias is None else _row(bias, value)
+        return self._norm(node, value, scale, bias, node.number("epsilon", None, 1e-5))
 
     def read_aten(self, node: AtenNode) -> Reading:
         """The same; γ may be missing."""
@@ -202,3 +204,9 @@ class EmbeddingRow(Operator):
 
 _INT64 = 7
 """ONNX's number of the type."""
+
+
+def _row(stored: Array, value: Activation) -> Array:
+    """A row without the axes of size 1 that exporters write before it."""
+    leading = stored.shape[:-1]
+    return stored.reshape(-1) if len(leading) < len(value.shape) and all(size == 1 for size in leading) else stored
