@@ -69,9 +69,10 @@ def _answers(source: Path, rows: Sequence[Tensor]) -> tuple[list[Tensor], tuple[
     kinds = {"tensor(double)": torch.float64, "tensor(float16)": torch.float16}
     kinds |= {"tensor(int64)": torch.int64, "tensor(int32)": torch.int32, "tensor(uint8)": torch.uint8}
     given = [tensor.to(kinds.get(entry.type, torch.float32)) for entry, tensor in zip(entries, rows, strict=True)]
-    # A batch that the file fixes is fed so many rows at a time.
+    # A batch that the file fixes is fed so many rows at a time, any other one row: what is quantized while it runs
+    # takes its range from all rows together.
     fixed = entries[0].shape[0] if entries[0].shape and isinstance(entries[0].shape[0], int) else 0
-    size = fixed or len(rows[0])
+    size = fixed or 1
     answers = []
     for start in range(0, len(rows[0]) - size + 1, size):
         part = {entry.name: t[start : start + size].numpy() for entry, t in zip(entries, given, strict=True)}

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import torch
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
@@ -13,6 +14,7 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from penjing.exporting.onnx_float import float_proto
 from penjing.inspection.graph import layer_graph
 from penjing.loading.open import open_model
+from penjing.verification.source import source_rung
 from tests.core.loading.networks import assert_parity, graph, outputs, runtime
 
 RANDOM = np.random.default_rng(15)
@@ -67,6 +69,8 @@ def test_that_weights_are_layers_with_their_scales(
         scales = [array for name, array in stored.items() if name.endswith("_scale") and name.split(".")[0] in layer]
         assert len(scales) == 1 and np.array_equal(np.ravel(grid.scale.numpy()), np.ravel(scales[0]))
     assert [one.code for one in model.warnings] == ["load.one_by_one", "load.kept_whole"]
+    rung = source_rung(path, model, [torch.from_numpy(x)])
+    assert rung is not None and rung.passed
     assert_parity(
         [np.concatenate([runtime(float_proto(model).SerializeToString(), row[None])[0] for row in x])], wanted
     )
