@@ -44,6 +44,8 @@ _MOST_CLASSES = 100
 """So many are counted one by one."""
 _WIDE = 250
 """Pixels of the card."""
+_NARROW = 72
+"""Least width of the choice of a class: of its arrow and some letters."""
 
 
 class DataPanel(Panel):
@@ -58,7 +60,7 @@ class DataPanel(Panel):
         self.measure = identify(QComboBox(), "data.metric", self.tr("Metric"))
         self.back = identify(_arrow("‹"), "data.back", self.tr("Earlier examples"))
         self.more = identify(_arrow("›"), "data.more", self.tr("Later examples"))
-        self.place = identify(Readout(), "data.place")
+        self.place = identify(Readout(grows=True), "data.place")
         self.card = identify(QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText), "data.card", "")
         self.list = identify(SampleCards(), "data.list", self.tr("Examples as the network sees them"))
         self._lay_out()
@@ -97,6 +99,10 @@ class DataPanel(Panel):
         self._class_named = QLabel(self.tr("Class"))
         self._class_named.setBuddy(self.label)
         self.split.setToolTip(self.tr("Part of the data"))
+        # A long name of a class is cut, so that where one is among the examples is not.
+        self.label.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.label.setMinimumContentsLength(10)
+        self.label.setMinimumWidth(_NARROW)
         for widget in (self.split, self._class_named, self.label):
             head.addWidget(widget)
         head.addSpacing(SPACE)
@@ -239,8 +245,9 @@ class DataPanel(Panel):
         last = min(count, self._first + page)
         self.back.setEnabled(self._first > 0)
         self.more.setEnabled(last < count)
-        text = self.tr("{first}–{last} of {count}").format(first=self._first + 1, last=last, count=f"{count:,}")
-        text = text if count else self.tr("no examples")
+        said = self.tr("{first}–{last} of {count}")
+        self.place.make_room_for(said.format(first=count, last=count, count=f"{count:,}"))
+        text = said.format(first=self._first + 1, last=last, count=f"{count:,}") if count else self.tr("no examples")
         self.place.say(text, text, "muted")
         if not count:
             self.list.clear()

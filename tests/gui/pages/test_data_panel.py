@@ -2,6 +2,7 @@
 
 import numpy as np
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QFontMetricsF
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
@@ -46,6 +47,18 @@ def test_that_the_panel_tells_the_card_and_asks_for_a_class(session: Session, qt
     session.samples_received.emit(told, [values])
     lines = [panel.list.item(row).data(LINES) for row in range(panel.list.count())]
     assert lines == [(data.classes[1], f"→ {data.classes[1]}", "#4"), (data.classes[1], f"→ {data.classes[7]}", "#9")]
+
+
+def test_that_where_one_is_can_be_read_in_the_narrowest_panel(session: Session, qtbot: QtBot) -> None:
+    panel = DataPanel(session)
+    qtbot.addWidget(panel)
+    narrowest = panel.minimumSizeHint().width()
+    panel.label.addItem("a class with a name that is as long as a sentence")
+    panel.resize(narrowest, 200)
+    with qtbot.waitExposed(panel):
+        panel.show()
+    assert panel.width() == panel.minimumSizeHint().width() == narrowest
+    assert panel.place.width() >= QFontMetricsF(panel.place.font()).horizontalAdvance(panel.place.text())
 
 
 def test_that_choosing_a_metric_opens_the_data_again_under_it(session: Session, qtbot: QtBot) -> None:
