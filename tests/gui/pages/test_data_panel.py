@@ -52,12 +52,13 @@ def test_that_the_panel_tells_the_card_and_asks_for_a_class(session: Session, qt
 def test_that_where_one_is_can_be_read_in_the_narrowest_panel(session: Session, qtbot: QtBot) -> None:
     panel = DataPanel(session)
     qtbot.addWidget(panel)
+    with qtbot.waitExposed(panel):
+        panel.show()
     narrowest = panel.minimumSizeHint().width()
     panel.label.addItem("a class with a name that is as long as a sentence")
     panel.resize(narrowest, 200)
-    with qtbot.waitExposed(panel):
-        panel.show()
-    assert panel.width() == panel.minimumSizeHint().width() == narrowest
+    qtbot.waitUntil(lambda: panel.width() == narrowest)
+    assert panel.minimumSizeHint().width() == narrowest
     assert panel.place.width() >= QFontMetricsF(panel.place.font()).horizontalAdvance(panel.place.text())
 
 
