@@ -1,4 +1,4 @@
-"""What exporters write as several nodes though it is one operator: layer norm before opset 17, softplus of torch."""
+"""What exporters write as several nodes though it is one operator: layer norm, also of Keras, and softplus of torch."""
 
 from collections import Counter
 from pathlib import Path
